@@ -1,0 +1,67 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The error family of the collection: everything else that escapes a module is a bug."""
+
+from __future__ import annotations
+
+
+class LicensingError(Exception):
+    """The base of the family. C(message) says what is wrong and what to do about it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    def as_failure(self) -> dict:
+        """The machine-readable side of the error, for the C(failure) return value."""
+        return {"code": None, "status": None, "request_id": None, "retriable": False}
+
+
+class OptionError(LicensingError):
+    """An option's value cannot be used; nothing was sent because of it."""
+
+
+class AuthenticationError(LicensingError):
+    """No token could be had, or Graph does not accept it."""
+
+
+class MissingLibraryError(LicensingError):
+    """A Python library that is needed is not installed."""
+
+    def __init__(self, library: str, message: str) -> None:
+        super().__init__(message)
+        self.library = library
+
+
+class TransportError(LicensingError):
+    """The service did not answer, or not in a form that can be used."""
+
+    def as_failure(self) -> dict:
+        return {**super().as_failure(), "retriable": True}
+
+
+class WaitTimeoutError(LicensingError):
+    """The change was accepted, but does not show in reads within C(wait_timeout)."""
+
+    def as_failure(self) -> dict:
+        return {**super().as_failure(), "retriable": True}
+
+
+class GraphError(LicensingError):
+    """Graph answered with an error.
+
+    C(code) is the most specific code of the answer, C(inner_code) the one of innerError (graph-contract 4.1, 4.5).
+    """
+
+    def __init__(self, status: int, code: str, message: str, request_id: str | None, retriable: bool = False) -> None:
+        text = message.strip() or "no message"
+        shown = f"Graph answered {status} {code}: {text}" + (f" (request-id {request_id})" if request_id else "")
+        super().__init__(shown)
+        self.status = status
+        self.code = code
+        self.text = text
+        self.request_id = request_id
+        self.retriable = retriable
+
+    def as_failure(self) -> dict:
+        return {"code": self.code, "status": self.status, "request_id": self.request_id, "retriable": self.retriable}

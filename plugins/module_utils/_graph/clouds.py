@@ -1,0 +1,64 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The national clouds of Microsoft 365, and which addresses a task may talk to (graph-contract 8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from .._errors import OptionError
+
+CLOUDS = {
+    "AzureCloud": ("https://login.microsoftonline.com", "https://graph.microsoft.com"),
+    "AzureUSGovernment": ("https://login.microsoftonline.us", "https://graph.microsoft.us"),
+    "AzureUSGovernmentDoD": ("https://login.microsoftonline.us", "https://dod-graph.microsoft.us"),
+    "AzureChinaCloud": ("https://login.chinacloudapi.cn", "https://microsoftgraph.chinacloudapi.cn"),
+}
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Where tokens come from and where Graph is; both without a slash at the end.
+
+    resource names Graph in tokens, whatever private endpoint it is reached by.
+    """
+
+    name: str
+    authority_url: str
+    graph_url: str
+    resource: str
+
+
+def choose_cloud(name: str, authority_url: str | None, graph_url: str | None) -> Cloud:
+    """The cloud of a name, with other addresses where given. Raises OptionError for an address that is not safe."""
+    authority, graph = CLOUDS[name]
+    chosen_authority = _checked("authority_url", authority_url) if authority_url else authority
+    chosen_graph = _checked("graph_url", graph_url) if graph_url else graph
+    return Cloud(name, chosen_authority, chosen_graph, graph)
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL points at this machine."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _checked(option: str, url: str) -> str:
+    url = url.rstrip("/") if "://" in url else f"https://{url.rstrip('/')}"
+    try:
+        parts = urlsplit(url)
+        is_address = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        is_address = False
+    if not is_address or parts.scheme not in ("http", "https") or parts.username or parts.query or parts.fragment:
+        raise OptionError(f"{option} is {url!r}: give an address such as https://graph.microsoft.com")
+    if parts.scheme == "http" and not is_loopback(url):
+        raise OptionError(f"{option} is {url!r}: plain http would show the token to the network; use https (http is for loopback only)")
+    return url

@@ -1,0 +1,20 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How ids and strings are written into paths and filters of OData."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+
+def key_segment(collection: str, key: str) -> str:
+    """The path of an entity: C(/users/alice@contoso.com), or with a leading C($) the form that Graph wants then."""
+    if key.startswith("$"):
+        return f"/{collection}('{quote(key.replace(chr(39), chr(39) * 2), safe='@')}')"
+    return f"/{collection}/{quote(key, safe='@')}"
+
+
+def equals(name: str, value: str) -> str:
+    """A filter for a string, quoted for a URL."""
+    literal = value.replace("'", "''")
+    return quote(f"{name} eq '{literal}'", safe="'")

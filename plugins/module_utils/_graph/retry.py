@@ -1,0 +1,45 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether to send a request again, and how long to wait before: pure policy, without clock or chance of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+LAG_LIMIT = 60.0  # seconds in which a replica should have seen a write of the same run (graph-contract 3.5)
+CONNECT_ATTEMPTS = 4  # an address that does not exist should not be waited for
+_FLOOR = 0.1
+_BASE = 0.5
+_CAP = 30.0
+_LOST = frozenset((502, 503, 504))
+
+
+def is_throttled(status: int, error_text: str) -> bool:
+    """Whether the service turned the request away undone: throttling, or a write beside another (graph-contract E21, E22)."""
+    return status == 429 or (status == 409 and "concurren" in error_text.lower())
+
+
+def is_lost(status: int) -> bool:
+    """Whether a gateway gave up, so that nobody knows if the request was done (graph-contract E23)."""
+    return status in _LOST
+
+
+def is_retriable(status: int, error_text: str) -> bool:
+    """Whether the same request may succeed later (graph-contract 4.2)."""
+    return is_throttled(status, error_text) or is_lost(status)
+
+
+def delay(attempt: int, retry_after: float | None, jitter: Callable[[], float]) -> float:
+    """Seconds to wait before the next attempt; attempt counts those made. The service's own word wins."""
+    if retry_after is not None:
+        return max(retry_after, _FLOOR)
+    return min(_CAP, _BASE * 2 ** min(attempt - 1, 10)) * (0.5 + jitter() / 2)
+
+
+def retry_after_seconds(header: str | None) -> float | None:
+    """The header as seconds, which may be fractional (graph-contract E22); None when it is absent or not a number."""
+    try:
+        seconds = float(header) if header is not None else None
+    except ValueError:
+        return None
+    return seconds if seconds is not None and 0 <= seconds < float("inf") else None

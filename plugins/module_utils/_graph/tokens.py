@@ -1,0 +1,286 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ways to get a token for Graph: one small class for each, all over MSAL (graph-contract 9).
+
+Each checks its files without the network when it is made. C(token()) gives a bearer token; C(renew(claims)) drops
+the one that Graph refused and says whether another can be had.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .._errors import AuthenticationError, MissingLibraryError, OptionError
+from . import retry
+from .clouds import Cloud
+from .transport import LostConnectionError, Transport
+
+METHODS = ("access_token", "certificate", "workload_identity", "client_secret", "managed_identity", "azure_cli")
+_NEEDS = {
+    "access_token": ("access_token",),
+    "certificate": ("tenant_id", "client_id", "certificate_path"),
+    "workload_identity": ("tenant_id", "client_id", "federated_token_file"),
+    "client_secret": ("tenant_id", "client_id", "client_secret"),
+}
+_EARLY = 120  # seconds before its end in which a token is not used any more
+
+
+def choose_tokens(params: Mapping, cloud: Cloud, transport: Transport, max_wait: float) -> Any:
+    """The source of tokens that the options ask for. Raises OptionError when they are not complete."""
+    method = params.get("auth") or "auto"
+    if method == "auto":
+        method = next((name for name, needs in _NEEDS.items() if all(params.get(option) for option in needs)), "")
+        if not method:
+            ways = "; ".join(f"{' and '.join(needs)} ({name})" for name, needs in _NEEDS.items())
+            raise OptionError(f"auth: no way to authenticate is complete. Give {ways}; or auth: managed_identity or azure_cli")
+    missing = [option for option in _NEEDS.get(method, ()) if not params.get(option)]
+    if missing:
+        raise OptionError(f"auth is {method}, which needs {' and '.join(missing)} as well")
+    if method == "access_token":
+        return ReadyToken(params["access_token"])
+    if method == "azure_cli":
+        return AzureCli(cloud, params.get("tenant_id"))
+    http = _RetryingHttp(transport, max_wait)
+    if method == "managed_identity":
+        return MsalTokens(lambda: _managed_identity(params, http), lambda app, dummy: app.acquire_token_for_client(resource=cloud.resource))
+    credential = _CREDENTIALS[method](params)
+    scopes = [f"{cloud.resource}/.default"]
+    return MsalTokens(lambda: _application(params, cloud, credential, http), lambda app, claims: app.acquire_token_for_client(scopes, claims_challenge=claims))
+
+
+class ReadyToken:
+    """A token that somebody else got."""
+
+    remedy = "Give a fresh access_token"
+
+    def __init__(self, token: str) -> None:
+        self._token = token.strip()
+        if not re.fullmatch(r"[\x21-\x7e]+", self._token):
+            raise OptionError("access_token holds blanks or characters that no token has: give the bare token, without 'Bearer'")
+
+    def token(self) -> str:
+        """The token."""
+        return self._token
+
+    def secrets(self) -> set[str]:
+        """What must never be shown."""
+        return {self._token} - {""}
+
+    def renew(self, claims: str | None) -> bool:
+        """Another token cannot be had."""
+        return False
+
+
+class AzureCli:
+    """The account that C(az login) signed in."""
+
+    remedy = "Sign in again with az login"
+
+    def __init__(self, cloud: Cloud, tenant_id: str | None) -> None:
+        self._command = ["az", "account", "get-access-token", "--resource", cloud.resource, "--output", "json"]
+        self._command += ["--tenant", tenant_id] if tenant_id else []
+        self._token = ""
+
+    def token(self) -> str:
+        """A token of the Azure CLI, asked for once."""
+        self._token = self._token or self._ask()
+        return self._token
+
+    def secrets(self) -> set[str]:
+        """What must never be shown."""
+        return {self._token} - {""}
+
+    def renew(self, claims: str | None) -> bool:
+        """The Azure CLI has a cache of its own, so asking again helps only against an expired token."""
+        self._token = ""
+        return claims is None
+
+    def _ask(self) -> str:
+        try:
+            done = subprocess.run(self._command, capture_output=True, text=True, timeout=120, check=False)
+        except FileNotFoundError:
+            raise AuthenticationError("auth is azure_cli, but there is no az command on PATH: install the Azure CLI or choose another auth") from None
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise AuthenticationError(f"the Azure CLI gave no token: {error}") from None
+        if done.returncode != 0:
+            said = done.stderr.strip().splitlines()
+            raise AuthenticationError(f"the Azure CLI gave no token: {said[0] if said else 'no reason given'}")
+        try:
+            return json.loads(done.stdout)["accessToken"]
+        except (ValueError, KeyError, TypeError):
+            raise AuthenticationError("the Azure CLI answered without an accessToken: update it, or choose another auth") from None
+
+
+class MsalTokens:
+    """Tokens of an MSAL application, which is made when the first is needed."""
+
+    remedy = "Check the credential and the consent of the application"
+
+    def __init__(self, make_app: Callable[[], Any], acquire: Callable[[Any, str | None], dict | None]) -> None:
+        self._make_app, self._acquire = make_app, acquire
+        self._app: Any = None
+        self._token, self._good_until = "", 0.0
+
+    def token(self) -> str:
+        """A token with some time left."""
+        if not self._token or time.monotonic() >= self._good_until:
+            self._fetch(None)
+        return self._token
+
+    def secrets(self) -> set[str]:
+        """What must never be shown."""
+        return {self._token} - {""}
+
+    def renew(self, claims: str | None) -> bool:
+        """A new token, past every cache; with the claims that Graph asks for, if it does."""
+        remove = getattr(self._app, "remove_tokens_for_client", None)
+        if remove is None:
+            return False
+        remove()
+        self._fetch(claims)
+        return True
+
+    def _fetch(self, claims: str | None) -> None:
+        try:
+            self._app = self._app or self._make_app()
+            result = self._acquire(self._app, claims) or {}
+        except LostConnectionError as error:
+            raise AuthenticationError(f"no token: {error.message}") from None
+        except OSError as error:
+            raise AuthenticationError(f"no token: {error}") from None
+        except (ValueError, TypeError) as error:
+            raise AuthenticationError(f"no token: {_first_sentence(str(error))}") from None
+        if "access_token" not in result:
+            reason = _first_sentence(str(result.get("error_description") or result.get("error") or "the service gave no reason"))
+            raise AuthenticationError(f"no token: {reason}")
+        self._token = result["access_token"]
+        self._good_until = time.monotonic() + int(result.get("expires_in", 3600)) - _EARLY
+
+
+class _RetryingHttp:
+    """Our transport in the form that MSAL wants, which itself leaves throttling to the caller."""
+
+    def __init__(self, transport: Transport, max_wait: float, pause: Callable[[float], None] = time.sleep) -> None:
+        self._transport, self._max_wait, self._pause = transport, max_wait, pause
+
+    def get(self, url: str, params: Any = None, headers: Any = None, **dummy: Any) -> Any:
+        """A GET, as requests has it."""
+        return self._send("GET", url, params=params, headers=headers)
+
+    def post(self, url: str, params: Any = None, data: Any = None, headers: Any = None, **dummy: Any) -> Any:
+        """A POST, as requests has it."""
+        return self._send("POST", url, params=params, data=data, headers=headers)
+
+    def close(self) -> None:
+        """The transport is closed by who opened it."""
+
+    def _send(self, method: str, url: str, **options: Any) -> Any:
+        left, attempt = self._max_wait, 0
+        while True:
+            attempt += 1
+            fault = response = None
+            try:
+                response = self._transport.send(method, url, **options)
+            except LostConnectionError as error:
+                fault = error
+            if response is not None and not retry.is_retriable(response.status_code, ""):
+                return response
+            header = response.headers.get("Retry-After") if response is not None else None
+            seconds = retry.delay(attempt, retry.retry_after_seconds(header), lambda: 1.0)
+            if seconds > left or (fault is not None and attempt >= retry.CONNECT_ATTEMPTS):
+                if fault is not None:
+                    raise fault
+                return response
+            left -= seconds
+            self._pause(seconds)
+
+
+def _application(params: Mapping, cloud: Cloud, credential: Any, http: _RetryingHttp) -> Any:
+    msal = _msal()
+    return msal.ConfidentialClientApplication(
+        params["client_id"],
+        client_credential=credential,
+        authority=f"{cloud.authority_url}/{params['tenant_id']}",
+        instance_discovery=False,
+        client_capabilities=["CP1"],
+        token_cache=_cache(params.get("token_cache")),
+        http_client=http,
+    )
+
+
+def _managed_identity(params: Mapping, http: _RetryingHttp) -> Any:
+    msal = _msal()
+    client_id = params.get("client_id")
+    identity = msal.UserAssignedManagedIdentity(client_id=client_id) if client_id else msal.SystemAssignedManagedIdentity()
+    return msal.ManagedIdentityClient(identity, http_client=http, token_cache=_cache(params.get("token_cache")))
+
+
+def _certificate(params: Mapping) -> dict:
+    path, password = params["certificate_path"], params.get("certificate_password")
+    content = _read(path, "certificate_path")
+    if b"-----BEGIN" not in content:
+        return {"private_key_pfx_path": path, "passphrase": password, "public_certificate": True}
+    text = content.decode("utf-8", "replace")
+    certificates = re.findall(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", text, re.DOTALL)
+    if "PRIVATE KEY-----" not in text or not certificates:
+        raise OptionError(f"certificate_path: {path} must hold a private key and its certificate, both PEM, or be a PFX file")
+    return {"private_key": text, "public_certificate": "\n".join(certificates), "passphrase": password}
+
+
+def _workload_identity(params: Mapping) -> dict:
+    path = params["federated_token_file"]
+    _read(path, "federated_token_file")
+    return {"client_assertion": lambda: _read(path, "federated_token_file").decode().strip()}
+
+
+_CREDENTIALS: dict[str, Callable[[Mapping], Any]] = {
+    "certificate": _certificate,
+    "workload_identity": _workload_identity,
+    "client_secret": lambda params: params["client_secret"],
+}
+
+
+def _cache(path: str | None) -> Any:
+    """A cache in a file that only its owner reads, locked between processes; None keeps it in memory."""
+    if path is None:
+        return None
+    try:
+        from msal_extensions import FilePersistence, PersistedTokenCache
+    except ImportError:
+        raise MissingLibraryError("msal-extensions", "token_cache needs the Python library msal-extensions") from None
+    full = os.path.expanduser(path)
+    try:
+        if stat.S_IMODE(os.stat(full).st_mode) & 0o077:
+            raise OptionError(f"token_cache: others can read {path}; make it private with chmod 600, or name another file")
+    except FileNotFoundError:
+        pass
+    return PersistedTokenCache(FilePersistence(full))
+
+
+def _msal() -> Any:
+    try:
+        import msal  # only here: loading it costs more than a whole task with a ready token
+    except ImportError:
+        raise MissingLibraryError("msal", "every auth but access_token and azure_cli needs the Python library msal") from None
+    return msal
+
+
+def _read(path: str, option: str) -> bytes:
+    try:
+        with open(path, "rb") as handle:
+            return handle.read()
+    except OSError as error:
+        raise OptionError(f"{option}: cannot read {path}: {error.strerror}; name a file that this user can read") from None
+
+
+def _first_sentence(text: str) -> str:
+    """The first line of what a service says, without the trace and correlation ids that follow it."""
+    line = text.strip().splitlines()[0] if text.strip() else "the service gave no reason"
+    return re.split(r"\s*(?:Trace ID|Correlation ID|Timestamp):", line)[0].rstrip()

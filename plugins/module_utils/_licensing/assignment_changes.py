@@ -1,0 +1,133 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The difference between a principal's assignments of cloudLicensing and the one that is wanted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from .._errors import OptionError
+from . import findings
+from .catalog import Catalog, Resolver
+from .changes import Changes, CreateAssignment, DeleteAssignment, SetUsageLocation, UpdateAssignment, disabled_after
+from .desired import DesiredAssignment
+from .findings import Finding
+from .model import Allotment, Assignment, CloudState, Sku
+
+Planned = tuple[list[Assignment], list[Any], list[Finding]]  # what stays or comes, operations, findings
+
+
+def plan_assignment(state: CloudState, desired: DesiredAssignment) -> Changes:
+    """The changes that give a principal the desired assignment, or take it away.
+
+    Raises OptionError for a name that the tenant does not know, and when several allotments or assignments could be meant.
+    """
+    catalog = Catalog([pool.sku for pool in state.allotments])
+    resolver = Resolver(catalog, [assignment.sku_id for assignment in state.assignments if assignment.sku_id])
+    sku, pools = _pools(state, desired, resolver)
+    pool_ids = {pool.id for pool in pools}
+    is_narrow = bool(desired.allotment or desired.subscription_id)
+    ordered = sorted(state.assignments, key=lambda held: held.id or "")
+    matching = [held for held in ordered if held.allotment_id in pool_ids or (not is_narrow and held.sku_id == sku.id)]
+    notes = [findings.pool_unknown(held.id) for held in state.assignments if held.allotment_id is None]
+    if not desired.is_present:
+        kept, operations, planned = [], [DeleteAssignment(state.principal, held) for held in matching], []
+    elif matching:
+        kept, operations, planned = _keep(state, matching, sku, desired, resolver)
+    else:
+        kept, operations, planned = _create(state, sku, _choose(state, pools, desired), desired, resolver)
+    if desired.is_present and desired.is_exclusive:
+        ids = {held.id for held in kept}
+        operations += [DeleteAssignment(state.principal, held) for held in state.assignments if held.sku_id == sku.id and held.id not in ids]
+    if desired.usage_location and desired.usage_location != state.principal.usage_location:
+        operations.insert(0, SetUsageLocation(state.principal, desired.usage_location))
+    resolver.check()
+    subject = kept[0] if kept else None
+    return Changes(state, _after(state, operations), tuple(operations), tuple(notes + planned), catalog, subject)
+
+
+def _pools(state: CloudState, desired: DesiredAssignment, resolver: Resolver) -> tuple[Sku, list[Allotment]]:
+    """The SKU, and the allotments that the options leave open."""
+    if desired.allotment:
+        pools = [pool for pool in state.allotments if pool.id.lower() == desired.allotment.lower()]
+        if not pools:
+            known = ", ".join(f"{pool.id} ({pool.sku.part_number})" for pool in state.allotments) or "none"
+            raise OptionError(f"allotment: no allotment {desired.allotment!r} in this tenant; it has {known}")
+        sku: Sku | None = pools[0].sku
+    else:
+        sku = resolver.sku(desired.sku or "", "sku")
+        resolver.check()
+        pools = [pool for pool in state.allotments if sku and pool.sku.id == sku.id]
+    if desired.subscription_id:
+        known = ", ".join(sorted(sid for pool in pools for sid in pool.subscription_ids)) or "none"
+        pools = [pool for pool in pools if desired.subscription_id.lower() in pool.subscription_ids]
+        if not pools:
+            raise OptionError(f"subscription_id: no allotment of it has subscription {desired.subscription_id!r}; known are {known}")
+    if sku is None:
+        raise OptionError("sku: give a part number or an id")
+    return sku, pools
+
+
+def _keep(state: CloudState, matching: list[Assignment], sku: Sku, desired: DesiredAssignment, resolver: Resolver) -> Planned:
+    """The existing assignments that stay, one when the task is exclusive, and the change of their service plans."""
+    held = matching[:1] if desired.is_exclusive else matching
+    kept = [_with_plans(one, state, sku, desired, resolver) for one in held]
+    if len(held) > 1 and kept != held:
+        listed = ", ".join(f"{one.id} (allotment {one.allotment_id})" for one in held)
+        raise OptionError(
+            f"sku: {len(held)} assignments of {sku.part_number} exist, and their service plans differ from what is wanted: {listed}. "
+            "Name one by its allotment, or leave exactly one with exclusive: true"
+        )
+    return kept, [UpdateAssignment(state.principal, new) for old, new in zip(held, kept) if old != new], []
+
+
+def _with_plans(held: Assignment, state: CloudState, sku: Sku, desired: DesiredAssignment, resolver: Resolver) -> Assignment:
+    """The assignment with the service plans that are wanted, out of those of its own pool."""
+    pool = state.allotment(held.allotment_id)
+    disabled = disabled_after(desired.plans, held.disabled_plans, pool.sku if pool else sku, resolver, "")
+    return replace(held, disabled_plans=disabled)
+
+
+def _choose(state: CloudState, pools: list[Allotment], desired: DesiredAssignment) -> Allotment:
+    """The allotment to draw on: the only one for this kind of principal, or the one with most seats free."""
+    if not pools:
+        raise OptionError("sku: the tenant has no allotment of it any more, so it can only be made absent")
+    fitting = [pool for pool in pools if state.principal.kind in pool.assignable_to] or pools
+    if len(fitting) > 1 and desired.allotment_choice == "only":
+        listed = ", ".join(f"{pool.id} ({pool.free} of {pool.allotted} seats free)" for pool in sorted(fitting, key=lambda pool: pool.id))
+        raise OptionError(
+            f"sku: {len(fitting)} allotments of {fitting[0].sku.part_number} could serve: {listed}. "
+            "Name one with allotment or subscription_id, or give allotment_choice: most_available"
+        )
+    return min(fitting, key=lambda pool: (-pool.free, pool.id))
+
+
+def _create(state: CloudState, sku: Sku, pool: Allotment, desired: DesiredAssignment, resolver: Resolver) -> Planned:
+    """A new assignment, and what Graph would refuse of it."""
+    principal = state.principal
+    found: list[Finding] = []
+    if principal.kind not in pool.assignable_to:
+        found.append(findings.wrong_kind(pool, principal.kind))
+    elif principal.kind == "group" and pool.free < 1:
+        found.append(findings.group_will_wait(pool))
+    elif pool.free < 1 and pool.id not in state.reached:
+        what = f"{sku.part_number} in allotment {pool.id}"
+        found.append(findings.no_seats(principal, what, pool.allotted, pool.consumed, desired.seat_check))
+    if principal.kind == "user" and not (desired.usage_location or principal.usage_location):
+        found.append(findings.no_usage_location(principal))
+    created = _with_plans(Assignment(None, pool.id, sku.id), state, sku, desired, resolver)
+    return [created], [CreateAssignment(principal, created)], found
+
+
+def _after(state: CloudState, operations: list[Any]) -> CloudState:
+    assignments = {held.id: held for held in state.assignments}
+    principal = state.principal
+    for operation in operations:
+        if isinstance(operation, SetUsageLocation):
+            principal = replace(principal, usage_location=operation.usage_location)
+        elif isinstance(operation, DeleteAssignment):
+            del assignments[operation.assignment.id]
+        else:
+            assignments[operation.assignment.id] = operation.assignment
+    return replace(state, principal=principal, assignments=tuple(assignments.values()))

@@ -1,0 +1,103 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names and ids of SKUs and service plans: what the tenant owns decides, ids count in any case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .._errors import OptionError
+from .model import ServicePlan, Sku, is_guid
+
+
+class Catalog:
+    """The SKUs of a tenant, to be found by part number or id."""
+
+    def __init__(self, skus: Iterable[Sku]) -> None:
+        self._by_id = {sku.id: sku for sku in skus}
+
+    def __iter__(self):
+        return iter(self._by_id.values())
+
+    def sku(self, sku_id: str) -> Sku:
+        """The SKU of an id; one that the tenant does not own goes by its id."""
+        return self._by_id.get(sku_id) or Sku(sku_id, sku_id, is_owned=False)
+
+    def label(self, sku_id: str) -> str:
+        """The part number of a SKU, with its id where two SKUs share the part number."""
+        part_number = self.sku(sku_id).part_number
+        is_shared = sum(sku.part_number == part_number for sku in self) > 1
+        return f"{part_number} ({sku_id})" if is_shared else part_number
+
+    def plan_names(self, sku_id: str, plan_ids: Iterable[str]) -> list[str]:
+        """The names of service plans of a SKU, sorted; one that the SKU does not know goes by its id."""
+        known = {plan.id: plan.name for plan in self.sku(sku_id).service_plans}
+        return sorted(known.get(plan_id, plan_id) for plan_id in plan_ids)
+
+
+class Resolver:
+    """Turns what a task names into SKUs and service plans, and collects every name that fails into one error."""
+
+    def __init__(self, catalog: Catalog, held_ids: Iterable[str] = ()) -> None:
+        self._catalog = catalog
+        self._held_ids = frozenset(held_ids)
+        self._problems: list[str] = []
+
+    def sku(self, name: str, where: str) -> Sku | None:
+        """The SKU of a part number or id, else None and a problem is noted. An id that the principal holds is known."""
+        if name.lower() in self._held_ids:
+            return self._catalog.sku(name.lower())
+        found = [sku for sku in self._catalog if name.lower() in (sku.id, sku.part_number.lower())]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            ids = ", ".join(sorted(sku.id for sku in found))
+            self._problems.append(f"{where}: SKU {name!r} is ambiguous, give one of the ids {ids}")
+        else:
+            self._unknown(where, "SKU", name, "of this tenant", [sku.part_number for sku in self._catalog])
+        return None
+
+    def plans(self, sku: Sku, names: Iterable[str], where: str, must_switch: bool = False) -> frozenset[str]:
+        """The ids of service plans of a SKU. With must_switch, one that people cannot switch off is a problem."""
+        found = (self._plan(sku, name, f"{where}[{index}]", must_switch) for index, name in enumerate(names))
+        return frozenset(plan.id for plan in found if plan is not None)
+
+    def _plan(self, sku: Sku, name: str, where: str, must_switch: bool) -> ServicePlan | None:
+        found = [plan for plan in sku.service_plans if name.lower() in (plan.id, plan.name.lower())]
+        if len(found) > 1:
+            ids = ", ".join(sorted(plan.id for plan in found))
+            self._problems.append(f"{where}: service plan {name!r} of {sku.part_number} is ambiguous, give one of the ids {ids}")
+            return None
+        if not found:
+            self._unknown(where, "service plan", name, f"of {sku.part_number}", [plan.name for plan in sku.service_plans])
+            return None
+        if must_switch and not found[0].is_switchable:
+            self._problems.append(
+                f"{where}: service plan {found[0].name} of {sku.part_number} applies to the organization, not to people, "
+                "and cannot be switched off for one of them; leave it out"
+            )
+        return found[0]
+
+    def _unknown(self, where: str, what: str, name: str, whose: str, known: list[str]) -> None:
+        if not name:
+            self._problems.append(f"{where}: an empty name; give a {what} or leave the entry out")
+            return
+        hint = "" if is_guid(name) else _nearest(name, known)
+        self._problems.append(f"{where}: no {what} {name!r} {whose}{hint}")
+
+    def problem(self, text: str) -> None:
+        """Notes a problem that is not about a single name."""
+        self._problems.append(text)
+
+    def check(self) -> None:
+        """Raises one OptionError that lists every problem noted so far."""
+        if self._problems:
+            raise OptionError("; ".join(self._problems))
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    from difflib import get_close_matches  # only a failing task needs it, and it costs time to load
+
+    by_lower = {candidate.lower(): candidate for candidate in known}
+    near = get_close_matches(name.lower(), by_lower, n=3, cutoff=0.5)
+    return "" if not near else " (nearest: " + ", ".join(by_lower[match] for match in near) + ")"

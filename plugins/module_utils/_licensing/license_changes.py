@@ -1,0 +1,164 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The difference between a user's direct licenses and what is wanted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from . import findings
+from .catalog import Catalog, Resolver
+from .changes import AssignLicenses, Changes, SetUsageLocation, disabled_after
+from .desired import DesiredLicenses, WantedLicense
+from .findings import Finding
+from .model import License, Principal, Sku
+
+
+def plan_licenses(principal: Principal, catalog: Catalog, desired: DesiredLicenses) -> Changes:
+    """The changes that give a user the desired direct licenses and no others than those that set forbids.
+
+    Raises OptionError with every name that the tenant does not know.
+    """
+    resolver = Resolver(catalog, [lic.sku_id for lic in principal.licenses])
+    wanted = [(resolver.sku(want.sku, f"{want.where}.sku"), want) for want in desired.add]
+    asked = [resolver.sku(name, f"licenses.remove[{index}]") for index, name in enumerate(desired.remove)]
+    protect = [resolver.sku(name, f"protect[{index}]") for index, name in enumerate(desired.protect)]
+    _check_twice([sku for sku, dummy in wanted] + asked, resolver)
+    removal = _Removal(principal, catalog, {sku.id for sku in protect if sku})
+    if desired.is_set:
+        removal.leave_only({sku.id for sku, dummy in wanted if sku})
+    for sku in asked:
+        if sku is not None:
+            removal.ask(sku)
+    removal.limit(desired.max_removals)
+    addition = _Addition(principal, desired, resolver, [catalog.sku(sku_id) for sku_id in removal.sku_ids])
+    for wanted_sku, want in wanted:
+        if wanted_sku is not None:
+            addition.want(wanted_sku, want)
+    resolver.check()
+    addition.require_usage_location()
+    return _license_changes(principal, catalog, desired, addition, removal)
+
+
+def _check_twice(skus: list[Sku | None], resolver: Resolver) -> None:
+    named = [sku.part_number for sku in skus if sku]
+    for name in sorted({name for name in named if named.count(name) > 1}):
+        resolver.problem(f"licenses: SKU {name} is named more than once; name each SKU in one place")
+
+
+class _Removal:
+    """Collects the direct licenses to remove."""
+
+    def __init__(self, principal: Principal, catalog: Catalog, protected: set[str]) -> None:
+        self._principal, self._catalog, self._protected = principal, catalog, protected
+        self.sku_ids: list[str] = []
+        self.findings: list[Finding] = []
+
+    def leave_only(self, sku_ids: set[str]) -> None:
+        """Removes every direct license that is neither named nor protected."""
+        for sku_id in sorted({lic.sku_id for lic in self._principal.licenses if lic.is_direct} - sku_ids):
+            if sku_id in self._protected:
+                self.findings.append(findings.is_protected(self._catalog.sku(sku_id), is_asked=False))
+            else:
+                self.sku_ids.append(sku_id)
+
+    def ask(self, sku: Sku) -> None:
+        """Removes one direct license; what is not held is no change."""
+        elsewhere = self._principal.not_direct(sku.id)
+        if sku.id in self._protected:
+            self.findings.append(findings.is_protected(sku, is_asked=True))
+        elif self._principal.direct(sku.id):
+            self.sku_ids.append(sku.id)
+        elif elsewhere:
+            self.findings.append(findings.inherited_only(self._principal, sku, elsewhere))
+
+    def limit(self, max_removals: int | None) -> None:
+        """Refuses when more would be removed than the task allows."""
+        if max_removals is not None and len(self.sku_ids) > max_removals:
+            self.findings.append(findings.too_many_removals(len(self.sku_ids), max_removals))
+
+
+class _Addition:
+    """Collects the licenses to add, or to give other service plans."""
+
+    def __init__(self, principal: Principal, desired: DesiredLicenses, resolver: Resolver, removed: list[Sku]) -> None:
+        self._principal, self._desired, self._resolver, self._removed = principal, desired, resolver, removed
+        self.licenses: list[License] = []
+        self.findings: list[Finding] = []
+
+    def want(self, sku: Sku, want: WantedLicense) -> None:
+        """Adds the license, changes its service plans, or leaves it as it is."""
+        direct = self._principal.direct(sku.id)
+        elsewhere = tuple(path for path in self._principal.not_direct(sku.id) if path.is_held)
+        self._note_errors(sku)
+        disabled = disabled_after(want.plans, self._base(sku, direct, elsewhere), sku, self._resolver, f"{want.where}.")
+        if direct and direct.is_held:
+            if disabled != direct.disabled_plans:
+                self._add(sku, disabled)
+        elif elsewhere and self._desired.inherited == "accept":
+            return
+        elif elsewhere and self._desired.inherited == "fail":
+            self.findings.append(findings.already_inherited(self._principal, sku, elsewhere))
+        else:
+            self._check_assignable(sku)
+            self._add(sku, disabled)
+
+    def require_usage_location(self) -> None:
+        """Refuses when a license would be assigned to someone without a usage location."""
+        if self.licenses and not (self._desired.usage_location or self._principal.usage_location):
+            self.findings.append(findings.no_usage_location(self._principal))
+
+    def _add(self, sku: Sku, disabled: frozenset[str]) -> None:
+        if not sku.is_owned:
+            self.findings.append(findings.not_owned(sku))
+        self.licenses.append(License(sku.id, disabled))
+
+    def _check_assignable(self, sku: Sku) -> None:
+        problem = findings.not_assignable(sku)
+        if problem:
+            self.findings.append(problem)
+        elif sku.is_owned and not self._principal.holds(sku.id) and sku.seats.free < 1:
+            seats = sku.seats
+            self.findings.append(findings.no_seats(self._principal, sku.part_number, seats.owned, seats.consumed, self._desired.seat_check))
+
+    def _base(self, sku: Sku, direct: License | None, elsewhere: tuple[License, ...]) -> frozenset[str]:
+        """What is off now: on the direct path, else on every other path, else what a removed SKU passes on."""
+        if direct:
+            return direct.disabled_plans
+        if elsewhere:
+            return frozenset.intersection(*(path.disabled_plans for path in elsewhere))
+        return self._carried(sku) if self._desired.carry_plans else frozenset()
+
+    def _carried(self, sku: Sku) -> frozenset[str]:
+        """The service plans that removed SKUs had off, found in the new SKU by id, then by name."""
+        ids = {plan.id for plan in sku.service_plans if plan.is_switchable}
+        by_name = {plan.name.lower(): plan.id for plan in sku.service_plans if plan.is_switchable}
+        carried = set()
+        for old in self._removed:
+            license_ = self._principal.direct(old.id)
+            names = {plan.id: plan.name.lower() for plan in old.service_plans}
+            for plan_id in license_.disabled_plans if license_ else ():
+                carried.add(plan_id if plan_id in ids else by_name.get(names.get(plan_id, "")))
+        return frozenset(plan_id for plan_id in carried if plan_id)
+
+    def _note_errors(self, sku: Sku) -> None:
+        for path in self._principal.licenses:
+            if path.sku_id == sku.id and not path.is_held:
+                self.findings.append(findings.license_in_error(self._principal, sku, path))
+
+
+def _license_changes(principal: Principal, catalog: Catalog, desired: DesiredLicenses, addition: _Addition, removal: _Removal) -> Changes:
+    operations: list[Any] = []
+    if desired.usage_location and desired.usage_location != principal.usage_location:
+        operations.append(SetUsageLocation(principal, desired.usage_location))
+    if addition.licenses or removal.sku_ids:
+        operations.append(AssignLicenses(principal, tuple(addition.licenses), tuple(removal.sku_ids)))
+    touched = {lic.sku_id for lic in addition.licenses} | set(removal.sku_ids)
+    kept = tuple(lic for lic in principal.licenses if not (lic.is_direct and lic.sku_id in touched))
+    after = replace(
+        principal,
+        licenses=kept + tuple(addition.licenses),
+        usage_location=desired.usage_location or principal.usage_location,
+    )
+    return Changes(principal, after, tuple(operations), tuple(removal.findings + addition.findings), catalog)

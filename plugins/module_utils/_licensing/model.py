@@ -1,0 +1,155 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a tenant has, as values: SKUs, service plans, seats, principals, licenses, allotments and assignments.
+
+Ids of SKUs, service plans and directory objects are lower case, so that they compare as Graph compares them.
+Ids of allotments and assignments are opaque and stay as Graph gives them (graph-contract 1.6, no. 7).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def is_guid(text: str) -> bool:
+    """Whether the text is a GUID in its usual form, in any case."""
+    return _GUID.fullmatch(text) is not None
+
+
+@dataclass(frozen=True)
+class ServicePlan:
+    """A part of a SKU. Only a switchable one (it applies to people) can be turned off."""
+
+    id: str
+    name: str
+    is_switchable: bool = True
+
+
+@dataclass(frozen=True)
+class Seats:
+    """The seats of a SKU in the tenant; seats in warning can still be assigned (graph-contract 10, no. 29)."""
+
+    enabled: int = 0
+    warning: int = 0
+    consumed: int = 0
+
+    @property
+    def owned(self) -> int:
+        """Seats that may be assigned."""
+        return self.enabled + self.warning
+
+    @property
+    def free(self) -> int:
+        """Seats that nobody uses; below zero when more are assigned than owned."""
+        return self.owned - self.consumed
+
+
+@dataclass(frozen=True)
+class Sku:
+    """What is licensed. One that the tenant does not own (any more) has is_owned false and no service plans."""
+
+    id: str
+    part_number: str
+    service_plans: tuple[ServicePlan, ...] = ()
+    seats: Seats = Seats()
+    applies_to: str = "User"
+    status: str = "Enabled"
+    is_owned: bool = True
+
+
+@dataclass(frozen=True)
+class License:
+    """One path by which a principal holds a SKU: direct, or inherited from the group of group_id.
+
+    is_known is false when Graph lists the SKU as held, but not by which path: it must not be taken for direct.
+    """
+
+    sku_id: str
+    disabled_plans: frozenset[str] = frozenset()
+    group_id: str | None = None
+    state: str = "Active"
+    error: str | None = None
+    is_known: bool = True
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether the license is the principal's own."""
+        return self.is_known and self.group_id is None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the license is in effect; one in state Error is not (graph-contract 4.3)."""
+        return self.state.lower() != "error"
+
+
+@dataclass(frozen=True)
+class Principal:
+    """A user, group or device."""
+
+    kind: str
+    id: str
+    name: str
+    usage_location: str | None = None
+    licenses: tuple[License, ...] = ()
+    group_names: dict[str, str] = field(default_factory=dict)
+    is_me: bool = False
+
+    def direct(self, sku_id: str) -> License | None:
+        """The direct license of a SKU, in effect or not."""
+        return next((lic for lic in self.licenses if lic.sku_id == sku_id and lic.is_direct), None)
+
+    def not_direct(self, sku_id: str) -> tuple[License, ...]:
+        """The licenses of a SKU that come from elsewhere and are in effect."""
+        return tuple(lic for lic in self.licenses if lic.sku_id == sku_id and not lic.is_direct and lic.is_held)
+
+    def holds(self, sku_id: str) -> bool:
+        """Whether the SKU is in effect in any way: then assigning it takes no further seat."""
+        return any(lic.sku_id == sku_id and lic.is_held for lic in self.licenses)
+
+
+@dataclass(frozen=True)
+class Allotment:
+    """A pool of seats in cloudLicensing."""
+
+    id: str
+    sku: Sku
+    allotted: int = 0
+    consumed: int = 0
+    assignable_to: frozenset[str] = frozenset()
+    subscription_ids: frozenset[str] = frozenset()
+    subscription_states: tuple[str, ...] = ()
+
+    @property
+    def free(self) -> int:
+        """Seats that nobody uses."""
+        return self.allotted - self.consumed
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A principal's claim on an allotment; id is None for one that is still to be created."""
+
+    id: str | None
+    allotment_id: str | None
+    sku_id: str | None
+    disabled_plans: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class CloudState:
+    """A principal with its assignments, and the tenant's allotments.
+
+    reached holds the ids of allotments on which the principal has a seat by any path, as far as Graph says so.
+    """
+
+    principal: Principal
+    assignments: tuple[Assignment, ...]
+    allotments: tuple[Allotment, ...]
+    reached: frozenset[str] = frozenset()
+
+    def allotment(self, allotment_id: str | None) -> Allotment | None:
+        """The allotment of an id."""
+        return next((pool for pool in self.allotments if pool.id == allotment_id), None)

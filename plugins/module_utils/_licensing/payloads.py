@@ -1,0 +1,186 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Operations as request bodies, and Graph's answers as the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .changes import AssignLicenses, CreateAssignment, DeleteAssignment, SetUsageLocation, UpdateAssignment
+from .model import Allotment, Assignment, License, Principal, Seats, ServicePlan, Sku
+
+COLLECTIONS = {"user": "users", "group": "groups", "device": "devices"}
+_CLOUD = (CreateAssignment, UpdateAssignment, DeleteAssignment)
+USER_FIELDS = "id,userPrincipalName,usageLocation,assignedLicenses,licenseAssignmentStates"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request: version is v1.0 or beta, path begins below it.
+
+    can_repeat says whether sending it again after a lost answer does no harm.
+    lag_code is in a refusal while a replica does not know yet what the same run has just written.
+    """
+
+    version: str
+    method: str
+    path: str
+    body: dict | None = None
+    can_repeat: bool = True
+    lag_code: str | None = None
+
+
+def principal_path(principal: Principal) -> str:
+    """The path of a principal below the version."""
+    return "/me" if principal.is_me else f"/{COLLECTIONS[principal.kind]}/{principal.id}"
+
+
+def calls_of(operations: Iterable[Any], graph_url: str, route: str = "principal") -> list[Call]:
+    """The requests that carry out the operations of one principal, all below one version of Graph.
+
+    route chooses Graph's path for assignments: principal, admin or allotment (graph-contract 1.1 to 1.4).
+    graph_url is the base of bind values, which are absolute.
+    """
+    listed = list(operations)
+    after_location = any(isinstance(operation, SetUsageLocation) for operation in listed)
+    version = "beta" if any(isinstance(operation, _CLOUD) for operation in listed) else "v1.0"
+    return [_call_of(operation, graph_url, route, version, after_location) for operation in listed]
+
+
+def _call_of(operation: Any, graph_url: str, route: str, version: str, after_location: bool) -> Call:
+    lag_code = "invalidusagelocation" if after_location else None
+    if isinstance(operation, SetUsageLocation):
+        return Call(version, "PATCH", principal_path(operation.principal), {"usageLocation": operation.usage_location})
+    if isinstance(operation, AssignLicenses):
+        body = {
+            "addLicenses": [{"skuId": lic.sku_id, "disabledPlans": sorted(lic.disabled_plans)} for lic in operation.add],
+            "removeLicenses": list(operation.remove),
+        }
+        return Call("v1.0", "POST", f"{principal_path(operation.principal)}/assignLicense", body, lag_code=lag_code)
+    base = assignments_path(operation.principal, operation.assignment.allotment_id, route)
+    plans = {"disabledServicePlanIds": sorted(operation.assignment.disabled_plans)}
+    if isinstance(operation, CreateAssignment):
+        body = {**_binds(operation, graph_url, route), **plans}
+        return Call("beta", "POST", base, body, can_repeat=False, lag_code=lag_code)
+    if isinstance(operation, UpdateAssignment):
+        return Call("beta", "PATCH", f"{base}/{operation.assignment.id}", plans)
+    if isinstance(operation, DeleteAssignment):
+        return Call("beta", "DELETE", f"{base}/{operation.assignment.id}")
+    raise TypeError(f"not an operation: {operation!r}")
+
+
+def assignments_path(principal: Principal, allotment_id: str | None, route: str) -> str:
+    """The collection of assignments on a route."""
+    if route == "principal":
+        return f"{principal_path(principal)}/cloudLicensing/assignments"
+    if route == "allotment":
+        return f"/admin/cloudLicensing/allotments/{allotment_id}/assignments"
+    return "/admin/cloudLicensing/assignments"
+
+
+def _binds(operation: CreateAssignment, graph_url: str, route: str) -> dict:
+    """The ends of a new assignment that its path does not say (graph-contract A4, A9, U2)."""
+    binds = {}
+    if route != "allotment":
+        binds["allotment@odata.bind"] = f"{graph_url}/beta/admin/cloudLicensing/allotments/{operation.assignment.allotment_id}"
+    if route != "principal":
+        kind = COLLECTIONS[operation.principal.kind]
+        binds["assignedTo@odata.bind"] = f"{graph_url}/beta/{kind}/{operation.principal.id}"
+    return binds
+
+
+def unwrap(body: Mapping) -> Mapping:
+    """A single entity, bare or wrapped in value (graph-contract 1.6, no. 5)."""
+    value = body.get("value")
+    return value if isinstance(value, Mapping) else body
+
+
+def principal_of(kind: str, body: Mapping, is_me: bool = False) -> Principal:
+    """A user with licenses and usage location, or the identity of a group or device."""
+    entity = unwrap(body)
+    return Principal(
+        kind=kind,
+        id=entity["id"].lower(),
+        name=entity.get("userPrincipalName") or entity.get("displayName") or entity["id"],
+        usage_location=entity.get("usageLocation") or None,
+        licenses=tuple(_licenses(entity)),
+        is_me=is_me,
+    )
+
+
+def _licenses(entity: Mapping) -> Iterable[License]:
+    """The licenses by path; what only assignedLicenses knows has an unknown origin."""
+    states = entity.get("licenseAssignmentStates") or []
+    for state in states:
+        error = state.get("error")
+        yield License(
+            sku_id=state["skuId"].lower(),
+            disabled_plans=_ids(state.get("disabledPlans")),
+            group_id=(state.get("assignedByGroup") or "").lower() or None,
+            state=state.get("state") or "Active",
+            error=None if error in (None, "", "None") else error,
+        )
+    known = {state["skuId"].lower() for state in states}
+    for held in entity.get("assignedLicenses") or []:
+        if held["skuId"].lower() not in known:
+            yield License(held["skuId"].lower(), _ids(held.get("disabledPlans")), is_known=False)
+
+
+def sku_of(entity: Mapping) -> Sku:
+    """A subscribedSku."""
+    units = entity.get("prepaidUnits") or {}
+    return Sku(
+        id=entity["skuId"].lower(),
+        part_number=entity.get("skuPartNumber") or entity["skuId"],
+        service_plans=tuple(
+            ServicePlan(
+                plan["servicePlanId"].lower(), plan.get("servicePlanName") or plan["servicePlanId"], (plan.get("appliesTo") or "User").lower() == "user"
+            )
+            for plan in entity.get("servicePlans") or []
+        ),
+        seats=Seats(units.get("enabled") or 0, units.get("warning") or 0, entity.get("consumedUnits") or 0),
+        applies_to=entity.get("appliesTo") or "User",
+        status=entity.get("capabilityStatus") or "Enabled",
+    )
+
+
+def allotment_of(entity: Mapping, is_listed: bool = True) -> Allotment:
+    """An allotment. One that is_listed false describes is known from an assignment only: nothing more is drawn from it."""
+    subscriptions = entity.get("subscriptions") or []
+    return Allotment(
+        id=entity["id"],
+        sku=Sku(
+            id=(entity.get("skuId") or "").lower(),
+            part_number=entity.get("skuPartNumber") or entity.get("skuId") or entity["id"],
+            service_plans=tuple(_pool_plan(service) for service in entity.get("services") or []),
+            is_owned=is_listed,
+        ),
+        allotted=entity.get("allottedUnits") or 0,
+        consumed=entity.get("consumedUnits") or 0,
+        assignable_to=_flags(entity.get("assignableTo")),
+        subscription_ids=frozenset((sub.get("subscriptionId") or "").lower() for sub in subscriptions),
+        subscription_states=tuple(sub.get("state") or "" for sub in subscriptions),
+    )
+
+
+def assignment_of(body: Mapping) -> Assignment:
+    """An assignment; its SKU and allotment show only where they were expanded (graph-contract 2.1)."""
+    entity = unwrap(body)
+    pool = entity.get("allotment") or {}
+    return Assignment(entity.get("id"), pool.get("id"), (pool.get("skuId") or "").lower() or None, _ids(entity.get("disabledServicePlanIds")))
+
+
+def _pool_plan(service: Mapping) -> ServicePlan:
+    is_switchable = bool(_flags(service.get("assignableTo")) - {"none"})
+    return ServicePlan(service["planId"].lower(), service.get("planName") or service["planId"], is_switchable)
+
+
+def _flags(text: str | None) -> frozenset[str]:
+    """The members of a flags enum, which comes comma separated."""
+    return frozenset(part.strip() for part in (text or "").split(",") if part.strip())
+
+
+def _ids(ids: Iterable[str] | None) -> frozenset[str]:
+    return frozenset(plan_id.lower() for plan_id in ids or ())

@@ -1,0 +1,97 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The model in the words of results and diffs: names first, in a stable order, nothing that did not change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .catalog import Catalog
+from .changes import AssignLicenses, Changes, CreateAssignment, SetUsageLocation, UpdateAssignment
+from .findings import Finding
+from .model import Assignment, CloudState, License, Principal
+
+
+def finding_rows(findings: tuple[Finding, ...]) -> list[dict]:
+    """The findings as results."""
+    return [{"code": found.code, "severity": "refusal" if found.is_refusal else "caution", "message": found.message} for found in findings]
+
+
+def license_result(changes: Changes) -> dict:
+    """The results of M(m365.licensing.user_assign_license), built from what will be."""
+    user: Principal = changes.after
+    rows = [_license_row(lic, changes.catalog) for lic in user.licenses]
+    return {
+        "user": {"id": user.id, "user_principal_name": user.name, "usage_location": user.usage_location},
+        "licenses": sorted(rows, key=lambda row: (row["sku"], row["origin"], row["group"] or "")),
+    }
+
+
+def assignment_result(changes: Changes, created_id: str | None = None) -> dict:
+    """The results of M(m365.licensing.cloud_license_assignment). A created assignment has its id only after the real run."""
+    held: Assignment | None = changes.subject
+    if held is None:
+        return {"assignment": None}
+    return {"assignment": {"id": held.id or created_id, "allotment": held.allotment_id, **_named(held, changes.catalog)}}
+
+
+def operation_rows(operations: tuple, catalog: Catalog) -> list[dict]:
+    """What operations do, one row for each license or assignment."""
+    return [row for operation in operations for row in _rows(operation, catalog)]
+
+
+def _rows(operation: Any, catalog: Catalog) -> list[dict]:
+    if isinstance(operation, SetUsageLocation):
+        return [{"action": "set_usage_location", "before": operation.principal.usage_location, "after": operation.usage_location}]
+    if isinstance(operation, AssignLicenses):
+        held = {lic.sku_id for lic in operation.principal.licenses if lic.is_direct and lic.is_held}
+        rows = [{"action": "update" if lic.sku_id in held else "add", **_named(lic, catalog)} for lic in operation.add]
+        return rows + [{"action": "remove", "sku": catalog.label(sku_id), "sku_id": sku_id} for sku_id in operation.remove]
+    target = operation.assignment
+    where = {"assignment": target.id, "allotment": target.allotment_id}
+    if isinstance(operation, CreateAssignment):
+        return [{"action": "create", **where, **_named(target, catalog)}]
+    if isinstance(operation, UpdateAssignment):
+        return [{"action": "update", **where, **_named(target, catalog)}]
+    return [{"action": "delete", **where, "sku": catalog.label(target.sku_id or ""), "sku_id": target.sku_id}]
+
+
+def diff_of(changes: Changes) -> dict:
+    """The difference in names, for C(--diff): only what changes, under the name of the principal."""
+    before, after = changes.before, changes.after
+    show = _shown_assignments if isinstance(before, CloudState) else _shown_licenses
+    name = before.principal.name if isinstance(before, CloudState) else before.name
+    old, new = show(before, changes.catalog), show(after, changes.catalog)
+    differ = {key for key in {*old, *new} if old.get(key) != new.get(key)}
+    return {
+        "before_header": name,
+        "after_header": name,
+        "before": {key: old[key] for key in sorted(differ & old.keys())},
+        "after": {key: new[key] for key in sorted(differ & new.keys())},
+    }
+
+
+def _shown_licenses(principal: Principal, catalog: Catalog) -> dict:
+    direct = [lic for lic in principal.licenses if lic.is_direct]
+    shown: dict[str, Any] = {catalog.label(lic.sku_id): {"origin": "direct", "disabled_plans": _off(lic, catalog)} for lic in direct if lic.is_held}
+    return {**shown, "usage_location": principal.usage_location}
+
+
+def _shown_assignments(state: CloudState, catalog: Catalog) -> dict:
+    shown: dict[str, Any] = {
+        f"{catalog.label(held.sku_id)} in allotment {held.allotment_id}": {"disabled_plans": _off(held, catalog)} for held in state.assignments if held.sku_id
+    }
+    return {**shown, "usage_location": state.principal.usage_location}
+
+
+def _license_row(lic: License, catalog: Catalog) -> dict:
+    origin = "direct" if lic.is_direct else "group" if lic.group_id else "unknown"
+    return {**_named(lic, catalog), "origin": origin, "group": lic.group_id, "state": lic.state, "error": lic.error}
+
+
+def _named(held: License | Assignment, catalog: Catalog) -> dict:
+    return {"sku": catalog.label(held.sku_id or ""), "sku_id": held.sku_id, "disabled_plans": _off(held, catalog)}
+
+
+def _off(held: License | Assignment, catalog: Catalog) -> list[str]:
+    return catalog.plan_names(held.sku_id or "", held.disabled_plans)

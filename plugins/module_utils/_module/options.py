@@ -1,0 +1,94 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Argument specs that modules merge, and the checks that a spec alone cannot say."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, env_fallback
+
+from .._errors import OptionError
+from .._graph.clouds import CLOUDS
+from .._graph.tokens import METHODS
+from .._licensing.model import is_guid
+
+
+def _first_set(*names: str) -> str:
+    """The first of some environment variables that holds something: one that is empty counts as unset."""
+    return env_fallback(*(name for name in names if os.environ.get(name)))
+
+
+def _env(*names: str) -> tuple:
+    return (_first_set, list(names))
+
+
+CONNECTION: dict[str, dict[str, Any]] = {
+    "tenant_id": {"type": "str", "fallback": _env("AZURE_TENANT_ID", "AZURE_TENANT")},
+    "client_id": {"type": "str", "fallback": _env("AZURE_CLIENT_ID")},
+    "client_secret": {"type": "str", "no_log": True, "fallback": _env("AZURE_CLIENT_SECRET", "AZURE_SECRET")},
+    "certificate_path": {"type": "path", "fallback": _env("AZURE_CLIENT_CERTIFICATE_PATH")},
+    "certificate_password": {"type": "str", "no_log": True, "fallback": _env("AZURE_CLIENT_CERTIFICATE_PASSWORD")},
+    "federated_token_file": {"type": "path", "no_log": False, "fallback": _env("AZURE_FEDERATED_TOKEN_FILE")},
+    "access_token": {"type": "str", "no_log": True, "fallback": _env("MSGRAPH_ACCESS_TOKEN")},
+    "auth": {"type": "str", "default": "auto", "choices": ["auto", *METHODS], "fallback": _env("MSGRAPH_AUTH")},
+    "token_cache": {"type": "path", "no_log": False, "fallback": _env("MSGRAPH_TOKEN_CACHE")},
+    "cloud": {"type": "str", "default": "AzureCloud", "choices": list(CLOUDS), "fallback": _env("AZURE_CLOUD_ENVIRONMENT")},
+    "graph_url": {"type": "str", "fallback": _env("MSGRAPH_URL")},
+    "authority_url": {"type": "str", "fallback": _env("AZURE_AUTHORITY_HOST")},
+    "ca_path": {"type": "path", "fallback": _env("MSGRAPH_CA_PATH")},
+    "validate_certs": {"type": "bool", "default": True},
+    "timeout": {"type": "float", "default": 30.0},
+    "max_wait": {"type": "float", "default": 300.0},
+}
+
+SERVICE_PLANS: dict[str, dict[str, Any]] = {
+    "disabled_plans": {"type": "list", "elements": "str"},
+    "enabled_plans": {"type": "list", "elements": "str"},
+    "plans_mode": {"type": "str", "default": "set", "choices": ["set", "merge"]},
+}
+
+SEAT_CHECK: dict[str, dict[str, Any]] = {"seat_check": {"type": "str", "default": "enforce", "choices": ["enforce", "try"]}}
+
+
+class GraphModule(AnsibleModule):
+    """A module for which an option that is empty or null counts as not given, as AWX surveys send blanks."""
+
+    def _load_params(self) -> None:
+        super()._load_params()
+        self.params = without_blanks(self.params)
+
+
+def without_blanks(value: Any) -> Any:
+    """Options without those that are empty strings or null, at every level; members of lists stay."""
+    if isinstance(value, Mapping):
+        return {key: without_blanks(part) for key, part in value.items() if part is not None and part != ""}
+    if isinstance(value, list):
+        return [without_blanks(part) for part in value]
+    return value
+
+
+def principal_of(params: Mapping, kinds: tuple[str, ...]) -> tuple[str, str]:
+    """The kind of principal and how the task names it, C(me) with an empty name. Raises OptionError unless it is exactly one."""
+    given = [kind for kind in kinds if params.get(kind)]
+    if len(given) != 1:
+        listed = ", ".join(kinds[:-1]) + " and " + kinds[-1]
+        raise OptionError(f"exactly one of {listed} must be given; " + (f"{' and '.join(given)} are" if given else "none is"))
+    kind = given[0]
+    if kind == "user" and not is_guid(params["user"]) and not _is_upn(params["user"]):
+        raise OptionError(f"user is {params['user']!r}: give an object id or a user principal name such as alice@contoso.com")
+    return kind, "" if kind == "me" else params[kind]
+
+
+def _is_upn(text: str) -> bool:
+    name, at, domain = text.rpartition("@")
+    return bool(name and at and domain) and not any(sign.isspace() or sign in "/?\\" for sign in text)
+
+
+def check_seconds(params: Mapping, *names: str) -> None:
+    """Raises OptionError for a span of time that is not one."""
+    for name in names:
+        if params[name] < 0 or (name == "timeout" and params[name] == 0):
+            raise OptionError(f"{name} is {params[name]}: give seconds, more than zero")

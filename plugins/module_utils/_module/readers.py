@@ -1,0 +1,105 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads a tenant into the model. A reader cannot write: what a module plans with has no other way to Graph."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .._errors import GraphError, LicensingError, OptionError
+from .._graph.batch import send_all
+from .._graph.client import Answer, GraphClient, Request
+from .._graph.odata import equals, key_segment
+from .._licensing.catalog import Catalog
+from .._licensing.model import Assignment, CloudState, Principal, is_guid
+from .._licensing.payloads import COLLECTIONS, USER_FIELDS, allotment_of, assignment_of, assignments_path, principal_of, sku_of
+
+_SKUS = "/subscribedSkus?$select=skuId,skuPartNumber,appliesTo,capabilityStatus,consumedUnits,prepaidUnits,servicePlans"
+_POOL_FIELDS = "id,skuId,skuPartNumber,allottedUnits,consumedUnits,assignableTo,services,subscriptions"
+_ALLOTMENTS = f"/admin/cloudLicensing/allotments?$select={_POOL_FIELDS}&$top=999"
+_EXPAND = "$expand=allotment($select=id,skuId,skuPartNumber)&$top=999"
+
+
+class Reader:
+    """Reads users, SKUs, allotments and assignments in as few requests as it takes."""
+
+    def __init__(self, client: GraphClient, cloud_name: str) -> None:
+        self._client, self._cloud_name = client, cloud_name
+
+    def user_and_skus(self, kind: str, name: str) -> tuple[Principal, Catalog]:
+        """A user with licenses, and what the tenant owns: one request. kind is user or me."""
+        path = self._path(kind, name)
+        user, skus = send_all(self._client, "v1.0", [Request("GET", f"{path}?$select={USER_FIELDS}"), Request("GET", _SKUS)])
+        principal = principal_of("user", self._found(user, kind, name), is_me=kind == "me")
+        return principal, Catalog(sku_of(row) for row in self._client.rows("v1.0", skus.checked()))
+
+    def user(self, principal: Principal) -> Principal:
+        """The same user, read again."""
+        path = "/me" if principal.is_me else f"/users/{principal.id}"
+        return principal_of("user", self._client.get("v1.0", f"{path}?$select={USER_FIELDS}"), principal.is_me)
+
+    def cloud_state(self, kind: str, name: str) -> CloudState:
+        """A principal with its assignments, and the tenant's allotments: one request, one more to find a display name."""
+        path = self._path(kind, name)
+        identity = "id,userPrincipalName,usageLocation" if kind in ("user", "me") else "id,displayName"
+        paths = [f"{path}?$select={identity}", _ALLOTMENTS, f"{path}/cloudLicensing/assignments?{_EXPAND}"]
+        if kind in ("user", "me"):
+            paths.append(f"{path}/cloudLicensing/usageRights?$expand=allotments")
+        who, pools, held, *rights = send_all(self._client, "beta", [Request("GET", path) for path in paths])
+        principal = principal_of("user" if kind == "me" else kind, self._found(who, kind, name), is_me=kind == "me")
+        self._check_available(pools)
+        listed = [allotment_of(row) for row in self._client.rows("beta", pools.checked())]
+        rows = list(self._client.rows("beta", held.checked()))
+        known = {pool.id for pool in listed}
+        extra = {row["allotment"]["id"]: row["allotment"] for row in rows if row.get("allotment") and row["allotment"]["id"] not in known}
+        allotments = [allotment_of(row, is_listed=False) for row in extra.values()] + listed
+        return CloudState(principal, tuple(assignment_of(row) for row in rows), tuple(allotments), self._reached(rights))
+
+    def assignments(self, principal: Principal) -> list[Assignment]:
+        """The assignments of a principal, read again."""
+        path = f"{assignments_path(principal, None, 'principal')}?{_EXPAND}"
+        return [assignment_of(row) for row in self._client.pages("beta", path)]
+
+    def with_group_names(self, principal: Principal, group_ids: tuple[str, ...]) -> Principal:
+        """The principal with the display names of groups, where they can be read; the others go by their id."""
+        answers = send_all(self._client, "v1.0", [Request("GET", f"/groups/{group_id}?$select=id,displayName") for group_id in group_ids])
+        names = {group_id: answer.body.get("displayName") or group_id for group_id, answer in zip(group_ids, answers) if answer.is_ok}
+        return replace(principal, group_names={group_id: names.get(group_id, group_id) for group_id in group_ids})
+
+    def _path(self, kind: str, name: str) -> str:
+        if kind == "me":
+            return "/me"
+        if kind == "user" or is_guid(name):
+            return key_segment(COLLECTIONS[kind], name)
+        return f"/{COLLECTIONS[kind]}/{self._id_of(kind, name)}"
+
+    def _id_of(self, kind: str, name: str) -> str:
+        """The id of the one group or device of a display name."""
+        path = f"/{COLLECTIONS[kind]}?$filter={equals('displayName', name)}&$select=id,displayName"
+        ids = sorted(row["id"] for row in self._client.pages("v1.0", path))
+        if not ids:
+            raise OptionError(f"{kind}: no {kind} has the display name {name!r}; give its exact display name or its object id")
+        if len(ids) > 1:
+            raise OptionError(f"{kind}: {len(ids)} {kind}s have the display name {name!r}, give one of the ids {', '.join(ids)}")
+        return ids[0]
+
+    def _found(self, answer: Answer, kind: str, name: str) -> dict:
+        if answer.status == 404:
+            error = answer.error()
+            error.message = f"{kind}: this tenant has no {kind} {name!r}; check the spelling and the tenant. {error.message}"
+            raise error
+        return answer.checked()
+
+    def _check_available(self, allotments: Answer) -> None:
+        """A cloud or tenant without the API does not know the path (graph-contract 8)."""
+        if allotments.status == 404 or (allotments.status == 400 and "segment" in allotments.error_text.lower()):
+            error = allotments.error()
+            detail = f" {error.message}" if isinstance(error, GraphError) else ""
+            raise LicensingError(
+                f"cloudLicensing is not available in {self._cloud_name} for this tenant: use m365.licensing.user_assign_license instead.{detail}"
+            )
+
+    def _reached(self, rights: list[Answer]) -> frozenset[str]:
+        """The allotments that a user has a seat of, by any path; nothing when that may not be read."""
+        rows = (row for answer in rights if answer.is_ok for row in self._client.rows("beta", answer.body))
+        return frozenset(pool["id"] for row in rows for pool in row.get("allotments") or [])

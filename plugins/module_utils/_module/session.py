@@ -1,0 +1,35 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From connection options to a client of Graph, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .._errors import MissingLibraryError
+from .._graph.client import GraphClient
+from .._graph.clouds import choose_cloud
+from .._graph.tokens import choose_tokens
+from .._graph.transport import REQUESTS_IMPORT_ERROR, Transport
+from .options import check_seconds
+from .readers import Reader
+from .writers import Writer
+
+
+class Session:
+    """A reader and a writer of one tenant, over one connection. Nothing is sent before the first read."""
+
+    def __init__(self, params: Mapping) -> None:
+        if REQUESTS_IMPORT_ERROR is not None:
+            raise MissingLibraryError("requests", "this module needs the Python library requests")
+        check_seconds(params, "timeout", "max_wait")
+        cloud = choose_cloud(params["cloud"], params.get("authority_url"), params.get("graph_url"))
+        self._transport = Transport(params.get("ca_path"), params["validate_certs"], params["timeout"])
+        self.tokens = choose_tokens(params, cloud, self._transport, params["max_wait"])
+        client = GraphClient(self._transport, self.tokens, cloud.graph_url, params["max_wait"])
+        self.reader = Reader(client, cloud.name)
+        self.writer = Writer(client, self.reader, params.get("route") or "principal")
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._transport.close()

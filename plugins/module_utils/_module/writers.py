@@ -1,0 +1,114 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Carries operations out, once each: what was lost on the way is looked for before it is sent again."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import Any
+
+from .._errors import WaitTimeoutError
+from .._graph import retry
+from .._graph.batch import send_all
+from .._graph.client import Answer, GraphClient, Request, is_unknown
+from .._licensing.changes import AssignLicenses, CreateAssignment, DeleteAssignment, SetUsageLocation
+from .._licensing.model import Assignment, Principal
+from .._licensing.payloads import calls_of
+from .readers import Reader
+
+
+class Writer:
+    """Writes to one principal after the other. C(done) lists the operations that were carried out, also when one fails."""
+
+    def __init__(self, client: GraphClient, reader: Reader, route: str) -> None:
+        self._client, self._reader, self._route = client, reader, route
+        self.done: list[Any] = []
+        self.created_id: str | None = None
+
+    def apply(self, operations: tuple) -> None:
+        """Carries out the operations of one principal in their order, in one call of Graph. Raises the first that fails."""
+        calls = calls_of(operations, self._client.graph_url, self._route)
+        requests = [Request(call.method, call.path, call.body, call.can_repeat, call.lag_code) for call in calls]
+        answers = send_all(self._client, calls[0].version, requests, in_order=True)
+        for operation, request, answer in zip(operations, requests, answers):
+            self._settle(operation, calls[0].version, request, answer)
+            self.done.append(operation)
+
+    def wait(self, operations: tuple, timeout: float) -> None:
+        """Reads until a user's licenses show the operations. Raises WaitTimeoutError, in seconds, naming what is outstanding."""
+        until = time.monotonic() + timeout
+        attempt = 0
+        while True:
+            outstanding = [operation for operation in operations if not self._shows(operation)]
+            attempt += 1
+            seconds = retry.delay(attempt, None, random.random)
+            if not outstanding:
+                return
+            if time.monotonic() + seconds > until:
+                what = " and ".join(sorted({_described(operation) for operation in outstanding}))
+                raise WaitTimeoutError(f"Graph accepted the change, but after wait_timeout of {timeout:g} s it does not show yet: {what}")
+            self._client.pause(seconds)
+
+    def _settle(self, operation: Any, version: str, request: Request, answer: Answer) -> None:
+        """Makes sure that an operation was carried out, whatever became of its answer, or raises why not."""
+        if isinstance(operation, CreateAssignment):
+            self.created_id = self._settle_create(operation, request, answer)
+            return
+        if answer.status == 424 or (is_unknown(answer) and request.can_repeat):
+            answer = self._client.send(version, request)
+        if answer.is_ok or (isinstance(operation, DeleteAssignment) and answer.status == 404):
+            return
+        if isinstance(operation, AssignLicenses) and answer.status == 400 and answer.was_lost and self._comes_to_show(operation):
+            return
+        raise answer.error()
+
+    def _settle_create(self, operation: CreateAssignment, request: Request, answer: Answer) -> str | None:
+        """The id of the created assignment. After a lost answer it looks for it before creating again (graph-contract 1.6, no. 6)."""
+        patience = self._client.patience()
+        repeatable = Request(request.method, request.path)
+        was_lost = False
+        while not answer.is_ok:
+            was_lost = was_lost or is_unknown(answer)
+            seconds = patience.next_delay(repeatable, answer) if was_lost else None
+            found = self._look(operation, tries=2) if was_lost else None
+            if found is not None:
+                return found.id
+            if seconds is None:
+                raise answer.error()
+            patience.spend(seconds)
+            self._client.pause(seconds)
+            answer = self._client.send("beta", request)
+        created = answer.body.get("id")
+        found = None if created else self._look(operation, tries=4)
+        return created or (found.id if found else None)
+
+    def _look(self, operation: CreateAssignment, tries: int) -> Assignment | None:
+        """The assignment on the allotment, as reads show it; a replica may need a moment."""
+        for attempt in range(1, tries + 1):
+            held = self._reader.assignments(operation.principal)
+            found = next((one for one in held if one.allotment_id == operation.assignment.allotment_id), None)
+            if found is not None or attempt == tries:
+                return found
+            self._client.pause(retry.delay(attempt, None, random.random))
+        return None
+
+    def _comes_to_show(self, operation: AssignLicenses) -> bool:
+        """Whether the licenses turn out to be as wanted: the lost attempt was carried out, and its repetition refused."""
+        for attempt in range(1, 5):
+            if self._shows(operation):
+                return True
+            self._client.pause(retry.delay(attempt, None, random.random))
+        return self._shows(operation)
+
+    def _shows(self, operation: Any) -> bool:
+        user: Principal = self._reader.user(operation.principal)
+        if isinstance(operation, SetUsageLocation):
+            return user.usage_location == operation.usage_location
+        held = {lic.sku_id: lic for lic in user.licenses if lic.is_direct}
+        added = all(lic.sku_id in held and held[lic.sku_id].is_held and held[lic.sku_id].disabled_plans == lic.disabled_plans for lic in operation.add)
+        return added and not held.keys() & set(operation.remove)
+
+
+def _described(operation: Any) -> str:
+    return "the usage location" if isinstance(operation, SetUsageLocation) else "the licenses"

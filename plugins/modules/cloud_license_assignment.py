@@ -1,0 +1,260 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One assignment of a user, group or device on an allotment, over the cloudLicensing API of Microsoft Graph (beta)."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cloud_license_assignment
+short_description: Manage one cloudLicensing assignment of a user, group or device
+version_added: 0.1.0
+author:
+  - m365.licensing contributors (@m365-licensing)
+description:
+  - Creates, changes and deletes the assignment of a principal on an allotment (a pool of seats), over the C(cloudLicensing) API of Microsoft Graph.
+  - The API is beta and only in the global cloud. Microsoft does not support it in production.
+  - An assignment that exists is changed in place, never created a second time, also when an answer was lost on the way.
+  - Do not manage one principal's SKU with this module and M(m365.licensing.user_assign_license) alike. Both act on the same licenses.
+extends_documentation_fragment:
+  - m365.licensing._graph
+  - m365.licensing._graph.attributes
+options:
+  user:
+    description:
+      - Object id or user principal name of a user.
+      - Exactly one of O(user), O(group), O(device) and O(me) must be given.
+    type: str
+  group:
+    description:
+      - Object id or exact display name of a group. A display name that several groups have is an error that lists their ids.
+    type: str
+  device:
+    description:
+      - Object id or exact display name of a device. A display name that several devices have is an error that lists their ids.
+    type: str
+  me:
+    description:
+      - Act on the signed-in user. Needs a delegated token.
+    type: bool
+  sku:
+    description:
+      - Part number or id of the SKU. An existing assignment of it decides on the allotment, else O(allotment_choice).
+      - Exactly one of O(sku) and O(allotment) must be given.
+    type: str
+  allotment:
+    description:
+      - Id of the allotment.
+    type: str
+  subscription_id:
+    description:
+      - Only allotments that this subscription feeds. If unset, all of the SKU's.
+    type: str
+  usage_location:
+    description:
+      - Country code of two letters (ISO 3166-1) of a user, such as V(DE). It is written before the assignment, and only when it differs.
+      - If unset, the usage location stays as it is. There is no default.
+    type: str
+  disabled_plans:
+    description:
+      - Service plans, by name or id, that are off, and no others. An empty list turns all on. With O(plans_mode=merge), these are turned off.
+      - If unset, the service plans stay as they are. Those of a new assignment are all on.
+    type: list
+    elements: str
+  enabled_plans:
+    description:
+      - Service plans, by name or id, that are on, and no others. Those that nobody can be assigned are left alone.
+        With O(plans_mode=merge), these are turned on.
+    type: list
+    elements: str
+  plans_mode:
+    description:
+      - With V(set), a list of service plans is the whole list. With V(merge), it is what to turn off or on, and the others stay.
+    type: str
+    default: set
+    choices: [set, merge]
+  state:
+    description:
+      - Whether there shall be an assignment. V(absent) deletes every assignment of the principal that O(sku), O(allotment) and O(subscription_id) describe.
+    type: str
+    default: present
+    choices: [present, absent]
+  allotment_choice:
+    description:
+      - What to do when several allotments of the SKU could serve a new assignment. V(only) is an error that lists them.
+        V(most_available) takes the one with most free seats.
+    type: str
+    default: only
+    choices: [only, most_available]
+  exclusive:
+    description:
+      - Whether to leave exactly one assignment of the SKU. The one that is wanted is created first, then the others are deleted.
+    type: bool
+    default: false
+  route:
+    description:
+      - Which of Graph's paths the write takes, for least privilege. V(principal) is the path of the user, group or device,
+        V(admin) is that of the organization, V(allotment) that of the allotment. Reads are the same for all.
+    type: str
+    default: principal
+    choices: [principal, admin, allotment]
+  seat_check:
+    description:
+      - With V(enforce), the task fails when the allotment has no free seat, in check mode too. With V(try), it warns, and Graph decides.
+    type: str
+    default: enforce
+    choices: [enforce, try]
+seealso:
+  - module: m365.licensing.user_assign_license
+"""
+
+EXAMPLES = r"""
+- name: Alice draws an E5 seat, without Yammer
+  m365.licensing.cloud_license_assignment:
+    user: alice@contoso.example
+    sku: SPE_E5
+    disabled_plans: [YAMMER_ENTERPRISE]
+
+- name: The sales group draws Power BI from whichever allotment has most seats free
+  m365.licensing.cloud_license_assignment:
+    group: Sales
+    sku: POWER_BI_PRO
+    allotment_choice: most_available
+
+- name: A device no longer has a seat
+  m365.licensing.cloud_license_assignment:
+    device: KIOSK-01
+    sku: INTUNE_A
+    state: absent
+"""
+
+RETURN = r"""
+assignment:
+  description: The assignment after the task, or null when there is none. When several exist and none had to change, one of them.
+  returned: success
+  type: dict
+  contains:
+    id:
+      description: Id of the assignment. In check mode, null for one that would be created.
+      type: str
+      returned: always
+      sample: 405ee855-0000-4000-8000-000000000001
+    allotment:
+      description: Id of the allotment.
+      type: str
+      returned: always
+    sku:
+      description: Part number of the SKU.
+      type: str
+      returned: always
+      sample: SPE_E5
+    sku_id:
+      description: Id of the SKU.
+      type: str
+      returned: always
+      sample: 06ebc4ee-1bb5-47dd-8120-11324bc54e06
+    disabled_plans:
+      description: Names of the service plans that are off, sorted.
+      type: list
+      elements: str
+      returned: always
+      sample: [YAMMER_ENTERPRISE]
+changes:
+  description:
+    - What was done, or in check mode would be done, one row for each assignment. After a failure, what was done before it.
+    - C(action) is V(create), V(update) or V(delete), with C(assignment), C(allotment), C(sku) and C(sku_id), and C(disabled_plans) unless it is V(delete).
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - action: delete
+      assignment: 405ee855-0000-4000-8000-000000000001
+      allotment: 5t7a3xjq
+      sku: SPE_E5
+      sku_id: 06ebc4ee-1bb5-47dd-8120-11324bc54e06
+findings:
+  description: Refusals that were predicted (the task failed for them, and nothing was written) and cautions.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    code:
+      description: Short name of the finding.
+      type: str
+      returned: always
+      sample: no_seats
+    severity:
+      description: V(refusal) or V(caution).
+      type: str
+      returned: always
+      sample: refusal
+    message:
+      description: What is wrong, and what to do about it.
+      type: str
+      returned: always
+failure:
+  description: What failed, for a playbook to branch on.
+  returned: failure
+  type: dict
+  contains:
+    code:
+      description: Code of the finding or of Graph's error, or null.
+      type: str
+      returned: always
+    status:
+      description: HTTP status of Graph's answer, or null.
+      type: int
+      returned: always
+    request_id:
+      description: Graph's request id, for Microsoft's support, or null.
+      type: str
+      returned: always
+    retriable:
+      description: Whether the same task may succeed later.
+      type: bool
+      returned: always
+"""
+
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.assignment_changes import plan_assignment
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired import desired_assignment
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.present import assignment_result
+from ansible_collections.m365.licensing.plugins.module_utils._module.options import CONNECTION, SEAT_CHECK, SERVICE_PLANS, GraphModule, principal_of
+from ansible_collections.m365.licensing.plugins.module_utils._module.run import run_module
+
+
+def make_changes(params, reader):
+    """The changes to the principal's assignments; reads only."""
+    desired = desired_assignment(params)
+    return plan_assignment(reader.cloud_state(*principal_of(params, ("user", "group", "device", "me"))), desired)
+
+
+def main():
+    """Entry point."""
+    module = GraphModule(
+        argument_spec={
+            **CONNECTION,
+            **SERVICE_PLANS,
+            **SEAT_CHECK,
+            "user": {"type": "str"},
+            "group": {"type": "str"},
+            "device": {"type": "str"},
+            "me": {"type": "bool"},
+            "sku": {"type": "str"},
+            "allotment": {"type": "str"},
+            "subscription_id": {"type": "str"},
+            "usage_location": {"type": "str"},
+            "state": {"type": "str", "default": "present", "choices": ["present", "absent"]},
+            "allotment_choice": {"type": "str", "default": "only", "choices": ["only", "most_available"]},
+            "exclusive": {"type": "bool", "default": False},
+            "route": {"type": "str", "default": "principal", "choices": ["principal", "admin", "allotment"]},
+        },
+        mutually_exclusive=[("sku", "allotment")],
+        required_one_of=[("sku", "allotment")],
+        supports_check_mode=True,
+    )
+    run_module(module, make_changes, assignment_result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line: C(python -m sandbox_tenant serve|start|stop --folder DIR)."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from .seed import SeedError, load_seed
+from .server import Sandbox
+
+
+RUNNING = 3
+
+
+def main() -> int:
+    """Runs one command; the exit status is 0 when it worked, RUNNING when a sandbox of the folder runs already."""
+    options = _parser().parse_args()
+    commands = {"serve": _serve, "start": _start, "stop": _stop}
+    try:
+        return commands[options.command](options)
+    except SeedError as error:
+        print(f"sandbox_tenant: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="sandbox_tenant", description="A tenant of Microsoft 365 on this machine, to try license playbooks on.")
+    parser.add_argument("command", nargs="?", default="serve", choices=["serve", "start", "stop"], help="serve in front (default), start behind, or stop")
+    parser.add_argument("--folder", type=Path, required=True, help="where ready.json and the certificates are put")
+    parser.add_argument("--seed", help="seed file, YAML or JSON (default: contoso)")
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: any that is free)")
+    parser.add_argument("--token-lifetime", type=int, default=3600, help="seconds that a token is good for")
+    parser.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
+    return parser
+
+
+def _serve(options: argparse.Namespace) -> int:
+    sandbox = Sandbox(load_seed(options.seed), options.folder, options.port, options.token_lifetime)
+    ends = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *dummy: ends.set())
+    threading.Thread(target=sandbox.serve, daemon=True).start()
+    if options.ready_fd is None:
+        print(f"The sandbox tenant is at {sandbox.url}; {sandbox.ready_file} says how to sign in. Ctrl-C ends it.", flush=True)
+    else:
+        os.write(options.ready_fd, b"ready")
+        os.close(options.ready_fd)
+    ends.wait()
+    sandbox.stop()
+    return 0
+
+
+def _start(options: argparse.Namespace) -> int:
+    """Starts a sandbox that stays when this process ends, and returns when it is ready."""
+    options.folder.mkdir(parents=True, exist_ok=True)
+    ready_file = options.folder / "ready.json"
+    if ready_file.exists() and _is_alive(json.loads(ready_file.read_text())["pid"]):
+        print(f"sandbox_tenant: {ready_file} belongs to a sandbox that is running; stop it, or choose another folder", file=sys.stderr)
+        return RUNNING
+    read_end, write_end = os.pipe()
+    command = [sys.executable, "-m", __package__, "serve", "--folder", str(options.folder), "--port", str(options.port), "--ready-fd", str(write_end)]
+    command += ["--token-lifetime", str(options.token_lifetime)] + (["--seed", options.seed] if options.seed else [])
+    log = options.folder / "sandbox.log"
+    with log.open("wb") as output:
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, pass_fds=[write_end])
+    os.close(write_end)
+    if select.select([read_end], [], [], 60)[0] and os.read(read_end, 5) == b"ready":
+        print(ready_file)
+        return 0
+    child.kill()
+    print(f"sandbox_tenant: it did not start: {log.read_text(errors='replace').strip()}", file=sys.stderr)
+    return 1
+
+
+def _stop(options: argparse.Namespace) -> int:
+    """Ends the sandbox of a folder and waits until it is gone; none running is no error."""
+    ready_file = options.folder / "ready.json"
+    try:
+        pid = json.loads(ready_file.read_text())["pid"]
+        handle = os.pidfd_open(pid)
+    except (FileNotFoundError, ProcessLookupError):
+        ready_file.unlink(missing_ok=True)
+        return 0
+    try:
+        signal.pidfd_send_signal(handle, signal.SIGTERM)
+        select.select([handle], [], [], 30)
+    finally:
+        os.close(handle)
+    ready_file.unlink(missing_ok=True)
+    return 0
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""assignLicense for users: checked as a whole, carried out as a whole (graph-contract 3.3, 3.4, 4.2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from .errors import refusal
+from .tenant import Claim, Pool, Tenant
+
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def assign_license(tenant: Tenant, user: dict, body: dict) -> None:
+    """Adds and removes direct licenses of a user, or refuses and leaves everything as it was."""
+    add, remove = _parsed(body)
+    for sku_id, disabled in add.items():
+        _check_sku(tenant, sku_id, disabled)
+    if add and not user["usageLocation"]:
+        raise refusal("E1")
+    gone = [claim for sku_id in remove for claim in _removable(tenant, user, sku_id)]
+    pools = {sku_id: _pool_for(tenant, user, sku_id) for sku_id in add if not _direct(tenant, user, sku_id)}
+    check_plans(tenant, [(sku_id, off) for sku_id, off in _paths_after(tenant, user, add, remove)])
+    if user["proxy_clash"] and any(_has_mailbox(tenant, sku_id, off) for sku_id, off in add.items()):
+        raise refusal("E14")
+    for claim in gone:
+        tenant.delete_claim(claim)
+    for sku_id, disabled in add.items():
+        for claim in _direct(tenant, user, sku_id):
+            claim.disabled = tuple(disabled)
+        if sku_id in pools:
+            tenant.add_claim(pools[sku_id], "user", user["id"], disabled)
+
+
+def check_plans(tenant: Tenant, paths: Iterable[tuple[str, Iterable[str]]]) -> None:
+    """Refuses service plans that exclude each other, and those that lack what they need."""
+    on = tenant.enabled_plans(paths)
+    for pair in tenant.excludes:
+        ids = [tenant.plan_ids[name] for name in pair if name in tenant.plan_ids]
+        if len(ids) == len(pair) and on.issuperset(ids):
+            raise refusal("E3", plans=",".join(ids))
+    for name, choices in tenant.needs.items():
+        needed = [tenant.plan_ids[choice] for choice in choices if choice in tenant.plan_ids]
+        if tenant.plan_ids.get(name) in on and not on.intersection(needed):
+            raise refusal("E4", plan=tenant.plan_ids[name], needs=",".join(needed))
+
+
+def _parsed(body: dict) -> tuple[dict[str, list[str]], list[str]]:
+    missing = [name for name in ("addLicenses", "removeLicenses") if name not in body]
+    if missing:
+        raise refusal("E11", names=", ".join(missing))
+    if not body["addLicenses"] and not body["removeLicenses"]:
+        raise refusal("E12")
+    add: dict[str, list[str]] = {}
+    remove = [_guid(sku_id) for sku_id in body["removeLicenses"]]
+    for entry in body["addLicenses"]:
+        sku_id = _guid(entry.get("skuId"))
+        if sku_id in add or sku_id in remove:
+            raise refusal("duplicate_sku", sku=sku_id)
+        add[sku_id] = [_guid(plan_id) for plan_id in entry.get("disabledPlans") or []]
+    if len(set(remove)) < len(remove):
+        raise refusal("duplicate_sku", sku=remove[0])
+    return add, remove
+
+
+def _guid(value: object) -> str:
+    if not isinstance(value, str) or not _GUID.fullmatch(value):
+        raise refusal("E10")
+    return value.lower()
+
+
+def _check_sku(tenant: Tenant, sku_id: str, disabled: list[str]) -> None:
+    sku = tenant.skus.get(sku_id)
+    if sku is None or sku.get("status", "Enabled") not in ("Enabled", "Warning"):
+        raise refusal("E7", sku=sku_id)
+    if sku.get("applies_to", "User") != "User":
+        raise refusal("E8", sku=sku_id)
+    known = {plan["id"] for plan in sku["service_plans"]}
+    for plan_id in disabled:
+        if plan_id not in known:
+            raise refusal("E9", plan=plan_id, sku=sku_id)
+
+
+def _direct(tenant: Tenant, user: dict, sku_id: str) -> list[Claim]:
+    return [claim for claim in tenant.claims_of(user["id"]) if tenant.pools[claim.pool_id].sku_id == sku_id]
+
+
+def _removable(tenant: Tenant, user: dict, sku_id: str) -> list[Claim]:
+    claims = _direct(tenant, user, sku_id)
+    if claims:
+        return claims
+    if any(tenant.sku_of(claim)["sku_id"] == sku_id for claim, dummy in tenant.paths_of(user["id"])):
+        raise refusal("E6")
+    raise refusal("E5") if sku_id in tenant.skus else refusal("E7", sku=sku_id)
+
+
+def _pool_for(tenant: Tenant, user: dict, sku_id: str) -> Pool:
+    """A pool in which the user has a seat already, else one with a seat free."""
+    pools = [pool for pool in tenant.pools_of(sku_id) if "user" in pool.assignable_to.split(",")]
+    for pool in pools:
+        if user["id"] in pool.seats:
+            return pool
+    for pool in pools:
+        if pool.free > 0:
+            return pool
+    raise refusal("E2", sku=sku_id)
+
+
+def _paths_after(tenant: Tenant, user: dict, add: dict[str, list[str]], remove: list[str]) -> Iterable[tuple[str, Iterable[str]]]:
+    for claim, group_id in tenant.paths_of(user["id"]):
+        sku_id = tenant.sku_of(claim)["sku_id"]
+        if group_id or (sku_id not in add and sku_id not in remove):
+            yield sku_id, claim.disabled
+    yield from add.items()
+
+
+def _has_mailbox(tenant: Tenant, sku_id: str, disabled: list[str]) -> bool:
+    plans = tenant.skus[sku_id]["service_plans"]
+    return any(plan["name"] in ("EXCHANGE_S_ENTERPRISE", "EXCHANGE_S_STANDARD") and plan["id"] not in disabled for plan in plans)

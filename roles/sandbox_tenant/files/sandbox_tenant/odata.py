@@ -1,0 +1,129 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The part of OData that Graph's licensing answers to: $select, $expand, $filter, $top and pages."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import refusal
+
+PAGE = 100
+LARGEST_PAGE = 999
+
+Navigation = Mapping[str, Callable[[dict], Any]]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """An entity type: the properties shown when none are selected, those that must be asked for, and its relations."""
+
+    name: str
+    shown: tuple[str, ...]
+    asked: tuple[str, ...] = ()
+    relations: dict[str, tuple[Callable[[dict], Any], Shape | None]] = field(default_factory=dict)
+
+
+def project(entity: dict, shape: Shape, query: Mapping[str, str]) -> dict:
+    """An entity as $select and $expand want it."""
+    names = _split(query.get("$select", ""))
+    for name in names:
+        if name not in shape.shown and name not in shape.asked and name not in shape.relations:
+            raise refusal("select", name=name, type=f"microsoft.graph.{shape.name}")
+    chosen = [name for name in names if name not in shape.relations] or shape.shown
+    shown = {name: entity[name] for name in ["@odata.type", *chosen] if name in entity}
+    for part in _split(query.get("$expand", "")):
+        name, options = _relation(part)
+        if name not in shape.relations:
+            raise refusal("select", name=name, type=f"microsoft.graph.{shape.name}")
+        follow, target = shape.relations[name]
+        shown[name] = _expanded(follow(entity), target, options)
+    return shown
+
+
+def page(entities: list[dict], shape: Shape, query: Mapping[str, str], url: str, context: str, is_paged: bool = True) -> dict:
+    """A page of a list, filtered, with a nextLink when there is more."""
+    matching = filtered(entities, query.get("$filter"))
+    start, size = _start(query), min(int(query.get("$top", PAGE)), LARGEST_PAGE)
+    answer: dict[str, Any] = {"@odata.context": context}
+    end = start + size if is_paged else len(matching)
+    answer["value"] = [project(entity, shape, query) for entity in matching[start:end]]
+    if end < len(matching):
+        rest = "&".join(f"{name}={value}" for name, value in query.items() if name != "$skiptoken")
+        token = base64.urlsafe_b64encode(str(end).encode()).decode()
+        answer["@odata.nextLink"] = f"{url}?{rest}{'&' if rest else ''}$skiptoken={token}"
+    return answer
+
+
+def filtered(entities: list[dict], text: str | None) -> list[dict]:
+    """The entities for which a filter holds; a filter that is not understood is refused."""
+    if not text:
+        return entities
+    tests = [_test(part.strip()) for part in text.split(" and ")]
+    return [entity for entity in entities if all(test(entity) for test in tests)]
+
+
+def _test(text: str) -> Callable[[dict], bool]:
+    equal = re.fullmatch(r"(\w+) eq ('(?:[^']|'')*'|[\w-]+)", text)
+    if equal:
+        name, value = equal.group(1), _literal(equal.group(2))
+        return lambda entity: _same(entity.get(name), value)
+    among = re.fullmatch(r"(\w+) in \(([^)]*)\)", text)
+    if among:
+        name, values = among.group(1), [_literal(part.strip()) for part in among.group(2).split(",")]
+        return lambda entity: any(_same(entity.get(name), value) for value in values)
+    inner = re.fullmatch(r"(\w+)/any\((\w+): ?\2/(\w+) eq ([\w-]+)\)", text)
+    if inner:
+        name, member, value = inner.group(1), inner.group(3), _literal(inner.group(4))
+        return lambda entity: any(_same(row.get(member), value) for row in entity.get(name) or [])
+    raise refusal("filter", text=text)
+
+
+def _literal(text: str) -> str:
+    return text[1:-1].replace("''", "'") if text.startswith("'") else text
+
+
+def _same(have: Any, want: str) -> bool:
+    if isinstance(have, bool):
+        return str(have).lower() == want
+    return have is not None and str(have).lower() == want.lower()
+
+
+def _start(query: Mapping[str, str]) -> int:
+    try:
+        return int(base64.urlsafe_b64decode(query["$skiptoken"])) if "$skiptoken" in query else 0
+    except (ValueError, binascii.Error):
+        raise refusal("filter", text="$skiptoken") from None
+
+
+def _expanded(found: Any, shape: Shape | None, options: dict[str, str]) -> Any:
+    if found is None or shape is None:
+        return found
+    if isinstance(found, list):
+        return [project(entity, shape, options) for entity in filtered(found, options.get("$filter"))]
+    return project(found, shape, options) if filtered([found], options.get("$filter")) else None
+
+
+def _relation(text: str) -> tuple[str, dict[str, str]]:
+    """The name and the options of one part of $expand."""
+    name, dummy, rest = text.partition("(")
+    pairs = (option.partition("=") for option in _split(rest[:-1], ";")) if rest else ()
+    return name, {key.strip(): value for key, dummy, value in pairs}
+
+
+def _split(text: str, separator: str = ",") -> list[str]:
+    """The parts of a list, whose separator does not count inside parentheses."""
+    parts, depth, current = [], 0, ""
+    for sign in text:
+        depth += {"(": 1, ")": -1}.get(sign, 0)
+        if sign == separator and depth == 0:
+            parts.append(current)
+            current = ""
+        else:
+            current += sign
+    return [part.strip() for part in [*parts, current] if part.strip()]

@@ -1,0 +1,220 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The state of a tenant: one store of claims on pools of seats, which assignLicense and cloudLicensing both act on.
+
+A pool is what cloudLicensing calls an allotment; seats that no allotment of the seed names make a hidden pool.
+A claim is an assignment. Licenses, seats in use and waiting rooms all follow from claims and memberships.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+_NAMESPACE = uuid.UUID("6f3b5c1e-0c55-4d2b-9a53-0d6f9f6d1f00")
+
+
+@dataclass
+class Pool:
+    """Seats of one SKU. seats holds the ids of those who have one, waiting those who queue, with the time since when."""
+
+    id: str
+    sku_id: str
+    units: int
+    assignable_to: str
+    subscription_id: str
+    is_hidden: bool = False
+    seats: dict[str, None] = field(default_factory=dict)
+    waiting: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def free(self) -> int:
+        """Seats that nobody has."""
+        return self.units - len(self.seats)
+
+
+@dataclass
+class Claim:
+    """A principal's assignment on a pool."""
+
+    id: str
+    pool_id: str
+    kind: str
+    holder_id: str
+    disabled: tuple[str, ...]
+
+
+class Tenant:
+    """Everything that a sandbox knows of its tenant, built from a seed."""
+
+    def __init__(self, seed: dict) -> None:
+        self.id: str = seed["tenant"]["id"]
+        self.domain: str = seed["tenant"]["domain"]
+        self.skus: dict[str, dict] = {sku["sku_id"]: sku for sku in seed["skus"]}
+        self.plan_ids = {plan["name"]: plan["id"] for sku in seed["skus"] for plan in sku["service_plans"]}
+        self.excludes: list[list[str]] = seed.get("rules", {}).get("excludes", [])
+        self.needs: dict[str, list[str]] = seed.get("rules", {}).get("needs", {})
+        self.users = {user["id"]: user for user in map(self._user, seed["users"])}
+        self.groups = {group["id"]: group for group in (self._named("group", row) for row in seed["groups"])}
+        self.devices = {device["id"]: device for device in (self._named("device", row) for row in seed["devices"])}
+        self._by_upn = {user["userPrincipalName"].lower(): user for user in self.users.values()}
+        self.members = {gid: [self.user(f"{name}@{self.domain}")["id"] for name in group["members"]] for gid, group in self.groups.items()}
+        self._groups_of: dict[str, list[str]] = {}
+        for group_id, members in self.members.items():
+            for user_id in members:
+                self._groups_of.setdefault(user_id, []).append(group_id)
+        self.pools: dict[str, Pool] = {pool.id: pool for pool in self._pools(seed)}
+        self.claims: dict[str, Claim] = {}
+        self._claims_of: dict[str, dict[str, Claim]] = {}
+        self._claim_all()
+
+    def user(self, key: str) -> dict | None:
+        """A user by id or user principal name, in any case."""
+        return self.users.get(key.lower()) or self._by_upn.get(key.lower())
+
+    def principal(self, kind: str, key: str) -> dict | None:
+        """A user, group or device."""
+        if kind == "user":
+            return self.user(key)
+        return (self.groups if kind == "group" else self.devices).get(key.lower())
+
+    def kind_of(self, object_id: str) -> str:
+        """The kind of a principal."""
+        return "user" if object_id in self.users else "group" if object_id in self.groups else "device"
+
+    def groups_of(self, user_id: str) -> list[str]:
+        """The ids of the groups that a user is a direct member of."""
+        return self._groups_of.get(user_id, [])
+
+    def claims_of(self, holder_id: str) -> list[Claim]:
+        """The claims of a principal's own."""
+        return list(self._claims_of.get(holder_id, {}).values())
+
+    def paths_of(self, user_id: str) -> Iterator[tuple[Claim, str | None]]:
+        """Every claim that reaches a user, with the group it comes through."""
+        for claim in self.claims_of(user_id):
+            yield claim, None
+        for group_id in self.groups_of(user_id):
+            for claim in self.claims_of(group_id):
+                yield claim, group_id
+
+    def sku_of(self, claim: Claim) -> dict:
+        """The SKU that a claim is about."""
+        return self.skus[self.pools[claim.pool_id].sku_id]
+
+    def pools_of(self, sku_id: str) -> list[Pool]:
+        """The pools of a SKU, hidden ones last."""
+        return sorted((pool for pool in self.pools.values() if pool.sku_id == sku_id), key=lambda pool: pool.is_hidden)
+
+    def consumed(self, sku_id: str) -> int:
+        """Seats of a SKU in use."""
+        return sum(len(pool.seats) for pool in self.pools_of(sku_id))
+
+    def add_claim(self, pool: Pool, kind: str, holder_id: str, disabled: Iterable[str]) -> Claim:
+        """Creates a claim; who checks that it may be is the caller."""
+        claim = Claim(str(uuid.uuid4()), pool.id, kind, holder_id, tuple(disabled))
+        self.claims[claim.id] = claim
+        self._claims_of.setdefault(holder_id, {})[claim.id] = claim
+        self._settle(pool)
+        return claim
+
+    def delete_claim(self, claim: Claim) -> None:
+        """Deletes a claim and hands its seats on."""
+        del self.claims[claim.id]
+        del self._claims_of[claim.holder_id][claim.id]
+        self._settle(self.pools[claim.pool_id])
+
+    def enabled_plans(self, paths: Iterable[tuple[str, Iterable[str]]]) -> set[str]:
+        """The ids of service plans that are on, out of pairs of SKU and what is off: one path is enough."""
+        on: set[str] = set()
+        for sku_id, disabled in paths:
+            on |= {plan["id"] for plan in self.skus[sku_id]["service_plans"]} - set(disabled)
+        return on
+
+    def _settle(self, pool: Pool) -> None:
+        """Gives seats to those who are reached: direct ones first, then who waits longest (graph-contract 2.1)."""
+        direct, through_group = [], []
+        for claim in self.claims.values():
+            if claim.pool_id == pool.id:
+                (through_group if claim.kind == "group" else direct).append(claim.holder_id)
+        members = [user_id for group_id in through_group for user_id in self.members[group_id]]
+        reached = dict.fromkeys([*direct, *members])
+        pool.seats = {holder: None for holder in pool.seats if holder in reached}
+        pool.seats.update(dict.fromkeys(direct))
+        queue = [holder for holder in pool.waiting if holder in reached] + members
+        pool.waiting = {holder: pool.waiting.get(holder, _now()) for holder in queue if holder not in pool.seats}
+        for holder in list(pool.waiting)[: max(pool.free, 0)]:
+            pool.seats[holder] = None
+            del pool.waiting[holder]
+
+    def _user(self, row: dict) -> dict:
+        upn = f"{row['name']}@{self.domain}"
+        given, dummy, surname = row["display_name"].partition(" ")
+        return {
+            "@odata.type": "#microsoft.graph.user",
+            "id": _id("user", upn),
+            "userPrincipalName": upn,
+            "displayName": row["display_name"],
+            "givenName": given,
+            "surname": surname or None,
+            "mail": upn,
+            "businessPhones": [],
+            "jobTitle": None,
+            "mobilePhone": None,
+            "officeLocation": None,
+            "preferredLanguage": None,
+            "accountEnabled": row.get("enabled", True),
+            "department": row.get("department"),
+            "userType": row.get("type", "Member"),
+            "usageLocation": row.get("usage_location"),
+            "proxy_clash": row.get("proxy_clash", False),
+            "licenses": row.get("licenses", []),
+        }
+
+    def _named(self, kind: str, row: dict) -> dict:
+        name = row["display_name"]
+        base = {"@odata.type": f"#microsoft.graph.{kind}", "id": _id(kind, row.get("key", name)), "displayName": name}
+        if kind == "device":
+            return {**base, "accountEnabled": True, "operatingSystem": "Windows", "assignments": row.get("assignments", [])}
+        own = {"members": row.get("members", []), "licenses": row.get("licenses", []), "mailNickname": name.lower().replace(" ", "-")}
+        return {**base, **own, "description": None, "groupTypes": [], "mailEnabled": False, "securityEnabled": True}
+
+    def _pools(self, seed: dict) -> Iterator[Pool]:
+        named = {sku["part_number"]: sku["sku_id"] for sku in seed["skus"]}
+        left = {sku["sku_id"]: sku["enabled"] + sku.get("warning", 0) for sku in seed["skus"]}
+        for row in seed["allotments"]:
+            sku_id = named[row["sku"]]
+            left[sku_id] -= row["units"]
+            yield Pool(_pool_id(row["name"]), sku_id, row["units"], row["assignable_to"], _id("subscription", row["name"]))
+        for sku_id, units in left.items():
+            if units > 0:
+                yield Pool(_pool_id(f"hidden {sku_id}"), sku_id, units, "user,group", _id("subscription", sku_id), is_hidden=True)
+
+    def _claim_all(self) -> None:
+        """Makes the claims that the seed says."""
+        for holders in (self.users, self.groups, self.devices):
+            for holder in holders.values():
+                for row in holder.pop("licenses", None) or holder.pop("assignments", None) or []:
+                    sku = next(sku for sku in self.skus.values() if sku["part_number"] == row["sku"])
+                    disabled = [plan["id"] for plan in sku["service_plans"] if plan["name"] in row.get("disabled_plans", [])]
+                    kind = self.kind_of(holder["id"])
+                    pools = [pool for pool in self.pools_of(sku["sku_id"]) if kind in pool.assignable_to.split(",")]
+                    pool = next((pool for pool in pools if pool.free > 0), pools[0])
+                    self.add_claim(pool, kind, holder["id"], disabled)
+
+
+def _id(kind: str, name: str) -> str:
+    return str(uuid.uuid5(_NAMESPACE, f"{kind} {name.lower()}"))
+
+
+def _pool_id(name: str) -> str:
+    """An opaque id of 52 characters, as the examples of the API show (graph-contract 10, no. 3)."""
+    return base64.b32encode(hashlib.sha256(name.encode()).digest()).decode().lower().rstrip("=")
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
