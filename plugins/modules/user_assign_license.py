@@ -52,7 +52,8 @@ options:
             required: true
           disabled_plans:
             description:
-              - Service plans, by name or id, that are off, and no others. An empty list turns all on. With O(licenses.add[].plans_mode=merge), these are turned off.
+              - Service plans, by name or id, that are off, and no others. An empty list turns all on.
+                With O(licenses.add[].plans_mode=merge), these are turned off.
               - If unset, the service plans stay as they are. Those of a new license are all on, unless O(carry_plans) says otherwise.
               - When the SKU comes from a group so far, a new direct license begins with the service plans that are off there.
             type: list

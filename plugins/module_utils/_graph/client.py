@@ -203,7 +203,8 @@ def _json_of(response: Any) -> dict:
     if isinstance(body, dict):
         return body
     if response.status_code < 400:
-        raise TransportError(f"{response.url.split('?')[0]} answered {response.status_code} with something that is not JSON; check graph_url and proxies")
+        address = response.url.split("?", maxsplit=1)[0]
+        raise TransportError(f"{address} answered {response.status_code} with something that is not JSON; check graph_url and proxies")
     return {}
 
 

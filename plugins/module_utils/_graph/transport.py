@@ -13,8 +13,8 @@ try:
     import requests
     from requests.auth import AuthBase
 except ImportError as error:
-    requests = None
-    AuthBase = object
+    requests = None  # type: ignore[assignment]
+    AuthBase = object  # type: ignore[assignment,misc]
     REQUESTS_IMPORT_ERROR: ImportError | None = error
 else:
     REQUESTS_IMPORT_ERROR = None
@@ -75,7 +75,7 @@ class Transport:
         self._session.close()
 
     def _translated(self, fault: Exception, url: str) -> TransportError:
-        host, shown = url.split("?")[0], repr(fault)
+        host, shown = url.split("?", maxsplit=1)[0], repr(fault)
         if "CERTIFICATE_VERIFY_FAILED" in shown:
             return TransportError(f"the certificate of {host} is not trusted: {_reason(fault)}. Give its authority with ca_path")
         if isinstance(fault, requests.exceptions.ProxyError):

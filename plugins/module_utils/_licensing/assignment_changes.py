@@ -31,6 +31,9 @@ def plan_assignment(state: CloudState, desired: DesiredAssignment) -> Changes:
     ordered = sorted(state.assignments, key=lambda held: held.id or "")
     matching = [held for held in ordered if held.allotment_id in pool_ids or (not is_narrow and held.sku_id == sku.id)]
     notes = [findings.pool_unknown(held.id) for held in state.assignments if held.allotment_id is None]
+    kept: list[Assignment]
+    operations: list[Any]
+    planned: list[Finding]
     if not desired.is_present:
         kept, operations, planned = [], [DeleteAssignment(state.principal, held) for held in matching], []
     elif matching:

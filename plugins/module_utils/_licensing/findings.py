@@ -50,10 +50,7 @@ def group_will_wait(pool: Allotment) -> Finding:
 
 def no_usage_location(principal: Principal) -> Finding:
     """No license without a usage location (graph-contract E1, invalidUsageLocation)."""
-    text = (
-        f"{principal.name} has no usage location, and Graph assigns no license without one: "
-        "give usage_location a country code"
-    )
+    text = f"{principal.name} has no usage location, and Graph assigns no license without one: give usage_location a country code"
     return Finding("usage_location_missing", text)
 
 

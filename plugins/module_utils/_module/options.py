@@ -58,7 +58,7 @@ class GraphModule(AnsibleModule):
 
     def _load_params(self) -> None:
         super()._load_params()
-        self.params = without_blanks(self.params)
+        self.params: dict[str, Any] = without_blanks(self.params)
 
 
 def without_blanks(value: Any) -> Any:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
@@ -17,7 +17,7 @@ from .readers import Reader
 from .session import Session
 
 
-def run_module(module: AnsibleModule, make_changes: Callable[[Mapping, Reader], Changes], result_of: Callable[[Changes, str | None], dict]) -> NoReturn:
+def run_module(module: AnsibleModule, make_changes: Callable[[Mapping, Reader], Changes], result_of: Callable[[Changes, str | None], dict]) -> None:
     """Plans, applies unless in check mode, and exits. result_of gives the module's own results; its second argument is a created id."""
     session: Session | None = None
     changes: Changes | None = None
@@ -25,23 +25,27 @@ def run_module(module: AnsibleModule, make_changes: Callable[[Mapping, Reader], 
         session = Session(module.params)
         changes = make_changes(module.params, session.reader)
         _warn(module, changes)
-        if not changes.refusals and not changes.is_noop and not module.check_mode:
+        if changes.refusals:
+            _refuse(module, changes)
+        if not changes.is_noop and not module.check_mode:
             session.writer.apply(changes.operations)
             if module.params.get("wait"):
                 session.writer.wait(changes.operations, module.params["wait_timeout"])
+        _succeed(module, changes, result_of(changes, session.writer.created_id))
     except LicensingError as error:
         _fail(module, error, session, changes)
     finally:
         if session is not None:
             session.close()
-    if changes.refusals:
-        _refuse(module, changes)
+
+
+def _succeed(module: AnsibleModule, changes: Changes, results: dict) -> None:
     module.exit_json(
         changed=not changes.is_noop,
         changes=operation_rows(changes.operations, changes.catalog),
         findings=finding_rows(changes.findings),
         diff=diff_of(changes),
-        **result_of(changes, session.writer.created_id),
+        **results,
     )
 
 
@@ -51,7 +55,7 @@ def _warn(module: AnsibleModule, changes: Changes) -> None:
             module.warn(finding.message)
 
 
-def _refuse(module: AnsibleModule, changes: Changes) -> NoReturn:
+def _refuse(module: AnsibleModule, changes: Changes) -> None:
     """Fails for what Graph would refuse, alike in check mode and in the real run, before any write."""
     refusals = changes.refusals
     module.fail_json(
@@ -63,7 +67,7 @@ def _refuse(module: AnsibleModule, changes: Changes) -> NoReturn:
     )
 
 
-def _fail(module: AnsibleModule, error: LicensingError, session: Session | None, changes: Changes | None) -> NoReturn:
+def _fail(module: AnsibleModule, error: LicensingError, session: Session | None, changes: Changes | None) -> None:
     """Fails with what was done all the same."""
     if isinstance(error, MissingLibraryError):
         module.fail_json(msg=f"{error.message}. {missing_required_lib(error.library)}", exception=traceback.format_exc())

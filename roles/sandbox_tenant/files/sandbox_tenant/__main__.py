@@ -17,7 +17,6 @@ from pathlib import Path
 from .seed import SeedError, load_seed
 from .server import Sandbox
 
-
 RUNNING = 3
 
 

@@ -22,7 +22,7 @@ def assign_license(tenant: Tenant, user: dict, body: dict) -> None:
         raise refusal("E1")
     gone = [claim for sku_id in remove for claim in _removable(tenant, user, sku_id)]
     pools = {sku_id: _pool_for(tenant, user, sku_id) for sku_id in add if not _direct(tenant, user, sku_id)}
-    check_plans(tenant, [(sku_id, off) for sku_id, off in _paths_after(tenant, user, add, remove)])
+    check_plans(tenant, _paths_after(tenant, user, add, remove))
     if user["proxy_clash"] and any(_has_mailbox(tenant, sku_id, off) for sku_id, off in add.items()):
         raise refusal("E14")
     for claim in gone:

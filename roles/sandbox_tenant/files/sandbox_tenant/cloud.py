@@ -23,7 +23,9 @@ class CloudLicensing:
         principal = Shape("directoryObject", ("id", "displayName"))
         plain_pool = Shape("allotment", _POOL)
         plain_claim = Shape("assignment", _CLAIM)
-        self.waiting = Shape("waitingMember", ("id", "waitingSinceDateTime"), (), {"assignedTo": (self._waiter, principal), "allotment": (self._pool, plain_pool)})
+        self.waiting = Shape(
+            "waitingMember", ("id", "waitingSinceDateTime"), (), {"assignedTo": (self._waiter, principal), "allotment": (self._pool, plain_pool)}
+        )
         self.claim = Shape("assignment", _CLAIM, (), {"allotment": (self._pool, plain_pool), "assignedTo": (self._holder, principal)})
         relations: dict[str, Any] = {"assignments": (self._claims_on, plain_claim), "waitingMembers": (self._waiting_on, self.waiting)}
         self.pool = Shape("allotment", _POOL, (), relations)

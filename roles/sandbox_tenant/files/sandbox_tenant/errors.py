@@ -46,7 +46,7 @@ TEXTS = {
     "duplicate_sku": (400, CLASSIC, "The license {sku} is specified more than once."),
     "me_needs_user": (400, "BadRequest", "/me request is only valid with delegated authentication flow."),
     "segment": (400, "BadRequest", "Resource not found for the segment '{segment}'."),
-    "select": (400, "BadRequest", "Parsing OData Select and Expand failed: Could not find a property named '{name}' on type '{type}'."),
+    "select": (400, "BadRequest", "Parsing OData Select and Expand failed: Could not find a property named '{property}' on type '{type}'."),
     "filter": (400, "BadRequest", "Invalid filter clause: {text}"),
     "body": (400, "BadRequest", "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format."),
     "batch_size": (400, "BadRequest", "Number of batch request steps exceeds the maximum value of 20."),
@@ -70,9 +70,9 @@ class Refusal(Exception):
         return {"error": {"code": self.code, "message": self.message, "innerError": inner}}
 
 
-def refusal(name: str, **values: str) -> Refusal:
-    """The refusal of a name in the table."""
-    status, code, message = TEXTS[name]
+def refusal(entry: str, /, **values: str) -> Refusal:
+    """The refusal of an entry in the table."""
+    status, code, message = TEXTS[entry]
     return Refusal(status, code, message.format(**values))
 
 

@@ -144,9 +144,7 @@ class Identity:
         except (ValueError, InvalidSignature, AttributeError):
             raise IdentityError("invalid_client", "AADSTS700027: The certificate with identifier used to sign the client assertion is not valid.") from None
         expected = (
-            {"sub": FEDERATED_SUBJECT, "aud": FEDERATED_AUDIENCE}
-            if is_federated
-            else {"iss": app["client_id"], "sub": app["client_id"], "aud": token_url}
+            {"sub": FEDERATED_SUBJECT, "aud": FEDERATED_AUDIENCE} if is_federated else {"iss": app["client_id"], "sub": app["client_id"], "aud": token_url}
         )
         if any(claims.get(name) != value for name, value in expected.items()):
             raise IdentityError("invalid_client", "AADSTS700213: No matching federated identity record found for presented assertion.")
@@ -190,7 +188,7 @@ def _verified(token: str, key: Any) -> tuple[dict, dict]:
     header, claims = _decoded(token)
     signed, dummy, signature = token.rpartition(".")
     pss = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH)
-    how = {"RS256": padding.PKCS1v15(), "PS256": pss}.get(header.get("alg"))
+    how = {"RS256": padding.PKCS1v15(), "PS256": pss}.get(str(header.get("alg")))
     if how is None:
         raise ValueError("algorithm")
     key.verify(_decode(signature), signed.encode(), how, hashes.SHA256())

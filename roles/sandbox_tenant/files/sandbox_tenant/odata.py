@@ -34,13 +34,13 @@ def project(entity: dict, shape: Shape, query: Mapping[str, str]) -> dict:
     names = _split(query.get("$select", ""))
     for name in names:
         if name not in shape.shown and name not in shape.asked and name not in shape.relations:
-            raise refusal("select", name=name, type=f"microsoft.graph.{shape.name}")
+            raise refusal("select", property=name, type=f"microsoft.graph.{shape.name}")
     chosen = [name for name in names if name not in shape.relations] or shape.shown
     shown = {name: entity[name] for name in ["@odata.type", *chosen] if name in entity}
     for part in _split(query.get("$expand", "")):
         name, options = _relation(part)
         if name not in shape.relations:
-            raise refusal("select", name=name, type=f"microsoft.graph.{shape.name}")
+            raise refusal("select", property=name, type=f"microsoft.graph.{shape.name}")
         follow, target = shape.relations[name]
         shown[name] = _expanded(follow(entity), target, options)
     return shown

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import socket
 import ssl
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,6 +23,7 @@ class Sandbox:
     """A running sandbox. folder receives its certificates and, last of all, ready.json."""
 
     def __init__(self, seed: dict, folder: Path, port: int = 0, token_lifetime: int = 3600) -> None:
+        folder = folder.resolve()
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.ready_file = folder, folder / "ready.json"
         self.service = Service(seed, token_lifetime)
@@ -31,6 +33,7 @@ class Sandbox:
         self.service.base = self.url
         self.service.identity.certificate = make_app_certificate(folder, PFX_PASSWORD)
         self.connection = self._connection(seed)
+        _write_private(self.folder / "env.sh", "".join(f"export {name}={value}\n" for name, value in self._environment().items()))
         _write_private(self.ready_file, json.dumps(self.connection, indent=2))
 
     def serve(self) -> None:
@@ -58,6 +61,7 @@ class Sandbox:
             "pid": os.getpid(),
             "url": self.url,
             "control_url": f"{self.url}/_sandbox",
+            "env_file": str(self.folder / "env.sh"),
             "domain": tenant.domain,
             "graph": {
                 "graph_url": self.url,
@@ -81,6 +85,18 @@ class Sandbox:
                 "reader_client_secret": identity.secret_of(reader),
             },
         }
+
+    def _environment(self) -> dict[str, str]:
+        """The module options as the environment variables that they fall back on."""
+        names = {
+            "graph_url": "MSGRAPH_URL",
+            "authority_url": "AZURE_AUTHORITY_HOST",
+            "ca_path": "MSGRAPH_CA_PATH",
+            "tenant_id": "AZURE_TENANT_ID",
+            "client_id": "AZURE_CLIENT_ID",
+            "client_secret": "AZURE_CLIENT_SECRET",
+        }
+        return {names[option]: shlex.quote(value) for option, value in self.connection["graph"].items()}
 
 
 class _Server(ThreadingHTTPServer):

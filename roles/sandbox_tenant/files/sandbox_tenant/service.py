@@ -86,7 +86,7 @@ class Service:
     def _graph(self, method: str, path: str, query: dict[str, str], headers: dict[str, str], content: bytes) -> Reply:
         request_id = new_request_id()
         fault = self.weather.strike(method, path, ("answer", "cut_before", "cut_after", "expire_token"))
-        entry = {"method": method, "path": path, "query": query, "batch": None, "fault": fault.action if fault else None}
+        entry: dict[str, Any] = {"method": method, "path": path, "query": query, "batch": None, "fault": fault.action if fault else None}
         entry["write"] = method != "GET" and not path.endswith("/$batch")
         self.journal.append(entry)
         if fault and fault.action == "cut_before":
@@ -187,13 +187,13 @@ class Service:
             ("GET", pools + "/([^/]+)/assignments", lambda call, pool: self._claims(call, pool_id=self.cloud.find_pool(pool).id)),
             ("POST", pools + "/([^/]+)/assignments", lambda call, pool: self._create(call, pool=self.cloud.find_pool(pool))),
             ("GET", pools + "/([^/]+)/waitingMembers", self._waiting),
-            ("GET", claims, lambda call: self._claims(call)),
-            ("POST", claims, lambda call: self._create(call)),
+            ("GET", claims, self._claims),
+            ("POST", claims, self._create),
             ("GET", own, lambda call, kind, key: self._claims(call, holder_id=self._principal(kind, key)["id"])),
             ("POST", own, lambda call, kind, key: self._create(call, holder=(COLLECTIONS[kind], self._principal(kind, key)))),
             ("GET", principal + "/cloudLicensing/usageRights", self._rights),
             *(
-                (method, base, lambda call, *ids: self._claim(call, *ids))
+                (method, base, self._claim)
                 for method in ("GET", "PATCH", "DELETE")
                 for base in (claims + "/([^/]+)", pools + "/([^/]+)/assignments/([^/]+)", own + "/([^/]+)")
             ),
@@ -335,7 +335,12 @@ class Service:
             users = {}
             for user in self.tenant.users.values():
                 rows = [
-                    {"sku": parts[row["skuId"]], "group": row["assignedByGroup"], "state": row["state"], "off": sorted(names[off] for off in row["disabledPlans"])}
+                    {
+                        "sku": parts[row["skuId"]],
+                        "group": row["assignedByGroup"],
+                        "state": row["state"],
+                        "off": sorted(names[off] for off in row["disabledPlans"]),
+                    }
                     for row in license_states(self.tenant, user)
                 ]
                 users[user["userPrincipalName"]] = {"id": user["id"], "usage_location": user["usageLocation"], "licenses": rows}
@@ -350,7 +355,9 @@ class Service:
                 for claim in self.tenant.claims.values()
             ]
             seats = {parts[sku_id]: self.tenant.consumed(sku_id) for sku_id in parts}
-            pools = {pool.id: {"sku": parts[pool.sku_id], "units": pool.units, "used": len(pool.seats)} for pool in self.tenant.pools.values() if not pool.is_hidden}
+            pools = {
+                pool.id: {"sku": parts[pool.sku_id], "units": pool.units, "used": len(pool.seats)} for pool in self.tenant.pools.values() if not pool.is_hidden
+            }
             groups = {group["id"]: group["displayName"] for group in self.tenant.groups.values()}
             devices = {device["displayName"]: device["id"] for device in self.tenant.devices.values()}
         return {"users": users, "assignments": claims, "seats_used": seats, "allotments": pools, "groups": groups, "devices": devices}

@@ -62,7 +62,7 @@ class Tenant:
         self.groups = {group["id"]: group for group in (self._named("group", row) for row in seed["groups"])}
         self.devices = {device["id"]: device for device in (self._named("device", row) for row in seed["devices"])}
         self._by_upn = {user["userPrincipalName"].lower(): user for user in self.users.values()}
-        self.members = {gid: [self.user(f"{name}@{self.domain}")["id"] for name in group["members"]] for gid, group in self.groups.items()}
+        self.members = {gid: [self._by_upn[f"{name}@{self.domain}"]["id"] for name in group["members"]] for gid, group in self.groups.items()}
         self._groups_of: dict[str, list[str]] = {}
         for group_id, members in self.members.items():
             for user_id in members:
@@ -137,7 +137,8 @@ class Tenant:
 
     def _settle(self, pool: Pool) -> None:
         """Gives seats to those who are reached: direct ones first, then who waits longest (graph-contract 2.1)."""
-        direct, through_group = [], []
+        direct: list[str] = []
+        through_group: list[str] = []
         for claim in self.claims.values():
             if claim.pool_id == pool.id:
                 (through_group if claim.kind == "group" else direct).append(claim.holder_id)

@@ -1,0 +1,209 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the tools that want a collection in its place, out of any checkout: ansible-test, galaxy-importer, and the matrix of both."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+WORK = ROOT / ".work"
+PLACE = Path("ansible_collections/m365/licensing")
+
+# ansible-core, and the Pythons that it runs on
+CORES = {"2.18": ("3.11", "3.12", "3.13"), "2.19": ("3.11", "3.12", "3.13"), "2.20": ("3.12", "3.13", "3.14"), "2.21": ("3.12", "3.13", "3.14")}
+
+# ansible-test fetches pip's bootstrap from a host of its own. Where that cannot be reached, this does the same from the
+# package index: it runs inside the fresh virtual environment, with the packages to install as arguments.
+BOOTSTRAP = """
+import subprocess
+import sys
+
+
+def run(*command):
+    subprocess.check_call([sys.executable, "-m", *command], stdout=subprocess.DEVNULL)
+
+
+run("ensurepip", "--upgrade")
+run("pip", "install", "--quiet", *(part for part in sys.argv[1:] if part not in ("--no-setuptools", "--no-wheel")))
+if "--no-setuptools" in sys.argv and sys.version_info < (3, 12):
+    run("pip", "uninstall", "--quiet", "--yes", "setuptools")
+"""
+BOOTSTRAP_NAMES = ("get_pip_24_2.py", "get_pip_25_2.py")
+BOOTSTRAP_HOST = "https://ci-files.testing.ansible.com/"
+
+IMPORTER = """
+[galaxy-importer]
+LOG_LEVEL_MAIN = INFO
+RUN_FLAKE8 = True
+RUN_ANSIBLE_DOC = True
+RUN_ANSIBLE_LINT = True
+OFFLINE_ANSIBLE_LINT = True
+RUN_ANSIBLE_TEST = False
+ANSIBLE_TEST_LOCAL_IMAGE = False
+LOCAL_IMAGE_DOCKER = False
+INFRA_OSD = False
+CHECK_REQUIRED_TAGS = True
+CHECK_RUNTIME_FILE = True
+CHECK_CHANGELOG = True
+"""
+
+
+def main() -> None:
+    """Runs one command."""
+    command, *arguments = sys.argv[1:]
+    if command == "tree":
+        copy_collection(Path(arguments[0]))
+    elif command == "ansible-test":
+        run_ansible_test(Path(arguments[0]), arguments[1:])
+    elif command == "importer":
+        run_importer()
+    elif command == "matrix":
+        run_matrix()
+    else:
+        sys.exit(f"unknown command {command}")
+
+
+def copy_collection(where: Path) -> Path:
+    """Copies what git tracks, or would track, to where tools look for a collection. tests/output stays: it holds environments."""
+    target = where / PLACE
+    listed = _run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, is_quiet=True).split("\0")
+    files = {name for name in listed if name and (ROOT / name).exists()}
+    for old in list(target.rglob("*")) if target.exists() else []:
+        name = old.relative_to(target).as_posix()
+        if (old.is_file() or old.is_symlink()) and name not in files and not name.startswith(("tests/output/", ".git/")):
+            old.unlink()
+    for name in files:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, target / name)
+    return target
+
+
+def run_ansible_test(venv: Path, arguments: list[str]) -> None:
+    """Runs ansible-test of a virtual environment, in a home of its own."""
+    venv = (ROOT / venv).resolve()
+    work = WORK / f"ansible-test-{venv.name.lstrip('.')}"
+    target = copy_collection(work)
+    if not (target / ".git").exists():
+        _run(["git", "init", "--quiet"], cwd=target)  # else ansible-test obeys the .gitignore around it, and skips everything
+    home = work / "home"
+    _seed_bootstrap(home / ".ansible/test/cache")
+    _link_pip(home)
+    path = f"{_pythons(work / 'pythons', venv)}:{venv}/bin:/usr/bin:/bin"
+    output = _run([f"{venv}/bin/ansible-test", *arguments], cwd=target, env={**os.environ, "HOME": str(home), "PATH": path})
+    if "All targets skipped" in output:
+        sys.exit("ansible-test looked at nothing")
+
+
+def run_importer() -> None:
+    """Builds the collection, and imports it as Galaxy would; a warning fails."""
+    venv = WORK / "importer"
+    if not (venv / "ready").exists():
+        _make_venv(Path(sys.executable), venv, ["galaxy-importer", "setuptools<81"])
+    target = copy_collection(WORK / "build")
+    environment = {**os.environ, "PATH": f"{venv}/bin:/usr/bin:/bin", "ANSIBLE_COLLECTIONS_PATH": str(WORK / "build")}
+    dist = WORK / "dist"
+    _run([f"{venv}/bin/ansible-galaxy", "collection", "build", str(target), "--output-path", str(dist), "--force"], env=environment)
+    config = WORK / "importer.cfg"
+    config.write_text(IMPORTER)
+    archive = max(dist.glob("m365-licensing-*.tar.gz"), key=lambda path: path.stat().st_mtime)
+    environment["GALAXY_IMPORTER_CONFIG"] = str(config)
+    output = _run([f"{venv}/bin/python", "-m", "galaxy_importer.main", str(archive)], cwd=WORK, env=environment)
+    if re.search(r"^WARNING", output, re.MULTILINE):
+        sys.exit("galaxy-importer warns")
+
+
+def run_matrix() -> None:
+    """Sanity, units and integration on every ansible-core for which there is a Python."""
+    done = []
+    for core, versions in CORES.items():
+        python = next((found for found in map(_python, versions) if found), None)
+        if python is None:
+            done.append(f"ansible-core {core}: no Python of {', '.join(versions)} here, skipped")
+            continue
+        venv = WORK / f"core-{core}"
+        if not (venv / "ready").exists():
+            _make_venv(python, venv, ["-r", str(ROOT / "tests/requirements.txt"), f"ansible-core=={core}.*"])
+        run_ansible_test(venv, ["sanity", "--venv", "--color", "no"])
+        run_ansible_test(venv, ["integration", "--venv", "--color", "no", "--python", "default"])
+        tree = WORK / "tree"
+        target = copy_collection(tree)
+        environment = {**os.environ, "PATH": f"{venv}/bin:{os.environ['PATH']}", "PYTHONPATH": str(tree), "ANSIBLE_COLLECTIONS_PATH": str(tree)}
+        _run([f"{venv}/bin/python", "-m", "pytest", "-n", "2", "tests/unit"], cwd=target, env=environment)
+        done.append(f"ansible-core {core} on Python {python.name.removeprefix('python')}: passed")
+    print("\n".join(done))
+
+
+def _make_venv(python: Path, venv: Path, packages: list[str]) -> None:
+    _run([str(python), "-m", "venv", "--clear", str(venv)])
+    _run([f"{venv}/bin/python", "-m", "pip", "install", "--quiet", *packages])
+    (venv / "ready").touch()
+
+
+def _seed_bootstrap(cache: Path) -> None:
+    """Puts our bootstrap where ansible-test looks first, when its host cannot be reached."""
+    try:
+        urllib.request.urlopen(urllib.request.Request(BOOTSTRAP_HOST, method="HEAD"), timeout=10).close()
+    except urllib.error.HTTPError:
+        return
+    except OSError:
+        cache.mkdir(parents=True, exist_ok=True)
+        for name in BOOTSTRAP_NAMES:
+            (cache / name).write_text(BOOTSTRAP)
+
+
+def _link_pip(home: Path) -> None:
+    """Lets pip in that home find the user's cache and configuration, as ansible-test drops the environment."""
+    for name in (".cache/pip", ".config/pip"):
+        theirs, ours = Path.home() / name, home / name
+        ours.parent.mkdir(parents=True, exist_ok=True)
+        if theirs.exists() and not ours.exists():
+            ours.symlink_to(theirs)
+
+
+def _pythons(folder: Path, venv: Path) -> Path:
+    """A folder of the Pythons that really run (version managers put others on the path), and of shellcheck."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for minor in range(10, 15):
+        python = _python(f"3.{minor}")
+        if python:
+            (folder / f"python3.{minor}").symlink_to(python)
+    if (venv / "bin/shellcheck").exists():
+        (folder / "shellcheck").symlink_to(venv / "bin/shellcheck")
+    return folder
+
+
+def _python(version: str) -> Path | None:
+    """An interpreter of a version that has pip's bootstrap, on the path or among those of pyenv."""
+    candidates = [shutil.which(f"python{version}"), *Path.home().glob(f".pyenv/versions/{version}.*/bin/python{version}")]
+    for candidate in candidates:
+        if candidate and subprocess.run([candidate, "-c", "import ensurepip, venv"], capture_output=True, check=False).returncode == 0:
+            return Path(candidate)
+    return None
+
+
+def _run(command: list[str], cwd: Path = ROOT, env: dict[str, str] | None = None, is_quiet: bool = False) -> str:
+    """The output of a command, shown as it comes; ends this program when it fails."""
+    process = subprocess.Popen(
+        command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=None if is_quiet else subprocess.STDOUT, text=True
+    )
+    lines = []
+    for line in process.stdout or ():
+        lines.append(line)
+        if not is_quiet:
+            print(line, end="", flush=True)
+    if process.wait() != 0:
+        sys.exit(f"failed: {' '.join(command)}")
+    return "".join(lines)
+
+
+if __name__ == "__main__":
+    main()

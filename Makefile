@@ -1,0 +1,60 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# make demo: the main job on a tenant of its own. make test: everything that must hold. Both set up what they need in .venv and .work.
+
+PYTHON ?= python3
+BIN := $(CURDIR)/.venv/bin
+TREE := $(CURDIR)/.work/tree
+COLLECTION := $(TREE)/ansible_collections/m365/licensing
+GATE := $(PYTHON) .ci/gate.py
+export ANSIBLE_COLLECTIONS_PATH := $(TREE)
+export PATH := $(BIN):$(PATH)
+
+.PHONY: demo test lint sanity integration importer unit matrix bench tree clean
+
+demo: .venv/demo tree
+	@$(BIN)/python $(COLLECTION)/demo/run.py
+
+test: lint sanity integration importer unit
+
+lint: .venv/test tree
+	ruff format --check .
+	ruff check .
+	yamllint --strict .
+	reuse lint --quiet || reuse lint
+	antsibull-changelog lint
+	cd $(TREE) && mypy --config-file $(CURDIR)/mypy.ini -p ansible_collections.m365.licensing.plugins
+	cd $(COLLECTION)/roles/sandbox_tenant/files && mypy --config-file $(CURDIR)/mypy.ini -p sandbox_tenant
+	cd $(COLLECTION) && ansible-lint
+	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=all --disallow-unknown-collection-refs $(COLLECTION)
+
+sanity: .venv/test
+	$(GATE) ansible-test .venv sanity --venv --color no
+
+integration: .venv/test
+	$(GATE) ansible-test .venv integration --venv --color no --python default
+
+importer: .venv/test
+	$(GATE) importer
+
+unit: .venv/test tree
+	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python -m pytest -n 2 tests/unit
+
+matrix: .venv/test
+	$(GATE) matrix
+
+bench: .venv/test tree
+	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/bench/task_time.py
+
+tree:
+	@$(GATE) tree $(TREE)
+
+.venv/%: tests/requirements.txt tests/requirements-demo.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "This needs Python 3.11 or later: make PYTHON=python3.12 ...")'
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@echo "Setting up .venv, which takes a minute the first time ..."
+	@$(BIN)/python -m pip install --quiet --requirement tests/requirements$(if $(filter demo,$*),-demo).txt
+	@touch $@
+
+clean:
+	rm -rf .venv .work
