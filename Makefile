@@ -10,7 +10,7 @@ GATE := $(PYTHON) .ci/gate.py
 export ANSIBLE_COLLECTIONS_PATH := $(TREE)
 export PATH := $(BIN):$(PATH)
 
-.PHONY: demo test lint sanity integration importer unit matrix bench tree clean
+.PHONY: demo test build lint sanity integration importer unit matrix bench tree clean
 
 demo: .venv/demo tree
 	@$(BIN)/python $(COLLECTION)/demo/run.py
@@ -33,6 +33,9 @@ sanity: .venv/test
 
 integration: .venv/test
 	$(GATE) ansible-test .venv integration --venv --color no --python default
+
+build: .venv/demo
+	$(GATE) build
 
 importer: .venv/test
 	$(GATE) importer

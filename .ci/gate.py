@@ -63,6 +63,8 @@ def main() -> None:
         copy_collection(Path(arguments[0]))
     elif command == "ansible-test":
         run_ansible_test(Path(arguments[0]), arguments[1:])
+    elif command == "build":
+        build(ROOT / ".venv")
     elif command == "importer":
         run_importer()
     elif command == "matrix":
@@ -102,20 +104,26 @@ def run_ansible_test(venv: Path, arguments: list[str]) -> None:
         sys.exit("ansible-test looked at nothing")
 
 
+def build(venv: Path) -> Path:
+    """Builds the collection with the ansible-galaxy of a virtual environment, out of a fresh copy."""
+    shutil.rmtree(WORK / "build", ignore_errors=True)
+    target, dist = copy_collection(WORK / "build"), WORK / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    _run([f"{venv}/bin/ansible-galaxy", "collection", "build", str(target), "--output-path", str(dist)])
+    (archive,) = dist.glob("*.tar.gz")
+    return archive
+
+
 def run_importer() -> None:
     """Builds the collection, and imports it as Galaxy would; a warning fails."""
     venv = WORK / "importer"
     if not (venv / "ready").exists():
-        _make_venv(Path(sys.executable), venv, ["galaxy-importer", "setuptools<81"])
-    target = copy_collection(WORK / "build")
-    environment = {**os.environ, "PATH": f"{venv}/bin:/usr/bin:/bin", "ANSIBLE_COLLECTIONS_PATH": str(WORK / "build")}
-    dist = WORK / "dist"
-    _run([f"{venv}/bin/ansible-galaxy", "collection", "build", str(target), "--output-path", str(dist), "--force"], env=environment)
+        _make_venv(Path(sys.executable), venv, ["galaxy-importer"])
+    archive = build(venv)
     config = WORK / "importer.cfg"
     config.write_text(IMPORTER)
-    archive = max(dist.glob("m365-licensing-*.tar.gz"), key=lambda path: path.stat().st_mtime)
-    environment["GALAXY_IMPORTER_CONFIG"] = str(config)
-    output = _run([f"{venv}/bin/python", "-m", "galaxy_importer.main", str(archive)], cwd=WORK, env=environment)
+    place = {"ANSIBLE_COLLECTIONS_PATH": str(WORK / "build"), "GALAXY_IMPORTER_CONFIG": str(config), "PATH": f"{venv}/bin:/usr/bin:/bin"}
+    output = _run([f"{venv}/bin/python", "-m", "galaxy_importer.main", str(archive)], cwd=WORK, env={**os.environ, **place})
     if re.search(r"^WARNING", output, re.MULTILINE):
         sys.exit("galaxy-importer warns")
 

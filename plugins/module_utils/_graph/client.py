@@ -177,7 +177,8 @@ class GraphClient:
             return Answer(0, fault=fault)
         answer = Answer(response.status_code, _json_of(response), dict(response.headers))
         if answer.status == 401:
-            raise AuthenticationError(f"Graph does not accept the token: {_error_of(answer.body).get('message') or 'no reason given'}. {self._tokens.remedy}")
+            reason = str(_error_of(answer.body).get("message") or "no reason given").rstrip(".")
+            raise AuthenticationError(f"Graph does not accept the token: {reason}. {self._tokens.remedy}")
         return answer
 
 

@@ -47,12 +47,20 @@ def choose_tokens(params: Mapping, cloud: Cloud, transport: Transport, max_wait:
         return ReadyToken(params["access_token"])
     if method == "azure_cli":
         return AzureCli(cloud, params.get("tenant_id"))
-    http = _RetryingHttp(transport, max_wait)
+    http, cache_path = _RetryingHttp(transport, max_wait), params.get("token_cache")
     if method == "managed_identity":
-        return MsalTokens(lambda: _managed_identity(params, http), lambda app, dummy: app.acquire_token_for_client(resource=cloud.resource))
+        return MsalTokens(
+            lambda cache: _managed_identity(params, cache, http),
+            lambda app, dummy: app.acquire_token_for_client(resource=cloud.resource),
+            cache_path,
+        )
     credential = _CREDENTIALS[method](params)
     scopes = [f"{cloud.resource}/.default"]
-    return MsalTokens(lambda: _application(params, cloud, credential, http), lambda app, claims: app.acquire_token_for_client(scopes, claims_challenge=claims))
+    return MsalTokens(
+        lambda cache: _application(params, cloud, credential, cache, http),
+        lambda app, claims: app.acquire_token_for_client(scopes, claims_challenge=claims),
+        cache_path,
+    )
 
 
 class ReadyToken:
@@ -123,8 +131,8 @@ class MsalTokens:
 
     remedy = "Check the credential and the consent of the application"
 
-    def __init__(self, make_app: Callable[[], Any], acquire: Callable[[Any, str | None], dict | None]) -> None:
-        self._make_app, self._acquire = make_app, acquire
+    def __init__(self, make_app: Callable[[Any], Any], acquire: Callable[[Any, str | None], dict | None], cache_path: str | None) -> None:
+        self._make_app, self._acquire, self._cache_path = make_app, acquire, cache_path
         self._app: Any = None
         self._token, self._good_until = "", 0.0
 
@@ -141,15 +149,16 @@ class MsalTokens:
     def renew(self, claims: str | None) -> bool:
         """A new token, past every cache; with the claims that Graph asks for, if it does."""
         remove = getattr(self._app, "remove_tokens_for_client", None)
-        if remove is None:
-            return False
-        remove()
+        if remove is not None:
+            remove()
+        else:
+            self._app = self._make_app(None)  # a managed identity cannot forget a token, but begin anew
         self._fetch(claims)
         return True
 
     def _fetch(self, claims: str | None) -> None:
         try:
-            self._app = self._app or self._make_app()
+            self._app = self._app or self._make_app(_cache(self._cache_path))
             result = self._acquire(self._app, claims) or {}
         except LostConnectionError as error:
             raise AuthenticationError(f"no token: {error.message}") from None
@@ -202,7 +211,7 @@ class _RetryingHttp:
             self._pause(seconds)
 
 
-def _application(params: Mapping, cloud: Cloud, credential: Any, http: _RetryingHttp) -> Any:
+def _application(params: Mapping, cloud: Cloud, credential: Any, cache: Any, http: _RetryingHttp) -> Any:
     msal = _msal()
     return msal.ConfidentialClientApplication(
         params["client_id"],
@@ -210,16 +219,16 @@ def _application(params: Mapping, cloud: Cloud, credential: Any, http: _Retrying
         authority=f"{cloud.authority_url}/{params['tenant_id']}",
         instance_discovery=False,
         client_capabilities=["CP1"],
-        token_cache=_cache(params.get("token_cache")),
+        token_cache=cache,
         http_client=http,
     )
 
 
-def _managed_identity(params: Mapping, http: _RetryingHttp) -> Any:
+def _managed_identity(params: Mapping, cache: Any, http: _RetryingHttp) -> Any:
     msal = _msal()
     client_id = params.get("client_id")
     identity = msal.UserAssignedManagedIdentity(client_id=client_id) if client_id else msal.SystemAssignedManagedIdentity()
-    return msal.ManagedIdentityClient(identity, http_client=http, token_cache=_cache(params.get("token_cache")))
+    return msal.ManagedIdentityClient(identity, http_client=http, token_cache=cache)
 
 
 def _certificate(params: Mapping) -> dict:

@@ -99,5 +99,7 @@ def _nearest(name: str, known: list[str]) -> str:
     from difflib import get_close_matches  # only a failing task needs it, and it costs time to load
 
     by_lower = {candidate.lower(): candidate for candidate in known}
-    near = get_close_matches(name.lower(), by_lower, n=3, cutoff=0.5)
-    return "" if not near else " (nearest: " + ", ".join(by_lower[match] for match in near) + ")"
+    by_start = {candidate.lower()[: len(name) + 1]: candidate for candidate in known}
+    near = [by_lower[match] for match in get_close_matches(name.lower(), by_lower, n=3, cutoff=0.6)]
+    near = near or [by_start[match] for match in get_close_matches(name.lower(), by_start, n=3, cutoff=0.6)]
+    return f" (nearest: {', '.join(near)})" if near else ""

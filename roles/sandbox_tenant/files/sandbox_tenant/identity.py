@@ -158,7 +158,8 @@ class Identity:
         if self.certificate is None:
             return False
         der = self.certificate.public_bytes(serialization.Encoding.DER)
-        return header.get("x5t#S256") == _encode(hashlib.sha256(der).digest()) or header.get("x5t") == _encode(hashlib.sha1(der).digest())
+        said = {header[name].rstrip("=") for name in ("x5t#S256", "x5t") if name in header}
+        return bool(said & {_encode(hashlib.sha256(der).digest()), _encode(hashlib.sha1(der).digest())})
 
 
 def _encode(data: bytes) -> str:

@@ -1,0 +1,127 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bad input gets an error that names the option, the value and the remedy, before anything is written."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+USER, CLOUD = "user_assign_license", "cloud_license_assignment"
+ERIN = {"user": "erin@contoso.example"}
+
+# title: (module, options, what the message says, whether Graph may be asked)
+MISTAKES = {
+    "nobody": (USER, {"usage_location": "DE"}, ["exactly one of user and me", "none is"], False),
+    "user and me": (USER, {**ERIN, "me": True, "usage_location": "DE"}, ["exactly one of user and me", "user and me are"], False),
+    "user and group": (CLOUD, {**ERIN, "group": "Support desk", "sku": "SPE_E5"}, ["exactly one of", "user and group are"], False),
+    "malformed user": (USER, {"user": "erin", "usage_location": "DE"}, ["user is 'erin'", "user principal name"], False),
+    "user with a path": (USER, {"user": "a/b@c.example", "usage_location": "DE"}, ["user is 'a/b@c.example'"], False),
+    "unknown user": (USER, {"user": "nobody@contoso.example", "usage_location": "DE"}, ["user: this tenant has no user 'nobody@contoso.example'"], True),
+    "set with add": (USER, {**ERIN, "licenses": {"set": [], "add": []}}, ["mutually exclusive", "set|add"], False),
+    "set with remove": (USER, {**ERIN, "licenses": {"set": [], "remove": []}}, ["mutually exclusive", "set|remove"], False),
+    "empty set": (USER, {**ERIN, "licenses": {"set": []}}, ["licenses.set is empty", "allow_empty: true"], False),
+    "nothing wished": (USER, ERIN, ["licenses, usage_location"], False),
+    "license without SKU": (USER, {**ERIN, "licenses": {"add": [{"disabled_plans": []}]}}, ["sku"], False),
+    "blank SKU": (USER, {**ERIN, "licenses": {"add": [{"sku": ""}]}}, ["sku"], False),
+    "location": (USER, {**ERIN, "usage_location": "Sweden"}, ["usage_location is 'Sweden'", "two letters"], False),
+    "both lists": (USER, {**ERIN, "licenses": {"add": [{"sku": "SPE_E5", "disabled_plans": [], "enabled_plans": []}]}}, ["licenses.add[0].", "merge"], False),
+    "all names in one message": (
+        USER,
+        {**ERIN, "licenses": {"add": [{"sku": "SPE_E7"}, {"sku": "SPE_E5", "disabled_plans": ["YAMER"]}], "remove": ["PBI"]}, "protect": ["E1"]},
+        ["licenses.add[0].sku: no SKU 'SPE_E7'", "SPE_E5", "'YAMER'", "YAMMER_ENTERPRISE", "licenses.remove[0]: no SKU 'PBI'", "protect[0]"],
+        True,
+    ),
+    "service plan of another SKU": (
+        USER,
+        {**ERIN, "licenses": {"add": [{"sku": "SPE_E5", "disabled_plans": ["FORMS_PLAN_E3"]}]}},
+        ["'FORMS_PLAN_E3' of SPE_E5"],
+        True,
+    ),
+    "organization's service plan": (
+        USER,
+        {**ERIN, "licenses": {"add": [{"sku": "SPE_E5", "disabled_plans": ["M365_LIGHTHOUSE_CUSTOMER_PLAN1"]}]}},
+        ["applies to the organization"],
+        True,
+    ),
+    "no SKU and no allotment": (CLOUD, ERIN, ["sku, allotment"], False),
+    "SKU and allotment": (CLOUD, {**ERIN, "sku": "SPE_E5", "allotment": "x"}, ["mutually exclusive", "sku|allotment"], False),
+    "unknown allotment": (CLOUD, {**ERIN, "allotment": "nowhere"}, ["no allotment 'nowhere'", "(SPE_E5)"], True),
+    "unknown SKU": (CLOUD, {**ERIN, "sku": "SPE_E7"}, ["sku: no SKU 'SPE_E7'", "SPE_E5"], True),
+    "unknown service plan": (CLOUD, {**ERIN, "sku": "SPE_E5", "disabled_plans": ["SWAI"]}, ["disabled_plans[0]", "'SWAI'", "SWAY"], True),
+    "two groups of a name": (CLOUD, {"group": "Project team", "sku": "SPE_E5"}, ["2 groups have the display name 'Project team'", "give one of the ids"], True),
+    "no group of a name": (CLOUD, {"group": "Nobody's", "sku": "SPE_E5"}, ['no group has the display name "Nobody\'s"'], True),
+    "location of a device": (CLOUD, {"device": "KIOSK-01", "sku": "INTUNE_A_D", "usage_location": "DE"}, ["usage_location is for users"], False),
+    "several allotments": (CLOUD, {**ERIN, "sku": "POWER_BI_PRO"}, ["2 allotments of POWER_BI_PRO", "allotment_choice: most_available"], True),
+    "plain http": (USER, {**ERIN, "usage_location": "DE", "graph_url": "http://graph.example"}, ["graph_url is 'http://graph.example'", "https"], False),
+    "no address": (USER, {**ERIN, "usage_location": "DE", "graph_url": "https://"}, ["graph_url is"], False),
+    "no CA file": (USER, {**ERIN, "usage_location": "DE", "ca_path": "/nowhere/ca.pem"}, ["ca_path", "/nowhere/ca.pem"], False),
+    "no time": (USER, {**ERIN, "usage_location": "DE", "timeout": 0}, ["timeout is 0"], False),
+}
+
+
+@pytest.mark.parametrize("title", MISTAKES)
+def test_mistake(tenant, title):
+    module, options, said, may_ask = MISTAKES[title]
+    for check in (True, False):
+        result = tenant.run(module, check=check, **options)
+        assert result["failed"]
+        for part in said:
+            assert part in result["msg"]
+    assert not tenant.writes()
+    assert may_ask or not tenant.journal()
+
+
+def test_blank_options_count_as_unset(tenant):
+    """AWX surveys send them."""
+    blanks = {"group": "", "device": "", "allotment": "", "subscription_id": "", "cloud": "", "auth": "", "state": "", "plans_mode": "", "tenant_id": None}
+    result = tenant.run(CLOUD, **ERIN, sku="SPE_E5", **blanks)
+    assert not result["failed"], result
+    licenses = {"add": [{"sku": "SPE_E5", "plans_mode": "", "disabled_plans": None}], "set": None}
+    assert not tenant.run(USER, **ERIN, usage_location="", licenses=licenses, inherited="")["failed"]
+
+
+def test_an_untrusted_certificate_is_said_so(tenant):
+    del tenant.options["ca_path"]
+    result = tenant.run(USER, **ERIN, usage_location="DE")
+    assert "is not trusted" in result["msg"]
+    assert "ca_path" in result["msg"]
+    assert not tenant.run(USER, **ERIN, usage_location="SE", validate_certs=False)["failed"]
+
+
+LACKING = """
+import json, sys
+class Lacking:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == {library!r}:
+            raise ImportError(f"No module named {{name}}")
+sys.meta_path.insert(0, Lacking())
+from ansible.module_utils import basic
+basic._ANSIBLE_ARGS = {arguments!r}
+basic._ANSIBLE_PROFILE = "legacy"
+from ansible_collections.m365.licensing.plugins.modules.user_assign_license import main
+main()
+"""
+
+
+@pytest.mark.parametrize("library", ["requests", "msal", "msal_extensions"])
+def test_a_missing_library_is_named(tenant, library, tmp_path):
+    graph = tenant.sandbox.connection["graph"]
+    arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {**graph, **ERIN, "usage_location": "DE", "token_cache": str(tmp_path / "cache")}}).encode()
+    program = LACKING.format(library=library, arguments=arguments)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    result = json.loads(done.stdout)
+    assert result["failed"]
+    assert library.replace("_", "-") in result["msg"]
+    assert "install" in result["msg"].lower()
+    assert done.stderr == ""
+
+
+def test_the_modules_do_not_load_msal_for_a_ready_token(tenant):
+    """Loading it costs more than the rest of a task."""
+    arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {**tenant.options, **ERIN, "usage_location": "SE"}}).encode()
+    done = subprocess.run([sys.executable, "-c", LACKING.format(library="msal", arguments=arguments)], capture_output=True, text=True, check=False)
+    assert json.loads(done.stdout)["changed"] is False
