@@ -25,7 +25,8 @@ def send_all(client: GraphClient, version: str, requests: Sequence[Request], in_
         if in_order and answers and not answers[-1].is_ok:
             answers += [Answer(424) for dummy in requests[start:]]
             break
-        answers += _Batch(client, version, requests[start : start + SIZE], in_order).run()
+        end = start + SIZE
+        answers += _Batch(client, version, requests[start:end], in_order).run()
     return answers
 
 

@@ -164,7 +164,7 @@ class GraphClient:
         is_ours = (theirs.scheme, theirs.netloc.lower()) == (ours.scheme, ours.netloc.lower()) and theirs.path.startswith(ours.path + "/")
         if not is_ours:
             raise TransportError(f"a page of results points at {theirs.scheme}://{theirs.netloc}, not at {self.graph_url}: it is not followed")
-        return theirs.path[len(ours.path) :] + (f"?{theirs.query}" if theirs.query else "")
+        return theirs.path.removeprefix(ours.path) + (f"?{theirs.query}" if theirs.query else "")
 
     def _send_once(self, version: str, request: Request) -> Answer:
         url = f"{self.graph_url}{'/' if version else ''}{version}{request.path}"
