@@ -113,19 +113,20 @@ EXAMPLES = r"""
 - name: Alice draws an E5 seat, without Yammer
   m365.licensing.cloud_license_assignment:
     user: alice@contoso.example
+    usage_location: DE
     sku: SPE_E5
     disabled_plans: [YAMMER_ENTERPRISE]
 
-- name: The sales group draws Power BI from whichever allotment has most seats free
+- name: The support desk draws Power BI from whichever allotment has most seats free
   m365.licensing.cloud_license_assignment:
-    group: Sales
+    group: Support desk
     sku: POWER_BI_PRO
     allotment_choice: most_available
 
 - name: A device no longer has a seat
   m365.licensing.cloud_license_assignment:
     device: KIOSK-01
-    sku: INTUNE_A
+    sku: INTUNE_A_D
     state: absent
 """
 

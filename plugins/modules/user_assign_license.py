@@ -132,13 +132,13 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Give Alice Office 365 E3 without Yammer, and leave the rest alone
+- name: Give Alice Microsoft 365 E3 without Yammer, and leave the rest alone
   m365.licensing.user_assign_license:
     user: alice@contoso.example
     usage_location: DE
     licenses:
       add:
-        - sku: ENTERPRISEPACK
+        - sku: SPE_E3
           disabled_plans: [YAMMER_ENTERPRISE]
 
 - name: Swap E3 for E5 in one call, with the same service plans off

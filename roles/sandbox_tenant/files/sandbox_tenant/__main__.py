@@ -9,9 +9,12 @@ import json
 import os
 import select
 import signal
+import ssl
 import subprocess
 import sys
 import threading
+import time
+import urllib.request
 from pathlib import Path
 
 from .seed import SeedError, load_seed
@@ -62,7 +65,7 @@ def _start(options: argparse.Namespace) -> int:
     """Starts a sandbox that stays when this process ends, and returns when it is ready."""
     options.folder.mkdir(parents=True, exist_ok=True)
     ready_file = options.folder / "ready.json"
-    if ready_file.exists() and _is_alive(json.loads(ready_file.read_text())["pid"]):
+    if _is_serving(ready_file):
         print(f"sandbox_tenant: {ready_file} belongs to a sandbox that is running; stop it, or choose another folder", file=sys.stderr)
         return RUNNING
     read_end, write_end = os.pipe()
@@ -81,27 +84,29 @@ def _start(options: argparse.Namespace) -> int:
 
 
 def _stop(options: argparse.Namespace) -> int:
-    """Ends the sandbox of a folder and waits until it is gone; none running is no error."""
+    """Ends the sandbox of a folder and waits until it has taken its ready file away; none running is no error."""
     ready_file = options.folder / "ready.json"
-    try:
-        pid = json.loads(ready_file.read_text())["pid"]
-        handle = os.pidfd_open(pid)
-    except (FileNotFoundError, ProcessLookupError):
+    if not _is_serving(ready_file):
         ready_file.unlink(missing_ok=True)
         return 0
-    try:
-        signal.pidfd_send_signal(handle, signal.SIGTERM)
-        select.select([handle], [], [], 30)
-    finally:
-        os.close(handle)
-    ready_file.unlink(missing_ok=True)
+    os.kill(json.loads(ready_file.read_text())["pid"], signal.SIGTERM)
+    until = time.monotonic() + 30
+    while ready_file.exists():
+        if time.monotonic() > until:
+            print(f"sandbox_tenant: the sandbox of {ready_file} does not end", file=sys.stderr)
+            return 1
+        time.sleep(0.02)
     return 0
 
 
-def _is_alive(pid: int) -> bool:
+def _is_serving(ready_file: Path) -> bool:
+    """Whether the very sandbox of a ready file answers: its own authority vouches for it, whatever became of its pid or port."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        ready = json.loads(ready_file.read_text())
+        context = ssl.create_default_context(cafile=ready["graph"]["ca_path"])
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+        opener.open(f"{ready['control_url']}/state", timeout=10).close()
+    except (OSError, ValueError, KeyError):
         return False
     return True
 
