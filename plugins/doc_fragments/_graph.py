@@ -98,8 +98,8 @@ options:
     default: 300
 requirements:
   - requests
-  - msal (for every O(auth) but V(access_token) and V(azure_cli))
-  - msal-extensions (for O(token_cache))
+  - msal >= 1.35 (for every O(auth) but V(access_token) and V(azure_cli))
+  - msal-extensions[portalocker] (for O(token_cache))
 notes:
   - An option that is an empty string counts as unset, as AWX surveys send blanks.
   - The module runs where the task runs, usually the controller. Use C(connection=local) or C(delegate_to=localhost).
@@ -108,7 +108,7 @@ notes:
     ATTRIBUTES = r"""
 attributes:
   check_mode:
-    description: Can run in C(check_mode) and predict the change and every refusal without writing.
+    description: Can run in C(check_mode) and predict the change, and every refusal that can be foreseen, without writing.
     support: full
   diff_mode:
     description: Returns the difference in names of SKUs and service plans.

@@ -36,8 +36,12 @@ class MissingLibraryError(LicensingError):
 class TransportError(LicensingError):
     """The service did not answer, or not in a form that can be used."""
 
+    def __init__(self, message: str, retriable: bool = False) -> None:
+        super().__init__(message)
+        self.retriable = retriable
+
     def as_failure(self) -> dict:
-        return {**super().as_failure(), "retriable": True}
+        return {**super().as_failure(), "retriable": self.retriable}
 
 
 class WaitTimeoutError(LicensingError):

@@ -54,7 +54,7 @@ options:
   usage_location:
     description:
       - Country code of two letters (ISO 3166-1) of a user, such as V(DE). It is written before the assignment, and only when it differs.
-      - If unset, the usage location stays as it is. There is no default.
+      - If unset, the usage location stays as it is. There is no default. Ignored with O(state=absent).
     type: str
   disabled_plans:
     description:
@@ -76,7 +76,8 @@ options:
     choices: [set, merge]
   state:
     description:
-      - Whether there shall be an assignment. V(absent) deletes every assignment of the principal that O(sku), O(allotment) and O(subscription_id) describe.
+      - Whether there shall be an assignment. V(absent) deletes every assignment of the principal that O(sku), O(allotment) and O(subscription_id) describe,
+        and ignores service plans.
     type: str
     default: present
     choices: [present, absent]
@@ -151,7 +152,7 @@ assignment:
       returned: always
       sample: SPE_E5
     sku_id:
-      description: Id of the SKU.
+      description: Id of the SKU, or of the allotment when Graph gives it no SKU.
       type: str
       returned: always
       sample: 06ebc4ee-1bb5-47dd-8120-11324bc54e06
@@ -164,7 +165,8 @@ assignment:
 changes:
   description:
     - What was done, or in check mode would be done, one row for each assignment. After a failure, what was done before it.
-    - C(action) is V(create), V(update) or V(delete), with C(assignment), C(allotment), C(sku) and C(sku_id), and C(disabled_plans) unless it is V(delete).
+    - C(action) is V(create), V(update) or V(delete), with C(assignment), C(allotment), C(sku) and C(sku_id), and C(disabled_plans) unless it is V(delete);
+      or V(set_usage_location) with C(before) and C(after).
   returned: always
   type: list
   elements: dict

@@ -33,6 +33,8 @@ PATHS = [
     (r"/devices/[^/]+", "graph.directoryObject"),
     (r"/devices", "[graph.directoryObject]"),
     (r"/subscribedSkus", "[graph.subscribedSku]"),
+    (r"/subscribedSkus/[^/]+", "graph.subscribedSku"),
+    (r"/groups/[^/]+/assignedLicenses", "[graph.assignedLicense]"),
     (r"/directory/subscriptions", "[graph.companySubscription]"),
     (r"/admin/cloudLicensing/allotments", f"[{CLOUD}allotment]"),
     (r"/admin/cloudLicensing/allotments/[^/]+", f"{CLOUD}allotment"),

@@ -7,8 +7,11 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 ASK = {"user": "erin@contoso.example", "usage_location": "SE"}
 WAYS = ["access_token", "client_secret", "certificate", "certificate_pfx", "workload_identity", "managed_identity", "azure_cli"]
@@ -117,10 +120,6 @@ def test_the_token_endpoint_is_tried_again(tenant):
     assert not tenant.run("user_assign_license", **ASK)["failed"]
 
 
-def missing(folder, name):
-    return str(folder / name)
-
-
 # title: (the way, options changed, what the message says); {tmp} is an empty folder
 FAILURES = {
     "wrong secret": ("client_secret", {"client_secret": "made-up-and-wrong"}, "AADSTS7000215"),
@@ -129,8 +128,13 @@ FAILURES = {
     "expired token": ("access_token", {"access_token": "{expired}"}, "the token is expired. Give a fresh access_token"),
     "token with a blank": ("access_token", {"access_token": "Bearer abc"}, "without 'Bearer'"),
     "no certificate file": ("certificate", {"certificate_path": "{tmp}/none.pem"}, "certificate_path: cannot read"),
-    "certificate without key": ("certificate", {"certificate_path": "{ca}"}, "must hold a private key and its certificate"),
-    "wrong PFX password": ("certificate_pfx", {"certificate_password": "wrong"}, "no token: "),
+    "certificate without key": ("certificate", {"certificate_path": "{ca}"}, "must hold an RSA private key and its certificate"),
+    "wrong PFX password": ("certificate_pfx", {"certificate_password": "wrong"}, "certificate_path: cannot use"),
+    "no PFX password": ("certificate_pfx", {"certificate_password": ""}, "check certificate_password"),
+    "no PFX at all": ("certificate", {"certificate_path": "{ready}"}, "certificate_path: cannot use"),
+    "elliptic key": ("certificate", {"certificate_path": "{elliptic}"}, "must hold an RSA private key"),
+    "empty federated token": ("workload_identity", {"federated_token_file": "{empty}"}, "federated_token_file: "),
+    "a cache that is none": ("client_secret", {"token_cache": "{list}"}, "token_cache: "),
     "no federated token": ("workload_identity", {"federated_token_file": "{tmp}/none.jwt"}, "federated_token_file: cannot read"),
     "secret without tenant": ("client_secret", {"auth": "client_secret", "tenant_id": ""}, "needs tenant_id as well"),
     "nothing": ("client_secret", {"client_secret": ""}, "no way to authenticate is complete"),
@@ -141,7 +145,17 @@ FAILURES = {
 @pytest.mark.parametrize("title", FAILURES)
 def test_failure_in_one_sentence(tenant, monkeypatch, tmp_path, title):
     way, changed, said = FAILURES[title]
-    values = {"tmp": tmp_path, "ca": tenant.ready_token["ca_path"], "expired": tenant.credentials["expired_access_token"]}
+    elliptic = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    files = {"elliptic": elliptic + Path(tenant.ready_token["ca_path"]).read_bytes(), "empty": b"\n", "list": b"[]", "ready": b"{}"}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+        (tmp_path / name).chmod(0o600)
+    values = {
+        **{name: tmp_path / name for name in files},
+        "tmp": tmp_path,
+        "ca": tenant.ready_token["ca_path"],
+        "expired": tenant.credentials["expired_access_token"],
+    }
     tenant.options = {**options_of(way, tenant, monkeypatch, tmp_path), **{name: value.format(**values) for name, value in changed.items()}}
     result = tenant.run("user_assign_license", **ASK)
     assert result["failed"]

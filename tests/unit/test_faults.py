@@ -66,6 +66,7 @@ def test_write_in_bad_weather(tenant, title, weather):
     skip = 1 if "batch" in path else 0
     method = "POST" if skip or title == "create" else ""
     tenant.fault(path, skip=skip, method=method, **rule)
+    options = {**options, "max_wait": 8}
     if second:
         tenant.fault(path, skip=skip, method=method, **second)
     result = tenant.run(module, **options)

@@ -256,14 +256,180 @@ def test_every_cloud_has_its_hosts(name):
     assert cloud.authority_url.startswith("https://login.")
 
 
-@pytest.mark.parametrize(
-    "url", ["http://10.0.0.1", "http://graph.example", "ftp://localhost", "https://a:b@graph.example", "https://x?y", "http://[", "https://x:99999"]
-)
+@pytest.mark.parametrize("url", ["http://10.0.0.1", "http://graph.example", "ftp://localhost", "https://x?y", "http://[", "https://x:99999"])
 def test_an_address_that_is_not_safe(url):
     with pytest.raises(OptionError, match="graph_url is"):
         choose_cloud("AzureCloud", None, url)
 
 
+def test_an_address_with_a_password_is_refused_without_showing_it():
+    with pytest.raises(OptionError) as caught:
+        choose_cloud("AzureCloud", None, "https://me:hunter2@graph.example")
+    assert "hunter2" not in caught.value.message
+
+
 @pytest.mark.parametrize("url", ["http://localhost:1", "http://127.1.2.3", "http://[::1]:8", "graph.example/", "https://graph.example/prefix"])
 def test_an_address_that_is_safe(url):
     assert not choose_cloud("AzureCloud", None, url).graph_url.endswith("/")
+
+
+def test_allotments_without_a_sku_stand_for_themselves(graph):
+    pools = [{**POOL, "id": f"pool-{name}", "skuId": None, "skuPartNumber": name, "consumedUnits": used} for name, used in (("VENDOR_A", 0), ("VENDOR_B", 3))]
+    graph.table["GET", "/beta/admin/cloudLicensing/allotments"] = (200, {}, {"value": pools})
+    held = [{"id": "mine", "disabledServicePlanIds": [], "allotment": {"id": "pool-VENDOR_A", "skuId": None, "skuPartNumber": "VENDOR_A"}}]
+    graph.table["GET", "/beta/users/ann@c.example/cloudLicensing/assignments"] = (200, {}, {"value": held})
+    result = run(graph, sku="VENDOR_B", allotment_choice="most_available")
+    assert [(row["action"], row["allotment"]) for row in result["changes"]] == [("create", "pool-VENDOR_B")]
+    assert list(result["diff"]["after"]) == ["VENDOR_B in allotment pool-VENDOR_B"]
+    assert not run(graph, sku="VENDOR_B", state="absent")["changed"], "what is held of another pool stays"
+
+
+def test_nulls_that_the_schema_allows_break_nothing(graph):
+    states = [{"skuId": None, "state": None}, {"skuId": POOL["skuId"], "disabledPlans": None, "assignedByGroup": None, "state": "Active", "error": None}]
+    graph.table["GET", "/v1.0/users/ann@c.example"] = (200, {}, {**ANN, "assignedLicenses": [{"skuId": None}], "licenseAssignmentStates": states})
+    skus = [{"skuId": None}, {"skuId": POOL["skuId"], "skuPartNumber": None, "servicePlans": [{"servicePlanId": None}], "prepaidUnits": None}]
+    graph.table["GET", "/v1.0/subscribedSkus"] = (200, {}, {"value": skus})
+    result = run(graph, "user_assign_license", licenses={"add": [{"sku": POOL["skuId"]}]})
+    assert not result["failed"], result
+    assert not result["changed"]
+    graph.table["GET", "/v1.0/users/ann@c.example"] = (200, {}, {"userPrincipalName": "ann@c.example"})
+    assert "there is no id" in run(graph, "user_assign_license")["msg"]
+
+
+def test_one_sku_on_two_direct_paths_counts_as_one_license(graph):
+    """A service plan is off only if every path has it off, in whatever order they come."""
+    plan = POOL["services"][0]["planId"]
+    graph.table["GET", "/v1.0/subscribedSkus"] = (
+        200,
+        {},
+        {"value": [{"skuId": POOL["skuId"], "servicePlans": [{"servicePlanId": plan, "servicePlanName": "SWAY"}]}]},
+    )
+    rows = [{"skuId": POOL["skuId"], "disabledPlans": off, "state": "Active", "error": "None"} for off in ([plan], [])]
+    for states in (rows, rows[::-1]):
+        graph.table["GET", "/v1.0/users/ann@c.example"] = (200, {}, {**ANN, "licenseAssignmentStates": states})
+        result = run(graph, "user_assign_license", licenses={"add": [{"sku": POOL["skuId"], "disabled_plans": []}]})
+        assert not result["changed"]
+        assert len(result["licenses"]) == 1
+
+
+def test_a_direct_license_in_error_shows_in_the_diff(graph):
+    states = [{"skuId": POOL["skuId"], "disabledPlans": [], "state": "Error", "error": "CountViolation"}]
+    graph.table["GET", "/v1.0/users/ann@c.example"] = (200, {}, {**ANN, "licenseAssignmentStates": states})
+    graph.table["POST", f"/v1.0/users/{ANN['id']}/assignLicense"] = (200, {}, ANN)
+    result = run(graph, "user_assign_license", licenses={"remove": [POOL["skuId"]]})
+    assert result["changed"]
+    assert next(iter(result["diff"]["before"].values()))["state"] == "Error"
+
+
+def test_what_was_done_is_said_when_the_token_ends_in_the_middle(graph):
+    """The location was written, the license throttled, and the repetition met a 401."""
+    calls = []
+
+    def answers(method, path, body):
+        if path.endswith("/$batch") and any(item["method"] == "PATCH" for item in body["requests"]):
+            throttled = {"id": "1", "status": 429, "headers": {"Retry-After": "0.1"}, "body": {"error": {"code": "TooManyRequests"}}}
+            return 200, {}, {"responses": [{"id": "0", "status": 204}, throttled]}
+        if path.endswith("/$batch") and any(item["method"] == "POST" for item in body["requests"]):
+            calls.append(path)
+            return 401, {}, {"error": {"code": "InvalidAuthenticationToken", "message": "expired"}}
+        return Server.reply(graph, method, path, body)
+
+    graph.reply = answers
+    states = [{"skuId": POOL["skuId"], "disabledPlans": [], "state": "Active"}]
+    graph.table["GET", "/v1.0/users/ann@c.example"] = (200, {}, {**ANN, "licenseAssignmentStates": states})
+    result = run(graph, "user_assign_license", usage_location="US", licenses={"remove": [POOL["skuId"]]})
+    assert calls
+    assert result["failed"]
+    assert result["changed"]
+    assert [row["action"] for row in result["changes"]] == ["set_usage_location"]
+    assert "Give a fresh access_token" in result["msg"]
+
+
+def test_a_401_of_an_item_is_explained(graph):
+    graph.table["GET", "/v1.0/subscribedSkus"] = (401, {}, {"error": {"code": "InvalidAuthenticationToken", "message": "expired"}})
+    assert "expired. Give a fresh access_token" in run(graph, "user_assign_license", usage_location="DE")["msg"]
+
+
+@pytest.mark.parametrize("responses", [["x"], [{"id": "0", "status": None}, {"id": "1", "status": "?"}], None, {}])
+def test_a_batch_of_another_shape_is_an_error(graph, responses):
+    graph.reply = lambda *dummy: (200, {}, {"responses": responses})
+    result = run(graph, "user_assign_license")
+    assert result["failed"]
+    assert "batch" in result["msg"]
+
+
+def test_a_created_assignment_may_be_wrapped_and_its_look_up_may_fail(graph):
+    own = f"/beta/users/{ANN['id']}/cloudLicensing/assignments"
+    graph.table["POST", own] = (201, {}, {"value": {"id": "wrapped"}})
+    assert run(graph)["assignment"]["id"] == "wrapped"
+    graph.table["POST", own] = (201, {}, {"disabledServicePlanIds": []})
+    graph.table["GET", own] = (403, {}, {"error": {"code": "Authorization_RequestDenied"}})
+    result = run(graph)
+    assert not result["failed"]
+    assert result["changed"]
+    assert result["assignment"]["id"] is None
+
+
+def test_a_lost_create_is_not_repeated_while_reads_may_lag(graph):
+    """The service did it, said 504, and shows it only at the third look."""
+    own = f"/beta/users/{ANN['id']}/cloudLicensing/assignments"
+    graph.table["POST", own] = (504, {}, None)
+    looks = []
+
+    def answers(method, path, body):
+        if method == "GET" and path.partition("?")[0] == own:
+            looks.append(path)
+            rows = [{"id": "late", "disabledServicePlanIds": [], "allotment": {"id": POOL["id"]}}] if len(looks) > 2 else []
+            return 200, {}, {"value": rows}
+        return Server.reply(graph, method, path, body)
+
+    graph.reply = answers
+    result = run(graph)
+    assert result["assignment"]["id"] == "late"
+    assert [method for method, path, dummy in graph.seen if path == own and method == "POST"] == ["POST"]
+
+
+def test_a_delete_that_no_path_knows_is_no_success(graph):
+    held = [{"id": "mine", "disabledServicePlanIds": [], "allotment": {"id": POOL["id"], "skuId": POOL["skuId"]}}]
+    graph.table["GET", "/beta/users/ann@c.example/cloudLicensing/assignments"] = (200, {}, {"value": held})
+    path = f"/beta/users/{ANN['id']}/cloudLicensing/assignments/mine"
+    graph.table["DELETE", path] = (404, {}, {"error": {"code": "BadRequest", "message": "Resource not found for the segment 'assignments'."}})
+    assert run(graph, state="absent")["failed"]
+    graph.table["DELETE", path] = (404, {}, {"error": {"code": "notFound", "message": "Resource 'mine' not found"}})
+    assert run(graph, state="absent")["changed"]
+
+
+def test_an_allotment_whose_subscription_has_ended_is_not_drawn_on(graph):
+    ended = {**POOL, "id": "ended", "allottedUnits": 900, "subscriptions": [{"subscriptionId": "T", "state": "suspended"}]}
+    graph.table["GET", "/beta/admin/cloudLicensing/allotments"] = (200, {}, {"value": [ended, POOL]})
+    assert run(graph, allotment_choice="most_available")["assignment"]["allotment"] == POOL["id"]
+    refused = run(graph, sku=None, allotment="ended")
+    assert refused["failure"]["code"] == "sku_not_assignable"
+    assert "suspended" in refused["msg"]
+
+
+def test_a_full_pool_in_which_the_user_has_a_seat_is_preferred(graph):
+    pools = [{**POOL, "id": name, "allottedUnits": 1, "consumedUnits": 1} for name in ("aaa", "zzz")]
+    graph.table["GET", "/beta/admin/cloudLicensing/allotments"] = (200, {}, {"value": pools})
+    graph.table["GET", "/beta/users/ann@c.example/cloudLicensing/usageRights"] = (200, {}, {"value": [{"allotments": [{"id": "zzz"}]}]})
+    result = run(graph, allotment_choice="most_available")
+    assert not result["failed"], result
+    assert result["assignment"]["allotment"] == "zzz"
+
+
+def test_a_licensed_path_that_graph_never_names_is_left_alone(graph):
+    graph.table["GET", "/v1.0/users/ann@c.example"] = (200, {}, {**ANN, "assignedLicenses": [{"skuId": POOL["skuId"], "disabledPlans": []}]})
+    graph.table["GET", "/v1.0/subscribedSkus"] = (200, {}, {"value": [{"skuId": POOL["skuId"], "skuPartNumber": "SPE_E5"}]})
+    result = run(graph, "user_assign_license", licenses={"add": [{"sku": "SPE_E5"}]})
+    assert not result["changed"]
+    assert [finding["code"] for finding in result["findings"]] == ["origin_unknown"]
+
+
+def test_a_display_name_counts_exactly(graph):
+    rows = [{"id": "11111111-0000-4000-8000-000000000001", "displayName": "sales"}, {"id": "11111111-0000-4000-8000-000000000002", "displayName": "Sales"}]
+    graph.table["GET", "/v1.0/groups"] = (200, {}, {"value": rows})
+    base = f"/beta/groups/{rows[1]['id']}"
+    graph.table["GET", base] = (200, {}, rows[1])
+    graph.table["GET", f"{base}/cloudLicensing/assignments"] = (200, {}, {"value": []})
+    result = run(graph, user=None, group="Sales", state="absent")
+    assert not result["failed"], result

@@ -22,8 +22,6 @@ from msgraph_beta import GraphServiceClient as BetaClient
 from msgraph_beta.generated.admin.cloud_licensing.allotments.allotments_request_builder import AllotmentsRequestBuilder
 from msgraph_beta.generated.models.cloud_licensing.assignment import Assignment
 
-pytestmark = pytest.mark.filterwarnings("ignore:This class is deprecated:DeprecationWarning")
-
 E3, E5 = uuid.UUID("05e9a617-0261-4cee-bb44-138d3ef5d965"), uuid.UUID("06ebc4ee-1bb5-47dd-8120-11324bc54e06")
 SWAY = uuid.UUID("a23b959c-7ce8-4e57-9140-b90eb88a9e97")
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .._errors import TransportError
+from .._errors import LicensingError, TransportError
 from .client import Answer, GraphClient, Request, is_unknown
 
 SIZE = 20
@@ -37,6 +37,7 @@ class _Batch:
         self._client, self._version, self._requests, self._in_order = client, version, requests, in_order
         self._patience = [client.patience() for dummy in requests]
         self._answers: dict[int, Answer] = {}
+        self._may_renew = True
 
     def run(self) -> list[Answer]:
         """Sends what is open until every item has an answer that stands."""
@@ -54,7 +55,13 @@ class _Batch:
         """Sends items and keeps their answers. False when the call as a whole failed, which was tried often enough."""
         body = {"requests": [self._item(index, previous) for index, previous in zip(items, [None, *items])]}
         can_repeat = all(self._requests[index].can_repeat for index in items)
-        outer = self._client.send(self._version, Request("POST", "/$batch", body, can_repeat=can_repeat))
+        try:
+            outer = self._client.send(self._version, Request("POST", "/$batch", body, can_repeat=can_repeat))
+        except LicensingError as error:
+            if not self._answers:
+                raise
+            self._answers.update({index: Answer(0, fault=error) for index in items})  # what was answered before is not forgotten
+            return False
         was_lost = {index: index in self._answers and self._answers[index].was_lost for index in items}
         self._answers.update(self._answers_of(outer, items))
         for index in items:
@@ -74,7 +81,8 @@ class _Batch:
     def _answers_of(self, outer: Answer, items: list[int]) -> dict[int, Answer]:
         if not outer.is_ok:
             return {index: Answer(outer.status, outer.body, outer.headers, fault=outer.fault) for index in items}
-        responses = {str(response.get("id")): response for response in outer.body.get("responses") or []}
+        rows = outer.body.get("responses")
+        responses = {str(row.get("id")): row for row in (rows if isinstance(rows, list) else ()) if isinstance(row, dict)}
         answers = {}
         for index in items:
             response = responses.get(str(index))
@@ -82,12 +90,25 @@ class _Batch:
                 answers[index] = Answer(0, fault=TransportError("Graph left a request of a batch unanswered"))
             else:
                 body = response.get("body")
-                answers[index] = Answer(int(response.get("status", 0)), body if isinstance(body, dict) else {}, dict(response.get("headers") or {}))
+                headers = response.get("headers")
+                answers[index] = Answer(_status(response), body if isinstance(body, dict) else {}, dict(headers) if isinstance(headers, dict) else {})
+                self._explain(answers[index])
         return answers
+
+    def _explain(self, answer: Answer) -> None:
+        if answer.status == 0:
+            answer.fault = TransportError("Graph answered a request of a batch without a status")
+        elif answer.status == 401:
+            answer.fault = self._client.unaccepted(answer)
 
     def _waits(self, items: list[int]) -> dict[int, float]:
         """Seconds to wait for each item that is to be sent again."""
         waits = {}
+        refused = [index for index in items if self._answers[index].status == 401]
+        if refused and self._may_renew:
+            self._may_renew = False
+            if self._client.renew(self._answers[refused[0]]):
+                return dict.fromkeys(refused, 0.0)
         for index in items:
             answer = self._answers[index]
             seconds = self._patience[index].next_delay(self._requests[index], answer)
@@ -100,3 +121,8 @@ class _Batch:
         if not self._in_order or not again:
             return again
         return [index for index in items if index >= again[0] and not self._answers[index].is_ok]
+
+
+def _status(response: dict) -> int:
+    status = response.get("status")
+    return status if isinstance(status, int) else int(status) if isinstance(status, str) and status.isdigit() else 0

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from .._errors import AuthenticationError, GraphError, TransportError
+from .._errors import AuthenticationError, GraphError, LicensingError, TransportError
 from . import retry
 from .transport import LostConnectionError, Transport
 
@@ -46,7 +46,7 @@ class Answer:
     body: dict = field(default_factory=dict)
     headers: dict = field(default_factory=dict)
     was_lost: bool = False
-    fault: TransportError | None = None
+    fault: LicensingError | None = None
 
     @property
     def is_ok(self) -> bool:
@@ -59,7 +59,7 @@ class Answer:
         error = _error_of(self.body)
         return f"{error.get('code', '')} {_inner_of(error).get('code', '')} {error.get('message', '')}"
 
-    def error(self) -> GraphError | TransportError:
+    def error(self) -> LicensingError:
         """The error that this answer stands for."""
         if self.fault is not None:
             return self.fault
@@ -68,7 +68,10 @@ class Answer:
         headers = {name.lower(): value for name, value in self.headers.items()}
         code = str(inner.get("code") or error.get("code") or "without a code")
         request_id = inner.get("request-id") or headers.get("request-id")
-        return GraphError(self.status, code, str(error.get("message") or ""), request_id, retry.is_retriable(self.status, self.error_text))
+        message = str(error.get("message") or "")
+        if self.status == 403:
+            message = f"{message.rstrip('.')}. The application, or the signed-in user, lacks a permission or role for this: grant it, with consent"
+        return GraphError(self.status, code, message, request_id, retry.is_retriable(self.status, self.error_text))
 
     def checked(self) -> dict:
         """The body, or the error is raised."""
@@ -121,11 +124,11 @@ class GraphClient:
     """A client of one tenant. max_wait bounds what one request waits for throttling and retries, in seconds."""
 
     def __init__(self, transport: Transport, tokens: Any, graph_url: str, max_wait: float, pause: Callable[[float], None] = time.sleep) -> None:
-        self._transport, self._tokens, self.graph_url, self._max_wait, self.pause = transport, tokens, graph_url, max_wait, pause
+        self._transport, self._tokens, self.graph_url, self.max_wait, self.pause = transport, tokens, graph_url, max_wait, pause
 
     def patience(self) -> Patience:
         """A fresh allowance for one request."""
-        return Patience(self._max_wait)
+        return Patience(self.max_wait)
 
     def send(self, version: str, request: Request) -> Answer:
         """The answer to a request, sent again as long as that may help."""
@@ -171,15 +174,24 @@ class GraphClient:
         options = {} if request.body is None else {"json": request.body}
         try:
             response = self._transport.send(request.method, url, token=self._tokens.token(), **options)
-            if response.status_code == 401 and self._tokens.renew(claims_of(response.headers.get("WWW-Authenticate"))):
+            if response.status_code == 401 and self.renew(Answer(401, headers=dict(response.headers))):
                 response = self._transport.send(request.method, url, token=self._tokens.token(), **options)
         except LostConnectionError as fault:
             return Answer(0, fault=fault)
         answer = Answer(response.status_code, _json_of(response), dict(response.headers))
         if answer.status == 401:
-            reason = str(_error_of(answer.body).get("message") or "no reason given").rstrip(".")
-            raise AuthenticationError(f"Graph does not accept the token: {reason}. {self._tokens.remedy}")
+            raise self.unaccepted(answer)
         return answer
+
+    def renew(self, answer: Answer) -> bool:
+        """Gets another token after a 401, with the claims that it asks for; False when there is none to be had."""
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        return self._tokens.renew(claims_of(headers.get("www-authenticate")))
+
+    def unaccepted(self, answer: Answer) -> AuthenticationError:
+        """What a 401 means for the user."""
+        reason = str(_error_of(answer.body).get("message") or "no reason given").rstrip(".")
+        return AuthenticationError(f"Graph does not accept the token: {reason}. {self._tokens.remedy}")
 
 
 def claims_of(challenge: str | None) -> str | None:

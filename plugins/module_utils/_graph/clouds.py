@@ -57,7 +57,9 @@ def _checked(option: str, url: str) -> str:
         is_address = bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         is_address = False
-    if not is_address or parts.scheme not in ("http", "https") or parts.username or parts.query or parts.fragment:
+    if "@" in url:
+        raise OptionError(f"{option} holds a user name or password: give the bare address, and sign in by the options for that")
+    if not is_address or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
         raise OptionError(f"{option} is {url!r}: give an address such as https://graph.microsoft.com")
     if parts.scheme == "http" and not is_loopback(url):
         raise OptionError(f"{option} is {url!r}: plain http would show the token to the network; use https (http is for loopback only)")

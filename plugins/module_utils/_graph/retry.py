@@ -9,6 +9,7 @@ from collections.abc import Callable
 LAG_LIMIT = 60.0  # seconds in which a replica should have seen a write of the same run (graph-contract 3.5)
 CONNECT_ATTEMPTS = 4  # an address that does not exist should not be waited for
 _FLOOR = 0.1
+_LEAST = 2.0
 _BASE = 0.5
 _CAP = 30.0
 _LOST = frozenset((502, 503, 504))
@@ -32,7 +33,7 @@ def is_retriable(status: int, error_text: str) -> bool:
 def delay(attempt: int, retry_after: float | None, jitter: Callable[[], float]) -> float:
     """Seconds to wait before the next attempt; attempt counts those made. The service's own word wins."""
     if retry_after is not None:
-        return max(retry_after, _FLOOR)
+        return max(retry_after, min(_FLOOR * 2 ** min(attempt - 1, 10), _LEAST))  # a service that says 0 is not to be hammered
     return min(_CAP, _BASE * 2 ** min(attempt - 1, 10)) * (0.5 + jitter() / 2)
 
 

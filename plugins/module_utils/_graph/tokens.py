@@ -12,7 +12,7 @@ import json
 import os
 import re
 import stat
-import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -20,6 +20,7 @@ from typing import Any
 from .._errors import AuthenticationError, MissingLibraryError, OptionError
 from . import retry
 from .clouds import Cloud
+from .credentials import CREDENTIALS, read_file
 from .transport import LostConnectionError, Transport
 
 METHODS = ("access_token", "certificate", "workload_identity", "client_secret", "managed_identity", "azure_cli")
@@ -32,8 +33,11 @@ _NEEDS = {
 _EARLY = 120  # seconds before its end in which a token is not used any more
 
 
-def choose_tokens(params: Mapping, cloud: Cloud, transport: Transport, max_wait: float) -> Any:
-    """The source of tokens that the options ask for. Raises OptionError when they are not complete."""
+def choose_tokens(params: Mapping, cloud: Cloud, transport: Transport, run_command: Callable) -> Any:
+    """The source of tokens that the options ask for. Raises OptionError when they are not complete.
+
+    run_command runs a program and gives status, output and errors, as AnsibleModule's does.
+    """
     method = params.get("auth") or "auto"
     if method == "auto":
         method = next((name for name, needs in _NEEDS.items() if all(params.get(option) for option in needs)), "")
@@ -46,15 +50,15 @@ def choose_tokens(params: Mapping, cloud: Cloud, transport: Transport, max_wait:
     if method == "access_token":
         return ReadyToken(params["access_token"])
     if method == "azure_cli":
-        return AzureCli(cloud, params.get("tenant_id"))
-    http, cache_path = _RetryingHttp(transport, max_wait), params.get("token_cache")
+        return AzureCli(cloud, params.get("tenant_id"), run_command)
+    http, cache_path = _RetryingHttp(transport, params["max_wait"]), params.get("token_cache")
     if method == "managed_identity":
         return MsalTokens(
             lambda cache: _managed_identity(params, cache, http),
             lambda app, dummy: app.acquire_token_for_client(resource=cloud.resource),
             cache_path,
         )
-    credential = _CREDENTIALS[method](params)
+    credential = CREDENTIALS[method](params)
     scopes = [f"{cloud.resource}/.default"]
     return MsalTokens(
         lambda cache: _application(params, cloud, credential, cache, http),
@@ -91,7 +95,8 @@ class AzureCli:
 
     remedy = "Sign in again with az login"
 
-    def __init__(self, cloud: Cloud, tenant_id: str | None) -> None:
+    def __init__(self, cloud: Cloud, tenant_id: str | None, run_command: Callable) -> None:
+        self._run_command = run_command
         self._command = ["az", "account", "get-access-token", "--resource", cloud.resource, "--output", "json"]
         self._command += ["--tenant", tenant_id] if tenant_id else []
         self._token = ""
@@ -112,16 +117,16 @@ class AzureCli:
 
     def _ask(self) -> str:
         try:
-            done = subprocess.run(self._command, capture_output=True, text=True, timeout=120, check=False)
+            status, output, errors = self._run_command(self._command, handle_exceptions=False)
         except FileNotFoundError:
             raise AuthenticationError("auth is azure_cli, but there is no az command on PATH: install the Azure CLI or choose another auth") from None
-        except (OSError, subprocess.TimeoutExpired) as error:
+        except OSError as error:
             raise AuthenticationError(f"the Azure CLI gave no token: {error}") from None
-        if done.returncode != 0:
-            said = done.stderr.strip().splitlines()
+        if status != 0:
+            said = errors.strip().splitlines()
             raise AuthenticationError(f"the Azure CLI gave no token: {said[0] if said else 'no reason given'}")
         try:
-            return json.loads(done.stdout)["accessToken"]
+            return json.loads(output)["accessToken"]
         except (ValueError, KeyError, TypeError):
             raise AuthenticationError("the Azure CLI answered without an accessToken: update it, or choose another auth") from None
 
@@ -162,6 +167,9 @@ class MsalTokens:
             result = self._acquire(self._app, claims) or {}
         except LostConnectionError as error:
             raise AuthenticationError(f"no token: {error.message}") from None
+        except _lock_errors():
+            text = f"token_cache: another task has held {self._cache_path} for too long; if none runs, delete {self._cache_path}.lockfile"
+            raise AuthenticationError(text) from None
         except OSError as error:
             raise AuthenticationError(f"no token: {error}") from None
         except (ValueError, TypeError) as error:
@@ -231,31 +239,6 @@ def _managed_identity(params: Mapping, cache: Any, http: _RetryingHttp) -> Any:
     return msal.ManagedIdentityClient(identity, http_client=http, token_cache=cache)
 
 
-def _certificate(params: Mapping) -> dict:
-    path, password = params["certificate_path"], params.get("certificate_password")
-    content = _read(path, "certificate_path")
-    if b"-----BEGIN" not in content:
-        return {"private_key_pfx_path": path, "passphrase": password, "public_certificate": True}
-    text = content.decode("utf-8", "replace")
-    certificates = re.findall(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", text, re.DOTALL)
-    if "PRIVATE KEY-----" not in text or not certificates:
-        raise OptionError(f"certificate_path: {path} must hold a private key and its certificate, both PEM, or be a PFX file")
-    return {"private_key": text, "public_certificate": "\n".join(certificates), "passphrase": password}
-
-
-def _workload_identity(params: Mapping) -> dict:
-    path = params["federated_token_file"]
-    _read(path, "federated_token_file")
-    return {"client_assertion": lambda: _read(path, "federated_token_file").decode().strip()}
-
-
-_CREDENTIALS: dict[str, Callable[[Mapping], Any]] = {
-    "certificate": _certificate,
-    "workload_identity": _workload_identity,
-    "client_secret": lambda params: params["client_secret"],
-}
-
-
 def _cache(path: str | None) -> Any:
     """A cache in a file that only its owner reads, locked between processes; None keeps it in memory."""
     if path is None:
@@ -268,9 +251,22 @@ def _cache(path: str | None) -> Any:
     try:
         if stat.S_IMODE(os.stat(full).st_mode) & 0o077:
             raise OptionError(f"token_cache: others can read {path}; make it private with chmod 600, or name another file")
+        content = read_file(full, "token_cache")
     except FileNotFoundError:
-        pass
+        content = b""
+    try:
+        is_cache = not content or isinstance(json.loads(content), dict)
+    except ValueError:
+        is_cache = False
+    if not is_cache:
+        raise OptionError(f"token_cache: {path} holds no tokens; delete it, or name another file")
     return PersistedTokenCache(FilePersistence(full))
+
+
+def _lock_errors() -> tuple[type[Exception], ...]:
+    """What a lock on the cache that is not to be had raises; nothing when there is no cache."""
+    extensions = sys.modules.get("msal_extensions")
+    return (extensions.LockError,) if extensions is not None else ()
 
 
 def _msal() -> Any:
@@ -279,14 +275,6 @@ def _msal() -> Any:
     except ImportError:
         raise MissingLibraryError("msal", "every auth but access_token and azure_cli needs the Python library msal") from None
     return msal
-
-
-def _read(path: str, option: str) -> bytes:
-    try:
-        with open(path, "rb") as handle:
-            return handle.read()
-    except OSError as error:
-        raise OptionError(f"{option}: cannot read {path}: {error.strerror}; name a file that this user can read") from None
 
 
 def _first_sentence(text: str) -> str:

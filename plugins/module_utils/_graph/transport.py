@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import warnings
 
-from .._errors import OptionError, TransportError
+from .._errors import LicensingError, OptionError, TransportError
 from .clouds import is_loopback
 
 try:
@@ -24,7 +24,7 @@ class LostConnectionError(TransportError):
     """The connection failed. was_sent says whether the service may have got the request, and done it."""
 
     def __init__(self, message: str, was_sent: bool) -> None:
-        super().__init__(message)
+        super().__init__(message, retriable=True)
         self.was_sent = was_sent
 
 
@@ -74,8 +74,10 @@ class Transport:
         """Closes the connections."""
         self._session.close()
 
-    def _translated(self, fault: Exception, url: str) -> TransportError:
+    def _translated(self, fault: Exception, url: str) -> LicensingError:
         host, shown = url.split("?", maxsplit=1)[0], repr(fault)
+        if "[X509" in shown or "PEM lib" in shown:
+            return OptionError(f"ca_path: what it names holds no PEM certificates: {_reason(fault)}; give a file or folder that does")
         if "CERTIFICATE_VERIFY_FAILED" in shown:
             return TransportError(f"the certificate of {host} is not trusted: {_reason(fault)}. Give its authority with ca_path")
         if isinstance(fault, requests.exceptions.ProxyError):

@@ -43,7 +43,7 @@ def plan_assignment(state: CloudState, desired: DesiredAssignment) -> Changes:
     if desired.is_present and desired.is_exclusive:
         ids = {held.id for held in kept}
         operations += [DeleteAssignment(state.principal, held) for held in state.assignments if held.sku_id == sku.id and held.id not in ids]
-    if desired.usage_location and desired.usage_location != state.principal.usage_location:
+    if desired.is_present and desired.usage_location and desired.usage_location != state.principal.usage_location:
         operations.insert(0, SetUsageLocation(state.principal, desired.usage_location))
     resolver.check()
     subject = kept[0] if kept else None
@@ -96,14 +96,15 @@ def _choose(state: CloudState, pools: list[Allotment], desired: DesiredAssignmen
     """The allotment to draw on: the only one for this kind of principal, or the one with most seats free."""
     if not pools:
         raise OptionError("sku: the tenant has no allotment of it any more, so it can only be made absent")
-    fitting = [pool for pool in pools if state.principal.kind in pool.assignable_to] or pools
+    living = [pool for pool in pools if not pool.has_ended] or pools
+    fitting = [pool for pool in living if state.principal.kind in pool.assignable_to] or living
     if len(fitting) > 1 and desired.allotment_choice == "only":
         listed = ", ".join(f"{pool.id} ({pool.free} of {pool.allotted} seats free)" for pool in sorted(fitting, key=lambda pool: pool.id))
         raise OptionError(
             f"sku: {len(fitting)} allotments of {fitting[0].sku.part_number} could serve: {listed}. "
             "Name one with allotment or subscription_id, or give allotment_choice: most_available"
         )
-    return min(fitting, key=lambda pool: (-pool.free, pool.id))
+    return min(fitting, key=lambda pool: (pool.id not in state.reached, -pool.free, pool.id))
 
 
 def _create(state: CloudState, sku: Sku, pool: Allotment, desired: DesiredAssignment, resolver: Resolver) -> Planned:
@@ -112,6 +113,8 @@ def _create(state: CloudState, sku: Sku, pool: Allotment, desired: DesiredAssign
     found: list[Finding] = []
     if principal.kind not in pool.assignable_to:
         found.append(findings.wrong_kind(pool, principal.kind))
+    elif pool.has_ended:
+        found.append(findings.pool_ended(pool))
     elif principal.kind == "group" and pool.free < 1:
         found.append(findings.group_will_wait(pool))
     elif pool.free < 1 and pool.id not in state.reached:

@@ -81,9 +81,9 @@ class Changes:
 
     @property
     def unnamed_groups(self) -> tuple[str, ...]:
-        """Groups that the findings would like to name, but have only the id of."""
+        """Groups that the refusals would like to name, but have only the id of; a caution is not worth another request."""
         principal = getattr(self.before, "principal", self.before)
-        ids = {gid for finding in self.findings for gid in finding.group_ids}
+        ids = {gid for finding in self.refusals for gid in finding.group_ids}
         return tuple(sorted(ids - set(principal.group_names)))
 
 

@@ -58,7 +58,7 @@ def inherited_only(principal: Principal, sku: Sku, paths: tuple[License, ...]) -
     """What comes from a group cannot be removed from the user (graph-contract E6)."""
     groups, ids = _groups(principal, paths)
     if not ids:
-        return _origin_unknown(principal, sku)
+        return origin_unknown(principal, sku)
     text = f"{principal.name} holds {sku.part_number} only through {groups}: remove the user from the group, or the license from the group"
     return Finding("inherited_only", text, group_ids=ids)
 
@@ -97,23 +97,33 @@ def wrong_kind(pool: Allotment, kind: str) -> Finding:
     return Finding("not_assignable_to_kind", f"allotment {pool.id} of {pool.sku.part_number} can be assigned to {allowed}, not to a {kind}")
 
 
+def pool_ended(pool: Allotment) -> Finding:
+    """No subscription feeds the allotment any more."""
+    states = ", ".join(sorted(set(pool.subscription_states)))
+    text = f"the subscriptions of allotment {pool.id} of {pool.sku.part_number} are {states}: renew one, or choose another allotment"
+    return Finding("sku_not_assignable", text)
+
+
 def pool_unknown(assignment_id: str | None) -> Finding:
     """Graph may answer an assignment without its allotment (graph-contract 1.6, no. 12)."""
     text = f"Graph does not say which allotment assignment {assignment_id} draws on: it was left out of account"
     return Finding("allotment_unknown", text, is_refusal=False)
 
 
-def _origin_unknown(principal: Principal, sku: Sku) -> Finding:
+def origin_unknown(principal: Principal, sku: Sku, is_refusal: bool = True) -> Finding:
+    """Graph lists the SKU as held, but not by which path: it must not be taken for direct."""
     text = (
         f"{principal.name} holds {sku.part_number}, but Graph does not say whether directly or through a group, "
-        "so it is not removed: try again later, or look at licenseAssignmentStates"
+        "so it stays as it is: try again later, or look at licenseAssignmentStates"
     )
-    return Finding("origin_unknown", text)
+    return Finding("origin_unknown", text, is_refusal)
 
 
 def _groups(principal: Principal, paths: tuple[License, ...]) -> tuple[str, tuple[str, ...]]:
     ids = tuple(sorted({path.group_id for path in paths if path.group_id}))
     names = [f"{name} ({gid})" if (name := principal.group_names.get(gid, gid)) != gid else gid for gid in ids]
+    if not ids:
+        return "a path that Graph does not name", ids
     return ("group " if len(ids) == 1 else "groups ") + ", ".join(names), ids
 
 

@@ -42,8 +42,8 @@ def plan_licenses(principal: Principal, catalog: Catalog, desired: DesiredLicens
 
 
 def _check_twice(skus: list[Sku | None], resolver: Resolver) -> None:
-    named = [sku.part_number for sku in skus if sku]
-    for name in sorted({name for name in named if named.count(name) > 1}):
+    named = [sku.id for sku in skus if sku]
+    for name in sorted({sku.part_number for sku in skus if sku and named.count(sku.id) > 1}):
         resolver.problem(f"licenses: SKU {name} is named more than once; name each SKU in one place")
 
 
@@ -96,6 +96,8 @@ class _Addition:
         if direct and direct.is_held:
             if disabled != direct.disabled_plans:
                 self._add(sku, disabled)
+        elif any(not path.is_known and path.disabled_plans == disabled for path in elsewhere):
+            self.findings.append(findings.origin_unknown(self._principal, sku, is_refusal=False))
         elif elsewhere and self._desired.inherited == "accept":
             return
         elif elsewhere and self._desired.inherited == "fail":
@@ -112,7 +114,8 @@ class _Addition:
     def _add(self, sku: Sku, disabled: frozenset[str]) -> None:
         if not sku.is_owned:
             self.findings.append(findings.not_owned(sku))
-        self.licenses.append(License(sku.id, disabled))
+        known = {plan.id for plan in sku.service_plans}
+        self.licenses.append(License(sku.id, disabled & known if sku.is_owned else disabled))
 
     def _check_assignable(self, sku: Sku) -> None:
         problem = findings.not_assignable(sku)

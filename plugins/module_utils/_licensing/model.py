@@ -127,6 +127,11 @@ class Allotment:
         """Seats that nobody uses."""
         return self.allotted - self.consumed
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether every subscription that feeds it is over; a state that nobody knows yet is taken for a living one."""
+        return bool(self.subscription_states) and all(state.lower() in ("suspended", "lockedout", "deleted") for state in self.subscription_states)
+
 
 @dataclass(frozen=True)
 class Assignment:

@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from .._errors import TransportError
 from .changes import AssignLicenses, CreateAssignment, DeleteAssignment, SetUsageLocation, UpdateAssignment
 from .model import Allotment, Assignment, License, Principal, Seats, ServicePlan, Sku
 
@@ -100,6 +101,8 @@ def unwrap(body: Mapping) -> Mapping:
 def principal_of(kind: str, body: Mapping, is_me: bool = False) -> Principal:
     """A user with licenses and usage location, or the identity of a group or device."""
     entity = unwrap(body)
+    if not entity.get("id"):
+        raise TransportError(f"Graph answered for a {kind} in a form that cannot be used: there is no id")
     return Principal(
         kind=kind,
         id=entity["id"].lower(),
@@ -111,21 +114,38 @@ def principal_of(kind: str, body: Mapping, is_me: bool = False) -> Principal:
 
 
 def _licenses(entity: Mapping) -> Iterable[License]:
-    """The licenses by path; what only assignedLicenses knows has an unknown origin."""
-    states = entity.get("licenseAssignmentStates") or []
-    for state in states:
-        error = state.get("error")
-        yield License(
-            sku_id=state["skuId"].lower(),
-            disabled_plans=_ids(state.get("disabledPlans")),
-            group_id=(state.get("assignedByGroup") or "").lower() or None,
-            state=state.get("state") or "Active",
-            error=None if error in (None, "", "None") else error,
-        )
-    known = {state["skuId"].lower() for state in states}
+    """The licenses by path; what only assignedLicenses knows has an unknown origin.
+
+    A path that shows several times (one user, two pools of a SKU) is one license: a service plan is off if every row has it off.
+    """
+    paths: dict[tuple[str, str | None], License] = {}
+    for state in entity.get("licenseAssignmentStates") or []:
+        if state.get("skuId"):
+            row = _license(state)
+            known = paths.get((row.sku_id, row.group_id), row)
+            better = known if known.is_held else row
+            paths[row.sku_id, row.group_id] = replace(better, disabled_plans=known.disabled_plans & row.disabled_plans)
+    yield from paths.values()
+    known_ids = {sku_id for sku_id, dummy in paths}
     for held in entity.get("assignedLicenses") or []:
-        if held["skuId"].lower() not in known:
+        if held.get("skuId") and held["skuId"].lower() not in known_ids:
             yield License(held["skuId"].lower(), _ids(held.get("disabledPlans")), is_known=False)
+
+
+def _license(state: Mapping) -> License:
+    error = state.get("error")
+    return License(
+        sku_id=state["skuId"].lower(),
+        disabled_plans=_ids(state.get("disabledPlans")),
+        group_id=(state.get("assignedByGroup") or "").lower() or None,
+        state=state.get("state") or "Active",
+        error=None if error in (None, "", "None") else error,
+    )
+
+
+def skus_of(rows: Iterable[Mapping]) -> Iterable[Sku]:
+    """The subscribedSkus; a row without an id is of no use to anybody."""
+    return (sku_of(row) for row in rows if row.get("skuId"))
 
 
 def sku_of(entity: Mapping) -> Sku:
@@ -139,6 +159,7 @@ def sku_of(entity: Mapping) -> Sku:
                 plan["servicePlanId"].lower(), plan.get("servicePlanName") or plan["servicePlanId"], (plan.get("appliesTo") or "User").lower() == "user"
             )
             for plan in entity.get("servicePlans") or []
+            if plan.get("servicePlanId")
         ),
         seats=Seats(units.get("enabled") or 0, units.get("warning") or 0, entity.get("consumedUnits") or 0),
         applies_to=entity.get("appliesTo") or "User",
@@ -147,14 +168,17 @@ def sku_of(entity: Mapping) -> Sku:
 
 
 def allotment_of(entity: Mapping, is_listed: bool = True) -> Allotment:
-    """An allotment. One that is_listed false describes is known from an assignment only: nothing more is drawn from it."""
+    """An allotment. One that is_listed false describes is known from an assignment only: nothing more is drawn from it.
+
+    Without a SKU (graph-contract 2.1: it may be null), the allotment stands for itself.
+    """
     subscriptions = entity.get("subscriptions") or []
     return Allotment(
         id=entity["id"],
         sku=Sku(
-            id=(entity.get("skuId") or "").lower(),
+            id=_sku_id(entity) or "",
             part_number=entity.get("skuPartNumber") or entity.get("skuId") or entity["id"],
-            service_plans=tuple(_pool_plan(service) for service in entity.get("services") or []),
+            service_plans=tuple(_pool_plan(service) for service in entity.get("services") or [] if service.get("planId")),
             is_owned=is_listed,
         ),
         allotted=entity.get("allottedUnits") or 0,
@@ -169,7 +193,11 @@ def assignment_of(body: Mapping) -> Assignment:
     """An assignment; its SKU and allotment show only where they were expanded (graph-contract 2.1)."""
     entity = unwrap(body)
     pool = entity.get("allotment") or {}
-    return Assignment(entity.get("id"), pool.get("id"), (pool.get("skuId") or "").lower() or None, _ids(entity.get("disabledServicePlanIds")))
+    return Assignment(entity.get("id"), pool.get("id"), _sku_id(pool), _ids(entity.get("disabledServicePlanIds")))
+
+
+def _sku_id(pool: Mapping) -> str | None:
+    return (pool.get("skuId") or pool.get("id") or "").lower() or None
 
 
 def _pool_plan(service: Mapping) -> ServicePlan:

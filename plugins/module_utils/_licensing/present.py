@@ -72,8 +72,11 @@ def diff_of(changes: Changes) -> dict:
 
 
 def _shown_licenses(principal: Principal, catalog: Catalog) -> dict:
-    direct = [lic for lic in principal.licenses if lic.is_direct]
-    shown: dict[str, Any] = {catalog.label(lic.sku_id): {"origin": "direct", "disabled_plans": _off(lic, catalog)} for lic in direct if lic.is_held}
+    shown: dict[str, Any] = {}
+    for lic in principal.licenses:
+        if lic.is_direct:
+            state = {} if lic.is_held else {"state": lic.state}
+            shown[catalog.label(lic.sku_id)] = {"origin": "direct", "disabled_plans": _off(lic, catalog), **state}
     return {**shown, "usage_location": principal.usage_location}
 
 

@@ -90,5 +90,5 @@ def _is_upn(text: str) -> bool:
 def check_seconds(params: Mapping, *names: str) -> None:
     """Raises OptionError for a span of time that is not one."""
     for name in names:
-        if params[name] < 0 or (name == "timeout" and params[name] == 0):
+        if not 0 <= params[name] < float("inf") or (name == "timeout" and params[name] == 0):
             raise OptionError(f"{name} is {params[name]}: give seconds, more than zero")

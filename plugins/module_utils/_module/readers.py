@@ -12,7 +12,7 @@ from .._graph.client import Answer, GraphClient, Request
 from .._graph.odata import equals, key_segment
 from .._licensing.catalog import Catalog
 from .._licensing.model import Assignment, CloudState, Principal, is_guid
-from .._licensing.payloads import COLLECTIONS, USER_FIELDS, allotment_of, assignment_of, assignments_path, principal_of, sku_of
+from .._licensing.payloads import COLLECTIONS, USER_FIELDS, allotment_of, assignment_of, assignments_path, principal_of, skus_of
 
 _SKUS = "/subscribedSkus?$select=skuId,skuPartNumber,appliesTo,capabilityStatus,consumedUnits,prepaidUnits,servicePlans"
 _POOL_FIELDS = "id,skuId,skuPartNumber,allottedUnits,consumedUnits,assignableTo,services,subscriptions"
@@ -31,7 +31,7 @@ class Reader:
         path = self._path(kind, name)
         user, skus = send_all(self._client, "v1.0", [Request("GET", f"{path}?$select={USER_FIELDS}"), Request("GET", _SKUS)])
         principal = principal_of("user", self._found(user, kind, name), is_me=kind == "me")
-        return principal, Catalog(sku_of(row) for row in self._client.rows("v1.0", skus.checked()))
+        return principal, Catalog(skus_of(self._client.rows("v1.0", skus.checked())))
 
     def user(self, principal: Principal) -> Principal:
         """The same user, read again."""
@@ -76,7 +76,9 @@ class Reader:
     def _id_of(self, kind: str, name: str) -> str:
         """The id of the one group or device of a display name."""
         path = f"/{COLLECTIONS[kind]}?$filter={equals('displayName', name)}&$select=id,displayName"
-        ids = sorted(row["id"] for row in self._client.pages("v1.0", path))
+        rows = list(self._client.pages("v1.0", path))
+        exact = [row for row in rows if row.get("displayName") == name]
+        ids = sorted(row["id"] for row in exact or rows)  # Graph compares without regard to case
         if not ids:
             raise OptionError(f"{kind}: no {kind} has the display name {name!r}; give its exact display name or its object id")
         if len(ids) > 1:

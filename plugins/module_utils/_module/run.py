@@ -22,7 +22,7 @@ def run_module(module: AnsibleModule, make_changes: Callable[[Mapping, Reader], 
     session: Session | None = None
     changes: Changes | None = None
     try:
-        session = Session(module.params)
+        session = Session(module.params, module.run_command)
         changes = make_changes(module.params, session.reader)
         _warn(module, changes)
         if changes.refusals:

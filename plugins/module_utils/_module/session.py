@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from .._errors import MissingLibraryError
 from .._graph.client import GraphClient
@@ -19,13 +19,13 @@ from .writers import Writer
 class Session:
     """A reader and a writer of one tenant, over one connection. Nothing is sent before the first read."""
 
-    def __init__(self, params: Mapping) -> None:
+    def __init__(self, params: Mapping, run_command: Callable) -> None:
         if REQUESTS_IMPORT_ERROR is not None:
             raise MissingLibraryError("requests", "this module needs the Python library requests")
-        check_seconds(params, "timeout", "max_wait")
+        check_seconds(params, *({"timeout", "max_wait", "wait_timeout"} & params.keys()))
         cloud = choose_cloud(params["cloud"], params.get("authority_url"), params.get("graph_url"))
         self._transport = Transport(params.get("ca_path"), params["validate_certs"], params["timeout"])
-        self.tokens = choose_tokens(params, cloud, self._transport, params["max_wait"])
+        self.tokens = choose_tokens(params, cloud, self._transport, run_command)
         client = GraphClient(self._transport, self.tokens, cloud.graph_url, params["max_wait"])
         self.reader = Reader(client, cloud.name)
         self.writer = Writer(client, self.reader, params.get("route") or "principal")

@@ -8,14 +8,16 @@ import random
 import time
 from typing import Any
 
-from .._errors import WaitTimeoutError
+from .._errors import LicensingError, WaitTimeoutError
 from .._graph import retry
 from .._graph.batch import send_all
 from .._graph.client import Answer, GraphClient, Request, is_unknown
 from .._licensing.changes import AssignLicenses, CreateAssignment, DeleteAssignment, SetUsageLocation
 from .._licensing.model import Assignment, Principal
-from .._licensing.payloads import calls_of
+from .._licensing.payloads import calls_of, unwrap
 from .readers import Reader
+
+_LOOK = 5.0  # seconds to look for the id of what was created
 
 
 class Writer:
@@ -57,7 +59,8 @@ class Writer:
             return
         if answer.status == 424 or (is_unknown(answer) and request.can_repeat):
             answer = self._client.send(version, request)
-        if answer.is_ok or (isinstance(operation, DeleteAssignment) and answer.status == 404):
+        is_gone = isinstance(operation, DeleteAssignment) and answer.status == 404 and "segment" not in answer.error_text.lower()
+        if answer.is_ok or is_gone:
             return
         if isinstance(operation, AssignLicenses) and answer.status == 400 and answer.was_lost and self._comes_to_show(operation):
             return
@@ -71,7 +74,7 @@ class Writer:
         while not answer.is_ok:
             was_lost = was_lost or is_unknown(answer)
             seconds = patience.next_delay(repeatable, answer) if was_lost else None
-            found = self._look(operation, tries=2) if was_lost else None
+            found = self._look(operation, retry.LAG_LIMIT) if was_lost else None
             if found is not None:
                 return found.id
             if seconds is None:
@@ -79,19 +82,28 @@ class Writer:
             patience.spend(seconds)
             self._client.pause(seconds)
             answer = self._client.send("beta", request)
-        created = answer.body.get("id")
-        found = None if created else self._look(operation, tries=4)
-        return created or (found.id if found else None)
+        return unwrap(answer.body).get("id") or self._id_of_created(operation)
 
-    def _look(self, operation: CreateAssignment, tries: int) -> Assignment | None:
-        """The assignment on the allotment, as reads show it; a replica may need a moment."""
-        for attempt in range(1, tries + 1):
+    def _id_of_created(self, operation: CreateAssignment) -> str | None:
+        """The id that the answer did not say. The assignment is there: not to find it is no failure."""
+        try:
+            found = self._look(operation, _LOOK)
+        except LicensingError:
+            return None
+        return found.id if found else None
+
+    def _look(self, operation: CreateAssignment, seconds: float) -> Assignment | None:
+        """The assignment on the allotment, as reads show it within some seconds: a replica may lag (graph-contract 3.5)."""
+        left, attempt = min(seconds, self._client.max_wait), 0
+        while True:
             held = self._reader.assignments(operation.principal)
             found = next((one for one in held if one.allotment_id == operation.assignment.allotment_id), None)
-            if found is not None or attempt == tries:
+            attempt += 1
+            wait = retry.delay(attempt, None, random.random)
+            if found is not None or wait > left:
                 return found
-            self._client.pause(retry.delay(attempt, None, random.random))
-        return None
+            left -= wait
+            self._client.pause(wait)
 
     def _comes_to_show(self, operation: AssignLicenses) -> bool:
         """Whether the licenses turn out to be as wanted: the lost attempt was carried out, and its repetition refused."""

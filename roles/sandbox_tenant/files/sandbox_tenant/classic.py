@@ -13,12 +13,12 @@ from .tenant import Claim, Pool, Tenant
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-def assign_license(tenant: Tenant, user: dict, body: dict) -> None:
-    """Adds and removes direct licenses of a user, or refuses and leaves everything as it was."""
-    add, remove = _parsed(body)
+def assign_license(tenant: Tenant, user: dict, body: dict, location: str | None) -> None:
+    """Adds and removes direct licenses of a user, or refuses and leaves everything as it was. location is the one that is seen."""
+    add, remove = parsed(body)
     for sku_id, disabled in add.items():
-        _check_sku(tenant, sku_id, disabled)
-    if add and not user["usageLocation"]:
+        check_sku(tenant, sku_id, disabled)
+    if add and not location:
         raise refusal("E1")
     gone = [claim for sku_id in remove for claim in _removable(tenant, user, sku_id)]
     pools = {sku_id: _pool_for(tenant, user, sku_id) for sku_id in add if not _direct(tenant, user, sku_id)}
@@ -47,7 +47,8 @@ def check_plans(tenant: Tenant, paths: Iterable[tuple[str, Iterable[str]]]) -> N
             raise refusal("E4", plan=tenant.plan_ids[name], needs=",".join(needed))
 
 
-def _parsed(body: dict) -> tuple[dict[str, list[str]], list[str]]:
+def parsed(body: dict) -> tuple[dict[str, list[str]], list[str]]:
+    """What to add, with what is off, and what to remove; or a refusal of the form (graph-contract E10 to E12)."""
     missing = [name for name in ("addLicenses", "removeLicenses") if name not in body]
     if missing:
         raise refusal("E11", names=", ".join(missing))
@@ -71,7 +72,8 @@ def _guid(value: object) -> str:
     return value.lower()
 
 
-def _check_sku(tenant: Tenant, sku_id: str, disabled: list[str]) -> None:
+def check_sku(tenant: Tenant, sku_id: str, disabled: list[str]) -> None:
+    """Refuses a SKU that cannot be assigned, and service plans that are not of it (graph-contract E7 to E9)."""
     sku = tenant.skus.get(sku_id)
     if sku is None or sku.get("status", "Enabled") not in ("Enabled", "Warning"):
         raise refusal("E7", sku=sku_id)
@@ -96,16 +98,23 @@ def _removable(tenant: Tenant, user: dict, sku_id: str) -> list[Claim]:
     raise refusal("E5") if sku_id in tenant.skus else refusal("E7", sku=sku_id)
 
 
+def free_pool(tenant: Tenant, sku_id: str, kind: str) -> Pool:
+    """A pool for a kind of principal, one with a seat free if there is one."""
+    pools = [pool for pool in tenant.pools_of(sku_id) if kind in pool.assignable_to.split(",")]
+    if not pools:
+        raise refusal("E2", sku=sku_id)
+    return next((pool for pool in pools if pool.free > 0), pools[0])
+
+
 def _pool_for(tenant: Tenant, user: dict, sku_id: str) -> Pool:
     """A pool in which the user has a seat already, else one with a seat free."""
-    pools = [pool for pool in tenant.pools_of(sku_id) if "user" in pool.assignable_to.split(",")]
-    for pool in pools:
-        if user["id"] in pool.seats:
+    for pool in tenant.pools_of(sku_id):
+        if user["id"] in pool.seats and "user" in pool.assignable_to.split(","):
             return pool
-    for pool in pools:
-        if pool.free > 0:
-            return pool
-    raise refusal("E2", sku=sku_id)
+    pool = free_pool(tenant, sku_id, "user")
+    if pool.free < 1:
+        raise refusal("E2", sku=sku_id)
+    return pool
 
 
 def _paths_after(tenant: Tenant, user: dict, add: dict[str, list[str]], remove: list[str]) -> Iterable[tuple[str, Iterable[str]]]:

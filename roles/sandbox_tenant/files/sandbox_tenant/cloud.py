@@ -7,19 +7,20 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .errors import cloud_refusal
+from .errors import Refusal, cloud_refusal
+from .graph import KINDS
 from .odata import Shape
 from .tenant import Claim, Pool, Tenant
+from .weather import Weather
 
-COLLECTIONS = {"users": "user", "groups": "group", "devices": "device"}
 PREFIX = "#microsoft.graph.cloudLicensing."
 
 
 class CloudLicensing:
     """The API over a tenant, with the shapes of its entities."""
 
-    def __init__(self, tenant: Tenant) -> None:
-        self.tenant = tenant
+    def __init__(self, tenant: Tenant, weather: Weather) -> None:
+        self.tenant, self._weather = tenant, weather
         principal = Shape("directoryObject", ("id", "displayName"))
         plain_pool = Shape("allotment", _POOL)
         plain_claim = Shape("assignment", _CLAIM)
@@ -30,6 +31,8 @@ class CloudLicensing:
         relations: dict[str, Any] = {"assignments": (self._claims_on, plain_claim), "waitingMembers": (self._waiting_on, self.waiting)}
         self.pool = Shape("allotment", _POOL, (), relations)
         rights: dict[str, Any] = {"assignments": (lambda row: row["assignments"], self.claim), "allotments": (lambda row: row["allotments"], plain_pool)}
+        holder: dict[str, Any] = {"assignedTo": (self._waiter, principal), "usageRight": (self._error_right, None)}
+        self.error = Shape("assignmentError", ("id", "code", "message", "occurrenceDateTime", "skuId"), (), holder)
         self.right = Shape("usageRight", ("id", "services", "skuId", "skuPartNumber"), (), rights)
 
     def allotments(self) -> list[dict]:
@@ -70,14 +73,14 @@ class CloudLicensing:
         """The allotment of an id in a path."""
         pool = self.tenant.pools.get(pool_id)
         if pool is None or pool.is_hidden:
-            raise _not_found(pool_id, "allotmentId")
+            raise not_found(pool_id, "allotmentId")
         return pool
 
     def find_claim(self, claim_id: str, holder_id: str | None = None, pool_id: str | None = None) -> Claim:
         """The assignment of an id, on a path that can see it."""
         claim = self.tenant.claims.get(claim_id.lower())
         if claim is None or holder_id not in (None, claim.holder_id) or pool_id not in (None, claim.pool_id):
-            raise _not_found(claim_id, "assignmentId")
+            raise not_found(claim_id, "assignmentId")
         return claim
 
     def create(self, body: dict, holder: tuple[str, dict] | None = None, pool: Pool | None = None) -> Claim:
@@ -87,12 +90,14 @@ class CloudLicensing:
         disabled = self._plans(body, pool)
         if kind not in pool.assignable_to.split(","):
             raise cloud_refusal("invalidAssigneeType", f"The allotment cannot be assigned to a {kind}", propertyName="assignedTo")
-        if kind == "user" and not principal["usageLocation"]:
+        if kind == "user" and not self._weather.location_of(principal):
             raise cloud_refusal("invalidUsageLocation", "The user has no valid usage location", target="body")
         if any(claim.pool_id == pool.id for claim in self.tenant.claims_of(principal["id"])):
             raise cloud_refusal("duplicateAssignment", "An assignment of this allotment to this principal exists already", target="body")
         if kind != "group" and pool.free < 1 and principal["id"] not in pool.seats:
             raise cloud_refusal("noAvailableLicenses", "There are no available licenses for the specified allotment")
+        if kind == "user":
+            self._check_plans(principal, pool, disabled)
         return self.tenant.add_claim(pool, kind, principal["id"], disabled)
 
     def update(self, claim: Claim, body: dict) -> None:
@@ -151,10 +156,10 @@ class CloudLicensing:
         if not bind:
             raise _missing("assignedTo")
         found = re.search(r"/beta/(users|groups|devices)/([^/]+)$", bind)
-        principal = self.tenant.principal(COLLECTIONS[found.group(1)], found.group(2)) if found else None
+        principal = self.tenant.principal(KINDS[found.group(1)], found.group(2)) if found else None
         if found is None or principal is None:
             raise cloud_refusal("notFound", "The assignee was not found", target="body", propertyName="assignedTo")
-        return COLLECTIONS[found.group(1)], principal
+        return KINDS[found.group(1)], principal
 
     def _pool(self, row: dict) -> dict | None:
         pool = self.tenant.pools[row["pool_id"] if "pool_id" in row else self.tenant.claims[row["id"]].pool_id]
@@ -175,16 +180,55 @@ class CloudLicensing:
         return self.claims(pool_id=row["id"])
 
     def _waiting_on(self, row: dict) -> list[dict]:
-        return self.waiting_members(self.tenant.pools[row["id"]])
+        return self.waiting_members(row["id"])
 
-    def waiting_members(self, pool: Pool) -> list[dict]:
-        """Who queues for a seat, first come first."""
+    def waiting_members(self, pool_id: str | None) -> list[dict]:
+        """Who queues for a seat of a pool, or of any, first come first."""
         return [
             {"id": f"{pool.id[:8]}_{holder_id}", "waitingSinceDateTime": since, "holder_id": holder_id, "pool_id": pool.id}
+            for pool in self.tenant.pools.values()
+            if not pool.is_hidden and pool_id in (None, pool.id)
             for holder_id, since in pool.waiting.items()
         ]
 
+    def errors(self, holder_id: str | None = None) -> list[dict]:
+        """Why members of groups do not have what their group has, for one of them or all (graph-contract 4.4)."""
+        return [
+            {
+                "id": f"{group_id[:8]}_{user_id}_{sku_id[:8]}",
+                "code": _ERRORS.get(code, code),
+                "message": f"The licenses of group {group_id} cannot be assigned: {code}",
+                "occurrenceDateTime": "2026-01-01T00:00:00Z",
+                "skuId": sku_id,
+                "holder_id": user_id,
+            }
+            for (group_id, user_id), code in self.tenant.blocked.items()
+            if holder_id in (None, user_id)
+            for sku_id in {self.tenant.sku_of(claim)["sku_id"] for claim in self.tenant.claims_of(group_id)}
+        ]
 
+    def _error_right(self, row: dict) -> dict | None:
+        """The older right that an error keeps from being updated, if one is in force."""
+        rights = self.usage_rights("user", row["holder_id"])
+        found = next((right for right in rights if right["skuId"] == row["skuId"]), None)
+        return {name: found[name] for name in ("id", "services", "skuId", "skuPartNumber")} if found else None
+
+    def _check_plans(self, user: dict, pool: Pool, disabled: list[str]) -> None:
+        """Refuses service plans that exclude those that the user has (graph-contract 4.5)."""
+        paths = [(self.tenant.sku_of(claim)["sku_id"], claim.disabled) for claim, group_id in self.tenant.paths_of(user["id"])]
+        on = self.tenant.enabled_plans([*paths, (pool.sku_id, disabled)])
+        for pair in self.tenant.excludes:
+            ids = [self.tenant.plan_ids[name] for name in pair if name in self.tenant.plan_ids]
+            if len(ids) == len(pair) and on.issuperset(ids):
+                raise cloud_refusal("mutuallyExclusiveServicePlans", f"Service plans {','.join(ids)} are mutually exclusive")
+
+
+_ERRORS = {
+    "DependencyViolation": "MissingDependency",
+    "MutuallyExclusiveViolation": "MutuallyExclusiveServicePlans",
+    "UniquenessViolation": "ProxyAddressConflict",
+    "ProhibitedInUsageLocationViolation": "InvalidUsageLocation",
+}
 _POOL = ("id", "allottedUnits", "consumedUnits", "assignableTo", "services", "skuId", "skuPartNumber", "subscriptions")
 _CLAIM = ("id", "disabledServicePlanIds")
 
@@ -193,9 +237,10 @@ def _service(plan: dict) -> dict:
     return {"assignableTo": "none" if plan.get("applies_to") == "Company" else "user,group,device", "planId": plan["id"], "planName": plan["name"]}
 
 
-def _missing(name: str):
+def _missing(name: str) -> Refusal:
     return cloud_refusal("requiredFieldOrParameterMissing", f"The property {name} is required", target="body", propertyName=name)
 
 
-def _not_found(what: str, name: str):
+def not_found(what: str, name: str) -> Refusal:
+    """The refusal of an id in a path."""
     return cloud_refusal("resourceNotFound", f"Resource '{what}' not found", 404, propertyName=name)

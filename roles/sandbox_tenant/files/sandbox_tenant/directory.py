@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+from .groups import processing_state, shown_licenses
 from .odata import Shape
-from .tenant import Tenant
+from .tenant import Pool, Tenant
 
 USER = Shape(
     "user",
@@ -18,7 +19,7 @@ USER = Shape(
 GROUP = Shape(
     "group",
     ("id", "displayName", "description", "groupTypes", "mailEnabled", "mailNickname", "securityEnabled"),
-    ("assignedLicenses", "licenseProcessingState"),
+    ("assignedLicenses", "licenseProcessingState", "membershipRule"),
 )
 DEVICE = Shape("device", ("id", "displayName", "accountEnabled", "operatingSystem"))
 SKU = Shape(
@@ -30,6 +31,14 @@ SKU = Shape(
 )  # fmt: skip
 DETAILS = Shape("licenseDetails", ("id", "servicePlans", "skuId", "skuPartNumber"))
 MEMBER = Shape("directoryObject", ("id", "displayName"))
+SUBSCRIPTION = Shape(
+    "companySubscription",
+    (
+        "id", "commerceSubscriptionId", "createdDateTime", "isTrial", "nextLifecycleDateTime", "ownerId", "ownerTenantId", "ownerType",
+        "serviceStatus", "skuId", "skuPartNumber", "status", "totalLicenses",
+    ),
+)  # fmt: skip
+SINGLE_ONLY = {"aboutMe", "birthday", "hireDate", "interests", "mailboxSettings", "mySite", "pastProjects", "preferredName", "responsibilities", "skills"}
 SHAPES = {"user": USER, "group": GROUP, "device": DEVICE}
 
 
@@ -50,16 +59,17 @@ def license_states(tenant: Tenant, user: dict) -> list[dict]:
     rows: dict[tuple[str, str | None], dict] = {}
     for claim, group_id in tenant.paths_of(user["id"]):
         pool = tenant.pools[claim.pool_id]
-        has_seat = user["id"] in pool.seats
+        error = "None" if user["id"] in pool.seats else "CountViolation"
+        error = tenant.blocked.get((group_id or "", user["id"]), error)
         row = rows.setdefault(
             (pool.sku_id, group_id),
             {
                 "assignedByGroup": group_id,
                 "disabledPlans": list(claim.disabled),
-                "error": "None" if has_seat else "CountViolation",
+                "error": error,
                 "lastUpdatedDateTime": "2026-01-01T00:00:00Z",
                 "skuId": pool.sku_id,
-                "state": "Active" if has_seat else "Error",
+                "state": "Active" if error == "None" else "Error",
             },
         )
         row["disabledPlans"] = [plan_id for plan_id in row["disabledPlans"] if plan_id in claim.disabled]
@@ -67,9 +77,11 @@ def license_states(tenant: Tenant, user: dict) -> list[dict]:
 
 
 def shown_group(tenant: Tenant, group: dict) -> dict:
-    """A group with its licenses."""
-    rows = [{"skuId": tenant.sku_of(claim)["sku_id"], "disabledPlans": list(claim.disabled)} for claim in tenant.claims_of(group["id"])]
-    return {**group, "assignedLicenses": rows, "licenseProcessingState": {"state": "ProcessingComplete"}}
+    """A group with its licenses, and how far their processing is. hasMembersWithLicenseErrors is for filters only."""
+    rows = [{"skuId": sku_id, "disabledPlans": list(off)} for sku_id, off in shown_licenses(tenant, group["id"]).items()]
+    has_errors = any(tenant.group_error(group["id"], user_id) for user_id in tenant.members[group["id"]])
+    state = {"state": processing_state(tenant, group["id"])}
+    return {**group, "assignedLicenses": rows, "licenseProcessingState": state, "hasMembersWithLicenseErrors": has_errors, "membershipRule": None}
 
 
 def shown_principal(tenant: Tenant, kind: str, principal: dict) -> dict:
@@ -94,6 +106,26 @@ def shown_sku(tenant: Tenant, sku: dict) -> dict:
         "skuId": sku["sku_id"],
         "skuPartNumber": sku["part_number"],
         "subscriptionIds": sorted({pool.subscription_id for pool in tenant.pools_of(sku["sku_id"])}),
+    }
+
+
+def shown_subscription(tenant: Tenant, pool: Pool) -> dict:
+    """The commercial subscription that feeds a pool."""
+    sku = tenant.skus[pool.sku_id]
+    return {
+        "id": pool.subscription_id,
+        "commerceSubscriptionId": pool.subscription_id,
+        "createdDateTime": "2026-01-01T00:00:00Z",
+        "isTrial": False,
+        "nextLifecycleDateTime": "2027-01-01T00:00:00Z",
+        "ownerId": None,
+        "ownerTenantId": tenant.id,
+        "ownerType": "User",
+        "serviceStatus": [_plan(plan, "Success") for plan in sku["service_plans"]],
+        "skuId": sku["sku_id"],
+        "skuPartNumber": sku["part_number"],
+        "status": sku.get("status", "Enabled"),
+        "totalLicenses": pool.units,
     }
 
 

@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from .errors import refusal
+from .errors import Refusal, refusal
 
 GRAPH = "https://graph.microsoft.com"
 FEDERATED_ISSUER = "https://ci.contoso.example"
@@ -44,6 +44,7 @@ class Identity:
         self.certificate: x509.Certificate | None = None
         self._known: dict[str, dict] = {}
         self._ended: set[str] = set()
+        self._serial = self._revoked = 0
 
     def secret_of(self, client_id: str) -> str:
         """The client secret of an application."""
@@ -120,6 +121,8 @@ class Identity:
             self._known[token] = claims
         if claims["exp"] <= time.time() or token in self._ended:
             raise refusal("E19")
+        if claims["serial"] <= self._revoked:
+            raise self._challenge()
         if claims.get("aud") != GRAPH:
             raise refusal("bad_audience")
         return claims
@@ -128,11 +131,30 @@ class Identity:
         """Ends the life of a token before its time."""
         self._ended.add((authorization or "")[7:].strip())
 
+    def revoke(self) -> None:
+        """Revokes every token given so far; Graph then asks for a new one with claims (graph-contract E20)."""
+        self._revoked = self._serial
+
+    def pardon(self) -> None:
+        """Lets every token live to its own end again."""
+        self._ended.clear()
+        self._revoked = 0
+
+    def _challenge(self) -> Refusal:
+        error = refusal("E20")
+        wanted = base64.b64encode(json.dumps({"access_token": {"nbf": {"essential": True, "value": str(int(time.time()))}}}).encode()).decode()
+        error.headers = {
+            "WWW-Authenticate": f'Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", '
+            f'client_id="00000003-0000-0000-c000-000000000000", error="insufficient_claims", claims="{wanted}"'
+        }
+        return error
+
     def _issue(self, claims: dict, lifetime: int | None) -> str:
         now = int(time.time())
         end = now + (self._lifetime if lifetime is None else lifetime)
         full = {"aud": GRAPH, "iss": f"https://sts.windows.net/{self.tenant_id}/", "tid": self.tenant_id, "iat": now, "nbf": now, "exp": end, **claims}
-        return _sign(self._key, {"alg": "RS256", "typ": "JWT", "kid": "sandbox"}, {**full, "uti": secrets.token_urlsafe(12)})
+        self._serial += 1
+        return _sign(self._key, {"alg": "RS256", "typ": "JWT", "kid": "sandbox"}, {**full, "serial": self._serial})
 
     def _check_assertion(self, assertion: str, app: dict, token_url: str) -> None:
         """A client assertion: signed by the registered certificate, or by the trusted identity provider."""

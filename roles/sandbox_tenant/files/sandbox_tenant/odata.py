@@ -10,11 +10,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from .errors import refusal
 
 PAGE = 100
 LARGEST_PAGE = 999
+LARGEST_SET = 15
 
 Navigation = Mapping[str, Callable[[dict], Any]]
 
@@ -46,15 +48,17 @@ def project(entity: dict, shape: Shape, query: Mapping[str, str]) -> dict:
     return shown
 
 
-def page(entities: list[dict], shape: Shape, query: Mapping[str, str], url: str, context: str, is_paged: bool = True) -> dict:
+def page(entities: list[dict], shape: Shape, query: Mapping[str, str], url: str, context: str, is_paged: bool = True, size_limit: int | None = None) -> dict:
     """A page of a list, filtered, with a nextLink when there is more."""
     matching = filtered(entities, query.get("$filter"))
-    start, size = _start(query), min(int(query.get("$top", PAGE)), LARGEST_PAGE)
+    start, size = _start(query), min(int(query.get("$top", PAGE)), LARGEST_PAGE, size_limit or LARGEST_PAGE)
     answer: dict[str, Any] = {"@odata.context": context}
+    if query.get("$count") == "true" and start == 0:
+        answer["@odata.count"] = len(matching)
     end = start + size if is_paged else len(matching)
     answer["value"] = [project(entity, shape, query) for entity in matching[start:end]]
     if end < len(matching):
-        rest = "&".join(f"{name}={value}" for name, value in query.items() if name != "$skiptoken")
+        rest = "&".join(f"{quote(name, safe='$')}={quote(value, safe='')}" for name, value in query.items() if name != "$skiptoken")
         token = base64.urlsafe_b64encode(str(end).encode()).decode()
         answer["@odata.nextLink"] = f"{url}?{rest}{'&' if rest else ''}$skiptoken={token}"
     return answer
@@ -68,7 +72,23 @@ def filtered(entities: list[dict], text: str | None) -> list[dict]:
     return [entity for entity in entities if all(test(entity) for test in tests)]
 
 
+def is_advanced(text: str) -> bool:
+    """Whether a filter needs the advanced query mode of users (graph-contract 7)."""
+    return "/$count" in text or text.startswith("not ") or " ne " in text
+
+
 def _test(text: str) -> Callable[[dict], bool]:
+    if text.startswith("not "):
+        test = _test(text[4:])
+        return lambda entity: not test(entity)
+    counted = re.fullmatch(r"(\w+)/\$count (eq|ne) (\d+)", text)
+    if counted:
+        name, is_equal, number = counted.group(1), counted.group(2) == "eq", int(counted.group(3))
+        return lambda entity: (len(entity.get(name) or []) == number) is is_equal
+    starts = re.fullmatch(r"startswith\((\w+), ?('(?:[^']|'')*')\)", text)
+    if starts:
+        name, start = starts.group(1), _literal(starts.group(2)).lower()
+        return lambda entity: str(entity.get(name) or "").lower().startswith(start)
     equal = re.fullmatch(r"(\w+) eq ('(?:[^']|'')*'|[\w-]+)", text)
     if equal:
         name, value = equal.group(1), _literal(equal.group(2))
@@ -76,11 +96,13 @@ def _test(text: str) -> Callable[[dict], bool]:
     among = re.fullmatch(r"(\w+) in \(([^)]*)\)", text)
     if among:
         name, values = among.group(1), [_literal(part.strip()) for part in among.group(2).split(",")]
+        if len(values) > LARGEST_SET:
+            raise refusal("filter", text="too many values")
         return lambda entity: any(_same(entity.get(name), value) for value in values)
-    inner = re.fullmatch(r"(\w+)/any\((\w+): ?\2/(\w+) eq ([\w-]+)\)", text)
+    inner = re.fullmatch(r"(\w+)/any\((\w+): ?\2/(\w+) (?:eq ([\w-]+)|in \(([^)]*)\))\)", text)
     if inner:
-        name, member, value = inner.group(1), inner.group(3), _literal(inner.group(4))
-        return lambda entity: any(_same(row.get(member), value) for row in entity.get(name) or [])
+        name, member, values = inner.group(1), inner.group(3), [part.strip() for part in (inner.group(4) or inner.group(5)).split(",")]
+        return lambda entity: any(_same(row.get(member), value) for row in entity.get(name) or [] for value in values)
     raise refusal("filter", text=text)
 
 

@@ -4,15 +4,20 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import threading
+import time
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from .errors import Refusal, new_request_id, refusal
 from .graph import Call, Graph, Reply
 from .identity import Identity, IdentityError
+from .quota import Quota, cost_of
+from .router import Router
 from .tenant import Tenant
 from .weather import Fault, Weather
 from .witness import state_of
@@ -33,8 +38,8 @@ class Service:
         self.weather = Weather()
         self.journal: list[dict] = []
         self._lock = threading.RLock()
+        self.identity = Identity(seed["tenant"]["id"], seed["apps"], seed["users"], lifetime)
         self.reset()
-        self.identity = Identity(self.tenant.id, seed["apps"], seed["users"], lifetime)
 
     @property
     def base(self) -> str:
@@ -43,15 +48,20 @@ class Service:
 
     @base.setter
     def base(self, address: str) -> None:
-        self._base = self.graph.base = address
+        self._base = address
+        self.router = Router(Graph(self.tenant, self.weather, address))
 
     def reset(self) -> None:
         """The tenant as the seed says, an empty journal and fair weather."""
         with self._lock:
             self.tenant = Tenant(json.loads(json.dumps(self._seed)))
-            self.graph = Graph(self.tenant, self.weather, self._base)
+            self.router = Router(Graph(self.tenant, self.weather, self._base))
+            self.quota = Quota()
+            self._stale: Router | None = None
+            self._stale_left = 0
             self.journal.clear()
             self.weather.clear()
+            self.identity.pardon()
 
     def handle(self, method: str, target: str, headers: dict[str, str], content: bytes) -> Reply:
         """The answer to one HTTP request. Raises CutConnection."""
@@ -65,14 +75,14 @@ class Service:
 
     def _graph(self, method: str, path: str, query: dict[str, str], headers: dict[str, str], content: bytes) -> Reply:
         request_id = new_request_id()
-        fault = self.weather.strike(method, path, ("answer", "cut_before", "cut_after", "expire_token"))
+        fault = self.weather.strike(method, path, ("answer", "cut_before", "cut_after", "expire_token", "revoke_tokens"))
+        is_batch = path.endswith("/$batch")
         entry: dict[str, Any] = {"method": method, "path": path, "query": query, "batch": None, "fault": fault.action if fault else None}
-        entry["write"] = method != "GET" and not path.endswith("/$batch")
+        entry["write"] = method != "GET" and not is_batch
         self.journal.append(entry)
-        if fault and fault.action == "cut_before":
-            raise CutConnection
-        if fault and fault.action == "expire_token":
-            self.identity.end(headers.get("authorization"))
+        if self.weather.conditions.delay:
+            time.sleep(self.weather.conditions.delay)
+        self._spoil(fault, headers)
         with self._lock:
             reply = _faulty(fault, request_id) if fault and fault.action == "answer" else self._answered(method, path, query, headers, content, request_id)
         entry["status"] = reply.status
@@ -81,6 +91,15 @@ class Service:
         reply.headers = {"request-id": request_id, "client-request-id": headers.get("client-request-id", request_id), **reply.headers}
         return reply
 
+    def _spoil(self, fault: Fault | None, headers: dict[str, str]) -> None:
+        """What a fault does before the request is looked at."""
+        if fault and fault.action == "cut_before":
+            raise CutConnection
+        if fault and fault.action == "expire_token":
+            self.identity.end(headers.get("authorization"))
+        if fault and fault.action == "revoke_tokens":
+            self.identity.revoke()
+
     def _answered(self, method: str, path: str, query: dict[str, str], headers: dict[str, str], content: bytes, request_id: str) -> Reply:
         try:
             claims = self.identity.claims(headers.get("authorization"))
@@ -88,9 +107,36 @@ class Service:
             version, rest = path[1:].split("/", 1)
             if rest == "$batch":
                 return self._batch(version, body, claims)
-            return self.graph.answer(Call(method, version, f"/{rest}", query, body, claims, headers))
+            return self._routed(Call(method, version, f"/{rest}", query, body, claims, headers))
         except Refusal as error:
-            return Reply(error.status, error.body(request_id), error.headers)
+            return self._refused(error, request_id)
+
+    def _refused(self, error: Refusal, request_id: str) -> Reply:
+        is_cloud = "code" in error.extra
+        if is_cloud and self.weather.conditions.classic_errors:
+            error = Refusal(error.status, "Request_BadRequest" if error.status == 400 else "Request_ResourceNotFound", error.message, None, error.headers)
+        return Reply(error.status, error.body(request_id), error.headers)
+
+    def _routed(self, call: Call) -> Reply:
+        """The answer of Graph, within the quota; for some reads after a write, of how Graph was before it."""
+        conditions = self.weather.conditions
+        wait, headers = self.quota.ask(call.claims.get("appid", ""), call.method, cost_of(call.method, call.path, call.query), conditions)
+        if wait > 0:
+            error = refusal("E22")
+            error.headers = headers
+            raise error
+        if call.method == "GET" and self._stale_left > 0 and self._stale is not None:
+            self._stale_left -= 1
+            reply = self._stale.answer(call)
+        elif call.method != "GET" and conditions.stale_reads:
+            before = copy.deepcopy(self.tenant)
+            before.jobs.clear()
+            reply = self.router.answer(call)
+            self._stale, self._stale_left = Router(Graph(before, self.weather, self._base)), conditions.stale_reads
+        else:
+            reply = self.router.answer(call)
+        reply.headers = {**headers, **reply.headers}
+        return reply
 
     def _batch(self, version: str, body: Any, claims: dict) -> Reply:
         requests = body.get("requests") if isinstance(body, dict) else None
@@ -109,16 +155,16 @@ class Service:
     def _item(self, version: str, item: dict, claims: dict, is_blocked: bool) -> dict:
         request_id = new_request_id()
         parts = urlsplit("/" + item["url"].lstrip("/"))
-        method, path = item["method"].upper(), f"/{version}{parts.path}"
+        method, path, query = item["method"].upper(), f"/{version}{parts.path}", dict(parse_qsl(parts.query))
         fault = None if is_blocked else self.weather.strike(method, path, ("answer",))
-        entry = {"method": method, "path": path, "query": dict(parse_qsl(parts.query)), "batch": version, "fault": fault.action if fault else None}
+        entry = {"method": method, "path": path, "query": query, "batch": version, "fault": fault.action if fault else None}
         try:
             if is_blocked:
                 raise refusal("dependency")
-            call = Call(method, version, parts.path, dict(parse_qsl(parts.query)), item.get("body"), claims, item.get("headers") or {})
-            reply = _faulty(fault, request_id) if fault else self.graph.answer(call)
+            call = Call(method, version, parts.path, query, item.get("body"), claims, item.get("headers") or {})
+            reply = _faulty(fault, request_id) if fault else self._routed(call)
         except Refusal as error:
-            reply = Reply(error.status, error.body(request_id), error.headers)
+            reply = self._refused(error, request_id)
         self.journal.append({**entry, "write": method != "GET" and not is_blocked, "status": reply.status})
         headers = {"Content-Type": "application/json", "request-id": request_id, **reply.headers}
         return {"id": item["id"], "status": reply.status, "headers": headers, "body": reply.body}
@@ -143,14 +189,17 @@ class Service:
         return Reply(404, {"error": "invalid_request", "error_description": "AADSTS90002: Tenant not found. Check that the tenant id is correct."})
 
     def _control(self, method: str, path: str, content: bytes) -> Reply:
-        """The sandbox's own paths: /journal, /faults, /state and /reset."""
+        """The sandbox's own paths: /journal, /faults, /weather, /state and /reset."""
         if (method, path) == ("GET", "/journal"):
             return Reply(200, {"requests": self.journal})
+        if (method, path) == ("GET", "/weather"):
+            return Reply(200, asdict(self.weather.conditions))
         if (method, path) == ("DELETE", "/journal"):
             self.journal.clear()
-        elif (method, path) == ("POST", "/faults"):
+        elif method == "POST" and path in ("/faults", "/weather"):
             try:
-                self.weather.add(Fault(**json.loads(content)))
+                change = json.loads(content)
+                self.weather.add(Fault(**change)) if path == "/faults" else self.weather.set(change)
             except (TypeError, ValueError, re.error) as error:
                 return Reply(400, {"error": str(error)})
         elif (method, path) == ("DELETE", "/faults"):

@@ -12,7 +12,7 @@ import base64
 import hashlib
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 _NAMESPACE = uuid.UUID("6f3b5c1e-0c55-4d2b-9a53-0d6f9f6d1f00")
@@ -48,6 +48,15 @@ class Claim:
     disabled: tuple[str, ...]
 
 
+@dataclass
+class Job:
+    """Licensing of a group that goes on behind: reads left until it is done, what the group then holds, and what does it."""
+
+    left: int
+    licenses: dict[str, list[str]]
+    finish: Callable[[], None]
+
+
 class Tenant:
     """Everything that a sandbox knows of its tenant, built from a seed."""
 
@@ -62,6 +71,10 @@ class Tenant:
         self.groups = {group["id"]: group for group in (self._named("group", row) for row in seed["groups"])}
         self.devices = {device["id"]: device for device in (self._named("device", row) for row in seed["devices"])}
         self._by_upn = {user["userPrincipalName"].lower(): user for user in self.users.values()}
+        self.prohibited: dict[str, list[str]] = seed.get("rules", {}).get("prohibited", {})
+        self.country: str = seed["tenant"].get("country", "US")
+        self.jobs: dict[str, Job] = {}
+        self.blocked: dict[tuple[str, str], str] = {}
         self.members = {gid: [self._by_upn[f"{name}@{self.domain}"]["id"] for name in group["members"]] for gid, group in self.groups.items()}
         self._groups_of: dict[str, list[str]] = {}
         for group_id, members in self.members.items():
@@ -119,14 +132,54 @@ class Tenant:
         claim = Claim(str(uuid.uuid4()), pool.id, kind, holder_id, tuple(disabled))
         self.claims[claim.id] = claim
         self._claims_of.setdefault(holder_id, {})[claim.id] = claim
-        self._settle(pool)
+        self.settle(pool)
         return claim
 
     def delete_claim(self, claim: Claim) -> None:
         """Deletes a claim and hands its seats on."""
         del self.claims[claim.id]
         del self._claims_of[claim.holder_id][claim.id]
-        self._settle(self.pools[claim.pool_id])
+        self.settle(self.pools[claim.pool_id])
+
+    def tick(self) -> None:
+        """One read has passed: what goes on behind comes a step nearer."""
+        for group_id, job in list(self.jobs.items()):
+            job.left -= 1
+            if job.left <= 0:
+                del self.jobs[group_id]
+                job.finish()
+
+    def group_error(self, group_id: str, user_id: str) -> str | None:
+        """Why a member does not have the licenses of a group, as licenseAssignmentStates names it."""
+        if (group_id, user_id) in self.blocked:
+            return self.blocked[group_id, user_id]
+        waits = any(user_id in self.pools[claim.pool_id].waiting for claim in self.claims_of(group_id))
+        return "CountViolation" if waits else None
+
+    def add_user(self, upn: str, display_name: str, usage_location: str | None) -> dict:
+        """A new user, without licenses."""
+        user = self._user({"name": upn.partition("@")[0], "display_name": display_name, "usage_location": usage_location})
+        user.pop("licenses")
+        user["userPrincipalName"] = user["mail"] = upn
+        user["id"] = str(uuid.uuid4())
+        self.users[user["id"]] = self._by_upn[upn.lower()] = user
+        return user
+
+    def delete_user(self, user: dict) -> None:
+        """Takes a user away, with claims and memberships."""
+        for claim in self.claims_of(user["id"]):
+            self.delete_claim(claim)
+        for group_id in self._groups_of.pop(user["id"], []):
+            self.members[group_id].remove(user["id"])
+        del self.users[user["id"]], self._by_upn[user["userPrincipalName"].lower()]
+        for pool in self.pools.values():
+            self.settle(pool)
+
+    def delete_group(self, group: dict) -> None:
+        """Takes a group away that has no licenses."""
+        for user_id in self.members.pop(group["id"]):
+            self._groups_of[user_id].remove(group["id"])
+        del self.groups[group["id"]]
 
     def enabled_plans(self, paths: Iterable[tuple[str, Iterable[str]]]) -> set[str]:
         """The ids of service plans that are on, out of pairs of SKU and what is off: one path is enough."""
@@ -135,14 +188,14 @@ class Tenant:
             on |= {plan["id"] for plan in self.skus[sku_id]["service_plans"]} - set(disabled)
         return on
 
-    def _settle(self, pool: Pool) -> None:
+    def settle(self, pool: Pool) -> None:
         """Gives seats to those who are reached: direct ones first, then who waits longest (graph-contract 2.1)."""
         direct: list[str] = []
         through_group: list[str] = []
         for claim in self.claims.values():
             if claim.pool_id == pool.id:
                 (through_group if claim.kind == "group" else direct).append(claim.holder_id)
-        members = [user_id for group_id in through_group for user_id in self.members[group_id]]
+        members = [user_id for group_id in through_group for user_id in self.members[group_id] if (group_id, user_id) not in self.blocked]
         reached = dict.fromkeys([*direct, *members])
         pool.seats = {holder: None for holder in pool.seats if holder in reached}
         pool.seats.update(dict.fromkeys(direct))
@@ -172,6 +225,7 @@ class Tenant:
             "department": row.get("department"),
             "userType": row.get("type", "Member"),
             "usageLocation": row.get("usage_location"),
+            "roles": row.get("roles", []),
             "proxy_clash": row.get("proxy_clash", False),
             "licenses": row.get("licenses", []),
         }
@@ -182,7 +236,7 @@ class Tenant:
         if kind == "device":
             return {**base, "accountEnabled": True, "operatingSystem": "Windows", "assignments": row.get("assignments", [])}
         own = {"members": row.get("members", []), "licenses": row.get("licenses", []), "mailNickname": name.lower().replace(" ", "-")}
-        return {**base, **own, "description": None, "groupTypes": [], "mailEnabled": False, "securityEnabled": True}
+        return {**base, **own, "description": None, "groupTypes": [], "mailEnabled": False, "securityEnabled": row.get("security_enabled", True)}
 
     def _pools(self, seed: dict) -> Iterator[Pool]:
         named = {sku["part_number"]: sku["sku_id"] for sku in seed["skus"]}

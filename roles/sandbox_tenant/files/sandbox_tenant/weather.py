@@ -1,14 +1,15 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Faults on demand: rules that make chosen requests fail, each for a number of times."""
+"""Faults and weather: rules that make chosen requests fail, and conditions that hold for all, repeatable by a seed."""
 
 from __future__ import annotations
 
+import random
 import re
 import threading
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 
-ACTIONS = ("answer", "cut_before", "cut_after", "expire_token", "hide_id")
+ACTIONS = ("answer", "cut_before", "cut_after", "expire_token", "revoke_tokens", "hide_id")
 
 
 @dataclass
@@ -17,7 +18,7 @@ class Fault:
 
     C(answer) gives status, headers, code and message in place of the service; C(cut_before) and C(cut_after) close the
     connection before or after the request is carried out; C(expire_token) ends the token that the request carries;
-    C(hide_id) leaves the id out of a created entity.
+    C(revoke_tokens) ends every token given so far, with a claims challenge; C(hide_id) leaves the id out of a created entity.
     """
 
     path: str
@@ -31,12 +32,87 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass
+class Conditions:
+    """What holds for every request until it is changed.
+
+    rates gives kinds of RANDOM faults a probability. stale_reads is how many reads after a write show the state before it,
+    location_lag how many license calls do not see a new usage location, new_user_lag how many reads do not find a new user,
+    group_reads how many reads group licensing takes. page_size caps pages (0: no cap), delay slows answers down by seconds.
+    wrapped, hide_ids, shuffle and unknown change the form of answers. classic_errors gives cloudLicensing's refusals the form
+    of the older API. read_units in read_seconds and writes in write_seconds are the quota (0: none); clock makes its time run faster.
+    """
+
+    seed: int = 0
+    rates: dict[str, float] = field(default_factory=dict)
+    retry_after: float = 0.3
+    stale_reads: int = 0
+    location_lag: int = 0
+    new_user_lag: int = 0
+    group_reads: int = 2
+    page_size: int = 0
+    delay: float = 0.0
+    wrapped: bool = False
+    hide_ids: bool = False
+    shuffle: bool = False
+    unknown: bool = False
+    classic_errors: bool = False
+    read_units: float = 0.0
+    read_seconds: float = 10.0
+    writes: float = 0.0
+    write_seconds: float = 150.0
+    clock: float = 1.0
+
+
+THROTTLED = {"status": 429, "code": "TooManyRequests", "message": "Please retry again later."}
+BUSY = {"status": 409, "code": "Directory_ConcurrencyViolation", "message": "Error due to concurrent requests being made to the tenant."}
+RANDOM: dict[str, dict] = {
+    "throttled": {**THROTTLED, "headers": {"Retry-After": "{retry_after}"}},
+    "throttled_without_time": THROTTLED,
+    "bad_gateway": {"status": 502, "code": "UnknownError", "message": ""},
+    "unavailable": {"status": 503, "headers": {"Retry-After": "{retry_after}"}},
+    "timeout": {"status": 504, "code": "UnknownError", "message": ""},
+    "busy": {**BUSY, "headers": {"Retry-After": "{retry_after}"}},
+    "cut_before": {"action": "cut_before"},
+    "cut_after": {"action": "cut_after"},
+    "expire_token": {"action": "expire_token"},
+    "revoke_tokens": {"action": "revoke_tokens"},
+}
+
+
 class Weather:
-    """The faults in force."""
+    """The faults and conditions in force, and what they remember."""
 
     def __init__(self) -> None:
-        self._faults: list[Fault] = []
         self._lock = threading.Lock()
+        self._faults: list[Fault] = []
+        self._new: dict[str, int] = {}
+        self._locations: dict[str, tuple[str | None, int]] = {}
+        self.clear()
+
+    def clear(self) -> None:
+        """Fair weather."""
+        with self._lock:
+            self._faults.clear()
+            self._set(Conditions())
+
+    def _set(self, conditions: Conditions) -> None:
+        self.conditions = conditions
+        self._random = random.Random(conditions.seed)
+        self._new.clear()
+        self._locations.clear()
+
+    def set(self, changes: dict) -> None:
+        """Changes conditions; raises ValueError for one that there is not."""
+        known = {each.name: type(getattr(Conditions(), each.name)) for each in fields(Conditions)}
+        for name, value in changes.items():
+            if name not in known or not isinstance(value, (known[name], int) if known[name] is float else known[name]):
+                raise ValueError(f"no condition {name} of value {value!r}; there are {', '.join(known)}")
+        unknown = set(changes.get("rates", {})) - set(RANDOM)
+        if unknown:
+            raise ValueError(f"no fault {', '.join(sorted(unknown))}; there are {', '.join(RANDOM)}")
+        with self._lock:
+            self._set(Conditions(**{**asdict(self.conditions), **changes}))
 
     def add(self, fault: Fault) -> None:
         """Adds a rule; raises ValueError for one that cannot work."""
@@ -46,13 +122,8 @@ class Weather:
         with self._lock:
             self._faults.append(fault)
 
-    def clear(self) -> None:
-        """Drops every rule."""
-        with self._lock:
-            self._faults.clear()
-
     def strike(self, method: str, path: str, actions: tuple[str, ...]) -> Fault | None:
-        """The fault that a request meets, which is then used up by one."""
+        """The fault that a request meets, which is then used up by one; a rule first, else chance."""
         with self._lock:
             for fault in self._faults:
                 if fault.times > 0 and fault.action in actions and fault.method in ("", method) and re.search(fault.path, path):
@@ -61,4 +132,39 @@ class Weather:
                         continue
                     fault.times -= 1
                     return fault
+            return self._chance(actions) if "answer" in actions else None
+
+    def _chance(self, actions: tuple[str, ...]) -> Fault | None:
+        for kind, rate in self.conditions.rates.items():
+            if self._random.random() < rate and RANDOM[kind].get("action", "answer") in actions:
+                fault = Fault(path="", **RANDOM[kind])
+                wait = round(self.conditions.retry_after * (0.5 + self._random.random()), 3)
+                fault.headers = {name: value.format(retry_after=wait) for name, value in fault.headers.items()}
+                return fault
         return None
+
+    def hides_id(self, method: str, path: str) -> bool:
+        """Whether the answer to a create leaves its id out."""
+        return self.strike(method, path, ("hide_id",)) is not None or self.conditions.hide_ids
+
+    def note_new(self, user: dict) -> None:
+        """A user was created just now."""
+        self._new[user["id"]] = self.conditions.new_user_lag
+
+    def is_too_new(self, user_id: str) -> bool:
+        """Whether a read does not find a user yet."""
+        left = self._new.get(user_id.lower(), 0)
+        self._new[user_id.lower()] = max(left - 1, 0)
+        return left > 0
+
+    def note_location(self, user: dict) -> None:
+        """A usage location is about to be written."""
+        self._locations[user["id"]] = (user["usageLocation"], self.conditions.location_lag)
+
+    def location_of(self, user: dict) -> str | None:
+        """The usage location of a user as license calls see it."""
+        old, left = self._locations.get(user["id"], (None, 0))
+        if left <= 0:
+            return user["usageLocation"]
+        self._locations[user["id"]] = (old, left - 1)
+        return old

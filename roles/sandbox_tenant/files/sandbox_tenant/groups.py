@@ -1,0 +1,110 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Group licensing: taken at once, carried out behind, and refused to single members (graph-contract 3.3, 4.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .classic import check_plans, check_sku, free_pool, parsed
+from .errors import Refusal, refusal
+from .tenant import Claim, Job, Tenant
+
+PLAN_ERRORS = {"mutually exclusive": "MutuallyExclusiveViolation", "depends on": "DependencyViolation"}
+
+
+def assign_group_license(tenant: Tenant, group: dict, body: dict, reads: int) -> None:
+    """Takes a change of a group's licenses, which members see after some reads; or refuses it as a whole."""
+    add, remove = parsed(body)
+    if not group["securityEnabled"]:
+        raise Refusal(400, "Request_BadRequest", "Licenses cannot be assigned to a group that is not security enabled.")
+    for sku_id, disabled in add.items():
+        check_sku(tenant, sku_id, disabled)
+    held = shown_licenses(tenant, group["id"])
+    for sku_id in remove:
+        if sku_id not in held:
+            raise refusal("E5") if sku_id in tenant.skus else refusal("E7", sku=sku_id)
+    wanted = {**{sku_id: off for sku_id, off in held.items() if sku_id not in remove}, **add}
+    job = Job(reads, wanted, lambda: _finish(tenant, group["id"], wanted))
+    tenant.jobs[group["id"]] = job
+    if reads <= 0:
+        del tenant.jobs[group["id"]]
+        job.finish()
+
+
+def shown_licenses(tenant: Tenant, group_id: str) -> dict[str, list[str]]:
+    """What a group holds, work that goes on behind included: SKU and what is off."""
+    if group_id in tenant.jobs:
+        return tenant.jobs[group_id].licenses
+    return {tenant.sku_of(claim)["sku_id"]: list(claim.disabled) for claim in tenant.claims_of(group_id)}
+
+
+def processing_state(tenant: Tenant, group_id: str) -> str:
+    """How far the work on a group is."""
+    job = tenant.jobs.get(group_id)
+    if job is None:
+        return "ProcessingComplete"
+    return "ProcessingInProgress" if job.left <= 1 else "QueuedForProcessing"
+
+
+def reprocess_user(tenant: Tenant, user: dict) -> None:
+    """Looks at a user's group licenses anew. Raises what keeps one of them away, as Graph then does."""
+    refused: Refusal | None = None
+    for group_id in tenant.groups_of(user["id"]):
+        try:
+            _check_member(tenant, group_id, user)
+        except Refusal as error:
+            refused = error
+    for pool in tenant.pools.values():
+        tenant.settle(pool)
+    if refused:
+        raise refused
+
+
+def _finish(tenant: Tenant, group_id: str, wanted: dict[str, list[str]]) -> None:
+    claims = {tenant.sku_of(claim)["sku_id"]: claim for claim in tenant.claims_of(group_id)}
+    for sku_id, claim in claims.items():
+        if sku_id not in wanted:
+            tenant.delete_claim(claim)
+    for sku_id, disabled in wanted.items():
+        if sku_id in claims:
+            claims[sku_id].disabled = tuple(disabled)
+        else:
+            tenant.add_claim(free_pool(tenant, sku_id, "group"), "group", group_id, disabled)
+    for user_id in tenant.members[group_id]:
+        try:
+            _check_member(tenant, group_id, tenant.users[user_id])
+        except Refusal:
+            continue
+    for pool in tenant.pools.values():
+        tenant.settle(pool)
+
+
+def _check_member(tenant: Tenant, group_id: str, user: dict) -> None:
+    """Blocks a member whom a group's licenses do not suit, or lets the member in. One SKU that fails stops all of the group."""
+    tenant.blocked.pop((group_id, user["id"]), None)
+    claims = tenant.claims_of(group_id)
+    own = [(tenant.sku_of(claim)["sku_id"], claim.disabled) for claim in claims]
+    others = [
+        (tenant.sku_of(claim)["sku_id"], claim.disabled)
+        for claim, through in tenant.paths_of(user["id"])
+        if through != group_id and (through, user["id"]) not in tenant.blocked
+    ]
+    code = _location_error(tenant, user, claims) or ("UniquenessViolation" if user["proxy_clash"] and own else None)
+    try:
+        if code is None:
+            check_plans(tenant, [*others, *own])
+    except Refusal as error:
+        code = next(name for text, name in PLAN_ERRORS.items() if text in error.message)
+        tenant.blocked[group_id, user["id"]] = code
+        raise
+    if code:
+        tenant.blocked[group_id, user["id"]] = code
+
+
+def _location_error(tenant: Tenant, user: dict, claims: Iterable[Claim]) -> str | None:
+    """Whether a service plan is not offered where the user is; without a location, where the tenant is."""
+    location = user["usageLocation"] or tenant.country
+    on = tenant.enabled_plans((tenant.sku_of(claim)["sku_id"], claim.disabled) for claim in claims)
+    banned = {tenant.plan_ids[name] for name, places in tenant.prohibited.items() if location in places and name in tenant.plan_ids}
+    return "ProhibitedInUsageLocationViolation" if on & banned else None

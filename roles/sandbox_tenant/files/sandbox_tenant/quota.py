@@ -1,0 +1,74 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The throttle: what a request costs, and what an application may spend (graph-contract 6)."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping
+
+from .weather import Conditions
+
+COSTS = [(r"/(users|me)", 2.0), (r"/subscribedSkus", 3.0), (r"/(users/[^/]+|me)/licenseDetails", 2.0), (r"/groups/[^/]+/members", 3.0)]
+WARN_FROM = 0.8
+
+
+def cost_of(method: str, path: str, query: Mapping[str, str]) -> float:
+    """Resource units of a request; path begins below the version."""
+    if method != "GET":
+        return 1.0
+    base = next((units for pattern, units in COSTS if re.fullmatch(pattern, path)), 1.0)
+    base -= 1.0 if "$select" in query else 0.0
+    base += 1.0 if "$expand" in query else 0.0
+    base -= 1.0 if query.get("$top", "99").isdigit() and int(query.get("$top", "99")) < 20 else 0.0
+    return max(base, 1.0)
+
+
+class Bucket:
+    """Tokens that come back evenly: so many in so many seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock, self._spent, self._since = clock, 0.0, clock()
+
+    def wait(self, amount: float, limit: float, seconds: float) -> float:
+        """Seconds until an amount can be taken; at zero it is taken."""
+        now = self._clock()
+        self._spent = max(0.0, self._spent - (now - self._since) * limit / seconds)
+        self._since = now
+        missing = self._spent + amount - limit
+        if missing > 0:
+            return missing * seconds / limit
+        self._spent += amount
+        return 0.0
+
+    def used(self, limit: float) -> float:
+        """The part of the limit that is spent, 1 for all of it."""
+        return self._spent / limit
+
+
+class Quota:
+    """What every application has spent."""
+
+    def __init__(self) -> None:
+        self._buckets: dict[tuple[str, str], Bucket] = {}
+
+    def ask(self, app: str, method: str, units: float, conditions: Conditions) -> tuple[float, dict[str, str]]:
+        """Seconds to wait, 0 when the request may go on, and the headers that go with it."""
+        headers = {"x-ms-resource-unit": f"{units:g}"}
+        is_write = method != "GET"
+        limit, seconds = (conditions.writes, conditions.write_seconds) if is_write else (conditions.read_units, conditions.read_seconds)
+        if limit <= 0:
+            return 0.0, headers
+        bucket = self._buckets.setdefault((app, "write" if is_write else "read"), Bucket(lambda: time.monotonic() * conditions.clock))
+        wait = bucket.wait(1.0 if is_write else units, limit, seconds) / conditions.clock
+        if bucket.used(limit) > WARN_FROM:
+            headers["x-ms-throttle-limit-percentage"] = f"{min(bucket.used(limit), 1.8):.2f}"
+        if wait > 0:
+            scope = "Write" if is_write else "Read"
+            headers |= {
+                "Retry-After": f"{wait:.3f}",
+                "x-ms-throttle-scope": f"Tenant_Application/{scope}",
+                "x-ms-throttle-information": "ResourceUnitLimitExceeded",
+            }
+        return wait, headers
