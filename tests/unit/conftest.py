@@ -125,12 +125,12 @@ def observe(sandbox, schema: Schema) -> None:
 
     def judged(method: str, target: str, headers: dict, content: bytes):
         reply = handle(method, target, headers, content)
-        path, _, query = target.partition("?")
+        path, dummy, query = target.partition("?")
         if path.endswith("/$batch") and reply.status == 200:
             asked = {item["id"]: item for item in json.loads(content)["requests"]}
             version = path.removesuffix("/$batch")
             for item in reply.body["responses"]:
-                there, _, query = asked[item["id"]]["url"].partition("?")
+                there, dummy, query = asked[item["id"]]["url"].partition("?")
                 path = f"{version}/{there.lstrip('/')}"
                 sandbox.faults_of_form += schema.judge(asked[item["id"]]["method"], path, {"$apply"} & {query[:6]}, item["status"], item["body"])
         elif path.startswith(("/v1.0/", "/beta/")):

@@ -68,7 +68,7 @@ async def read_user(client, key):
 
 def test_classic_licensing(tenant):
     async def conversation():
-        client, _ = clients(tenant)
+        client, dummy = clients(tenant)
         skus = await client.subscribed_skus.get()
         assert {sku.sku_part_number: sku.prepaid_units.enabled for sku in skus.value}["SPE_E5"] == 4
         user = await read_user(client, "carol@contoso.example")
@@ -90,7 +90,7 @@ def test_classic_licensing(tenant):
 
 def test_users_in_pages(tenant):
     async def conversation():
-        client, _ = clients(tenant)
+        client, dummy = clients(tenant)
         parameters = UsersRequestBuilder.UsersRequestBuilderGetQueryParameters(top=5, select=["id", "userPrincipalName"])
         page = await client.users.get(UsersRequestBuilder.UsersRequestBuilderGetRequestConfiguration(query_parameters=parameters))
         names = [user.user_principal_name for user in page.value]
@@ -119,7 +119,7 @@ def test_errors_are_parsed(tenant, title):
     user, add, remove, said = ERRORS[title]
 
     async def conversation():
-        client, _ = clients(tenant)
+        client, dummy = clients(tenant)
         with pytest.raises(ODataError) as caught:
             await client.users.by_user_id(user).assign_license.post(assign(add, remove))
         assert said in caught.value.error.message
@@ -130,7 +130,7 @@ def test_errors_are_parsed(tenant, title):
 
 def test_cloud_licensing(tenant):
     async def conversation():
-        _, client = clients(tenant)
+        dummy, client = clients(tenant)
         cloud = client.admin.cloud_licensing
         parameters = AllotmentsRequestBuilder.AllotmentsRequestBuilderGetQueryParameters(filter=f"skuId eq {E5}", expand=["assignments"])
         page = await cloud.allotments.get(AllotmentsRequestBuilder.AllotmentsRequestBuilderGetRequestConfiguration(query_parameters=parameters))

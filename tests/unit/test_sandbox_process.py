@@ -24,7 +24,7 @@ def command(name: str, folder, *more: str) -> subprocess.CompletedProcess:
 
 
 def is_alive(url: str) -> bool:
-    host, _, port = url.removeprefix("https://").partition(":")
+    host, dummy, port = url.removeprefix("https://").partition(":")
     with socket.socket() as probe:
         return probe.connect_ex((host, int(port))) == 0
 
