@@ -549,3 +549,12 @@ def test_the_quota_of_writes_holds_with_many_at_once(api):
     for thread in threads:
         thread.join()
     assert sorted(answers) == [204] * 5 + [429] * 3
+
+
+def test_the_page_shows_the_tenant_and_loads_nothing(api):
+    api.create("grace", plans=[SWAY])
+    answer = api("GET", "/_sandbox/")
+    assert answer.headers["Content-Type"].startswith("text/html")
+    for text in ("SPE_E5", "3 of 4", "Grace Gomez", "without SWAY", "Support desk", "POST /beta/admin/cloudLicensing/assignments"):
+        assert text in answer.text
+    assert not re.search(r"<script|src=|href=|url\(|@import", answer.text)

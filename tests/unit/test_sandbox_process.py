@@ -70,7 +70,8 @@ def test_a_ready_file_of_a_dead_sandbox_is_no_hindrance(tmp_path):
     ("name", "text", "said"),
     [
         ("seed.json", "{", "cannot read the seed"),
-        ("seed.json", '{"tenant": {}}', "lacks skus, allotments, users"),
+        ("seed.json", '{"tenant": {}}', "seed has no skus; seed has no allotments"),
+        ("seed.json", "[]", "seed is no object"),
         ("seed.yml", "a: [", "not YAML"),
         ("none.json", None, "No such file"),
     ],
@@ -82,3 +83,19 @@ def test_a_seed_that_cannot_be_read(tmp_path, name, text, said):
     assert done.returncode == 1
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_sandbox_whose_parent_dies_ends_itself(tmp_path):
+    parent = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        assert command("start", tmp_path, "--parent", str(parent.pid)).returncode == 0
+        ready = json.loads((tmp_path / "ready.json").read_text())
+        handle = os.pidfd_open(ready["pid"])
+        assert is_alive(ready["url"])
+    finally:
+        parent.kill()
+        parent.wait()
+    assert select.select([handle], [], [], 30)[0], "the sandbox has ended"
+    os.close(handle)
+    assert not is_alive(ready["url"])
+    assert not (tmp_path / "ready.json").exists()

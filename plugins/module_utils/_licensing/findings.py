@@ -63,6 +63,13 @@ def inherited_only(principal: Principal, sku: Sku, paths: tuple[License, ...]) -
     return Finding("inherited_only", text, group_ids=ids)
 
 
+def still_inherited(principal: Principal, sku: Sku, paths: tuple[License, ...]) -> Finding:
+    """The direct license goes, and the SKU stays (graph-contract 3.3); asked again, the task will say that it is only inherited."""
+    groups, ids = _groups(principal, paths)
+    text = f"{principal.name} loses the direct license of {sku.part_number}, but still holds it through {groups}"
+    return Finding("still_inherited", text, is_refusal=False, group_ids=ids)
+
+
 def already_inherited(principal: Principal, sku: Sku, paths: tuple[License, ...]) -> Finding:
     """The task asked to fail when the SKU is inherited."""
     groups, ids = _groups(principal, paths)

@@ -70,6 +70,8 @@ class _Removal:
             self.findings.append(findings.is_protected(sku, is_asked=True))
         elif self._principal.direct(sku.id):
             self.sku_ids.append(sku.id)
+            if elsewhere:
+                self.findings.append(findings.still_inherited(self._principal, sku, elsewhere))
         elif elsewhere:
             self.findings.append(findings.inherited_only(self._principal, sku, elsewhere))
 

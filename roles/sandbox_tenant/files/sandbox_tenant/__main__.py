@@ -17,7 +17,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from .seed import SeedError, load_seed
+from .seed import SeedError, load_seed, schema
 from .server import Sandbox
 
 RUNNING = 3
@@ -26,7 +26,7 @@ RUNNING = 3
 def main() -> int:
     """Runs one command; the exit status is 0 when it worked, RUNNING when a sandbox of the folder runs already."""
     options = _parser().parse_args()
-    commands = {"serve": _serve, "start": _start, "stop": _stop}
+    commands = {"serve": _serve, "start": _start, "stop": _stop, "schema": _schema}
     try:
         return commands[options.command](options)
     except SeedError as error:
@@ -36,17 +36,25 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="sandbox_tenant", description="A tenant of Microsoft 365 on this machine, to try license playbooks on.")
-    parser.add_argument("command", nargs="?", default="serve", choices=["serve", "start", "stop"], help="serve in front (default), start behind, or stop")
-    parser.add_argument("--folder", type=Path, required=True, help="where ready.json and the certificates are put")
+    parser.add_argument(
+        "command",
+        nargs="?",
+        default="serve",
+        choices=["serve", "start", "stop", "schema"],
+        help="serve in front (default), start behind, stop, or print the JSON schema of seeds",
+    )
+    parser.add_argument("--folder", type=Path, default=Path("sandbox-tenant"), help="where ready.json and the certificates are put")
     parser.add_argument("--seed", help="seed file, YAML or JSON (default: contoso)")
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: any that is free)")
     parser.add_argument("--token-lifetime", type=int, default=3600, help="seconds that a token is good for")
+    parser.add_argument("--users", type=int, default=0, help="how many users to generate beside the seed's own")
+    parser.add_argument("--parent", type=int, help="pid of a process with which the sandbox ends")
     parser.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
     return parser
 
 
 def _serve(options: argparse.Namespace) -> int:
-    sandbox = Sandbox(load_seed(options.seed), options.folder, options.port, options.token_lifetime)
+    sandbox = Sandbox(load_seed(options.seed, options.users), options.folder, options.port, options.token_lifetime)
     ends = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *dummy: ends.set())
@@ -56,8 +64,32 @@ def _serve(options: argparse.Namespace) -> int:
     else:
         os.write(options.ready_fd, b"ready")
         os.close(options.ready_fd)
-    ends.wait()
+    while not ends.wait(1.0 if options.parent else None):
+        if not _is_there(options.parent):
+            break
     sandbox.stop()
+    return 0
+
+
+def _is_there(pid: int) -> bool:
+    """Whether a process lives."""
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return not _is_dead_child(pid)
+
+
+def _is_dead_child(pid: int) -> bool:
+    """Whether a process has ended, and only waits for its parent to notice; known on Linux."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (OSError, IndexError):
+        return False
+
+
+def _schema(options: argparse.Namespace) -> int:
+    print(json.dumps(schema(), indent=2))
     return 0
 
 
@@ -71,6 +103,7 @@ def _start(options: argparse.Namespace) -> int:
     read_end, write_end = os.pipe()
     command = [sys.executable, "-m", __package__, "serve", "--folder", str(options.folder), "--port", str(options.port), "--ready-fd", str(write_end)]
     command += ["--token-lifetime", str(options.token_lifetime)] + (["--seed", options.seed] if options.seed else [])
+    command += ["--users", str(options.users)] + (["--parent", str(options.parent)] if options.parent else [])
     log = options.folder / "sandbox.log"
     with log.open("wb") as output:
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, pass_fds=[write_end])

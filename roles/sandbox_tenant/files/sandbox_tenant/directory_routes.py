@@ -58,8 +58,7 @@ class DirectoryRoutes:
         kind = KINDS[collection]
         self._check_list(call)
         rows = {"user": self._tenant.users, "group": self._tenant.groups, "device": self._tenant.devices}[kind]
-        shown = [shown_principal(self._tenant, kind, row) for row in rows.values()]
-        return self._graph.page(call, shown, SHAPES[kind], collection)
+        return self._graph.page(call, list(rows.values()), SHAPES[kind], collection, show=lambda row: shown_principal(self._tenant, kind, row))
 
     def _check_list(self, call: Call) -> None:
         """What Graph asks of advanced queries, and what it does not give in lists (graph-contract E26 to E28)."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,14 +55,14 @@ class Graph:
             raise refusal("E15", id=key)
         return principal
 
-    def page(self, call: Call, rows: list[dict], shape: Shape, name: str, is_paged: bool = True) -> Reply:
-        """A page of a list."""
+    def page(self, call: Call, rows: list, shape: Shape, name: str, is_paged: bool = True, show: Callable[[Any], dict] = dict) -> Reply:
+        """A page of a list; show makes an entity of a row."""
         context = f"{self.base}/{call.version}/$metadata#{name}"
         conditions = self.weather.conditions
         if conditions.shuffle:
             random.Random(conditions.seed).shuffle(rows)
         size = conditions.page_size if is_paged else None
-        answer = page(rows, shape, call.query, f"{self.base}/{call.version}{call.path}", context, is_paged, size or None)
+        answer = page(rows, shape, call.query, f"{self.base}/{call.version}{call.path}", context, is_paged, size or None, show)
         if conditions.unknown:
             answer["value"] = [{**row, "propertyOfTomorrow": {"value": 1}} for row in answer["value"]]
         return Reply(200, answer)

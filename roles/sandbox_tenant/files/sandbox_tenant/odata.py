@@ -7,7 +7,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -48,15 +48,26 @@ def project(entity: dict, shape: Shape, query: Mapping[str, str]) -> dict:
     return shown
 
 
-def page(entities: list[dict], shape: Shape, query: Mapping[str, str], url: str, context: str, is_paged: bool = True, size_limit: int | None = None) -> dict:
-    """A page of a list, filtered, with a nextLink when there is more."""
-    matching = filtered(entities, query.get("$filter"))
+def page(
+    entities: Sequence[Any],
+    shape: Shape,
+    query: Mapping[str, str],
+    url: str,
+    context: str,
+    is_paged: bool = True,
+    size_limit: int | None = None,
+    show: Callable[[Any], dict] = dict,
+) -> dict:
+    """A page of a list, filtered, with a nextLink when there is more. show makes an entity of a row, when it is needed."""
+    wish = query.get("$filter")
+    matching = filtered([show(row) for row in entities], wish) if wish else entities
+    show = dict if wish else show
     start, size = _start(query), min(int(query.get("$top", PAGE)), LARGEST_PAGE, size_limit or LARGEST_PAGE)
     answer: dict[str, Any] = {"@odata.context": context}
     if query.get("$count") == "true" and start == 0:
         answer["@odata.count"] = len(matching)
     end = start + size if is_paged else len(matching)
-    answer["value"] = [project(entity, shape, query) for entity in matching[start:end]]
+    answer["value"] = [project(show(row), shape, query) for row in matching[start:end]]
     if end < len(matching):
         rest = "&".join(f"{quote(name, safe='$')}={quote(value, safe='')}" for name, value in query.items() if name != "$skiptoken")
         token = base64.urlsafe_b64encode(str(end).encode()).decode()

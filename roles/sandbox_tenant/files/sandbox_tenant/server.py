@@ -148,7 +148,7 @@ def _handler_for(service: Service) -> type[BaseHTTPRequestHandler]:
 
 
 def _wire(reply: Reply) -> bytes:
-    content = b"" if reply.body is None else json.dumps(reply.body).encode()
+    content = reply.body if isinstance(reply.body, bytes) else b"" if reply.body is None else json.dumps(reply.body).encode()
     headers = {
         "Content-Type": "application/json; charset=utf-8",
         "Content-Length": str(len(content)),

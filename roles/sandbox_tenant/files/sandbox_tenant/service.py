@@ -16,8 +16,10 @@ from urllib.parse import parse_qsl, urlsplit
 from .errors import Refusal, new_request_id, refusal
 from .graph import Call, Graph, Reply
 from .identity import Identity, IdentityError
+from .page import tenant_page
 from .quota import Quota, cost_of
 from .router import Router
+from .seed import SeedError, check_seed
 from .tenant import Tenant
 from .weather import Fault, Weather
 from .witness import state_of
@@ -51,8 +53,11 @@ class Service:
         self._base = address
         self.router = Router(Graph(self.tenant, self.weather, address))
 
-    def reset(self) -> None:
-        """The tenant as the seed says, an empty journal and fair weather."""
+    def reset(self, seed: dict | None = None) -> None:
+        """The tenant as its seed says, or another of the same id and apps; an empty journal and fair weather. Raises SeedError."""
+        if seed is not None:
+            check_seed(seed, "the seed")
+            self._seed = {**seed, "tenant": self._seed["tenant"], "apps": self._seed["apps"]}
         with self._lock:
             self.tenant = Tenant(json.loads(json.dumps(self._seed)))
             self.router = Router(Graph(self.tenant, self.weather, self._base))
@@ -77,7 +82,7 @@ class Service:
         request_id = new_request_id()
         fault = self.weather.strike(method, path, ("answer", "cut_before", "cut_after", "expire_token", "revoke_tokens"))
         is_batch = path.endswith("/$batch")
-        entry: dict[str, Any] = {"method": method, "path": path, "query": query, "batch": None, "fault": fault.action if fault else None}
+        entry: dict[str, Any] = {"method": method, "path": path, "query": query, "batch": None, "fault": fault.kind if fault else None}
         entry["write"] = method != "GET" and not is_batch
         self.journal.append(entry)
         if self.weather.conditions.delay:
@@ -125,7 +130,7 @@ class Service:
             error = refusal("E22")
             error.headers = headers
             raise error
-        if call.method == "GET" and self._stale_left > 0 and self._stale is not None:
+        if call.method == "GET" and conditions.stale_reads and self._stale_left > 0 and self._stale is not None:
             self._stale_left -= 1
             reply = self._stale.answer(call)
         elif call.method != "GET" and conditions.stale_reads:
@@ -157,7 +162,7 @@ class Service:
         parts = urlsplit("/" + item["url"].lstrip("/"))
         method, path, query = item["method"].upper(), f"/{version}{parts.path}", dict(parse_qsl(parts.query))
         fault = None if is_blocked else self.weather.strike(method, path, ("answer",))
-        entry = {"method": method, "path": path, "query": query, "batch": version, "fault": fault.action if fault else None}
+        entry = {"method": method, "path": path, "query": query, "batch": version, "fault": fault.kind if fault else None}
         try:
             if is_blocked:
                 raise refusal("dependency")
@@ -189,9 +194,12 @@ class Service:
         return Reply(404, {"error": "invalid_request", "error_description": "AADSTS90002: Tenant not found. Check that the tenant id is correct."})
 
     def _control(self, method: str, path: str, content: bytes) -> Reply:
-        """The sandbox's own paths: /journal, /faults, /weather, /state and /reset."""
+        """The sandbox's own paths: a page to look at, /journal, /faults, /weather, /state and /reset."""
         if (method, path) == ("GET", "/journal"):
             return Reply(200, {"requests": self.journal})
+        if (method, path) in (("GET", ""), ("GET", "/")):
+            with self._lock:
+                return Reply(200, tenant_page(self.tenant, self.journal, self._base), {"Content-Type": "text/html; charset=utf-8"})
         if (method, path) == ("GET", "/weather"):
             return Reply(200, asdict(self.weather.conditions))
         if (method, path) == ("DELETE", "/journal"):
@@ -205,7 +213,10 @@ class Service:
         elif (method, path) == ("DELETE", "/faults"):
             self.weather.clear()
         elif (method, path) == ("POST", "/reset"):
-            self.reset()
+            try:
+                self.reset(json.loads(content) if content else None)
+            except (ValueError, SeedError) as error:
+                return Reply(400, {"error": str(error)})
         elif (method, path) == ("GET", "/state"):
             return Reply(200, self.state())
         else:

@@ -83,6 +83,7 @@ class Tenant:
         self.pools: dict[str, Pool] = {pool.id: pool for pool in self._pools(seed)}
         self.claims: dict[str, Claim] = {}
         self._claims_of: dict[str, dict[str, Claim]] = {}
+        self._claims_on: dict[str, dict[str, Claim]] = {}
         self._claim_all()
 
     def user(self, key: str) -> dict | None:
@@ -132,14 +133,25 @@ class Tenant:
         claim = Claim(str(uuid.uuid4()), pool.id, kind, holder_id, tuple(disabled))
         self.claims[claim.id] = claim
         self._claims_of.setdefault(holder_id, {})[claim.id] = claim
-        self.settle(pool)
+        self._claims_on.setdefault(pool.id, {})[claim.id] = claim
+        if kind == "group":
+            self.settle(pool)
+        else:
+            pool.seats[holder_id] = None
+            pool.waiting.pop(holder_id, None)
         return claim
 
     def delete_claim(self, claim: Claim) -> None:
         """Deletes a claim and hands its seats on."""
         del self.claims[claim.id]
         del self._claims_of[claim.holder_id][claim.id]
-        self.settle(self.pools[claim.pool_id])
+        del self._claims_on[claim.pool_id][claim.id]
+        pool = self.pools[claim.pool_id]
+        if claim.kind == "group":
+            self.settle(pool)
+        elif not any(other.pool_id == pool.id for other, dummy in self.paths_of(claim.holder_id)):
+            del pool.seats[claim.holder_id]
+            self._serve(pool)
 
     def tick(self) -> None:
         """One read has passed: what goes on behind comes a step nearer."""
@@ -192,15 +204,18 @@ class Tenant:
         """Gives seats to those who are reached: direct ones first, then who waits longest (graph-contract 2.1)."""
         direct: list[str] = []
         through_group: list[str] = []
-        for claim in self.claims.values():
-            if claim.pool_id == pool.id:
-                (through_group if claim.kind == "group" else direct).append(claim.holder_id)
+        for claim in self._claims_on.get(pool.id, {}).values():
+            (through_group if claim.kind == "group" else direct).append(claim.holder_id)
         members = [user_id for group_id in through_group for user_id in self.members[group_id] if (group_id, user_id) not in self.blocked]
         reached = dict.fromkeys([*direct, *members])
         pool.seats = {holder: None for holder in pool.seats if holder in reached}
         pool.seats.update(dict.fromkeys(direct))
         queue = [holder for holder in pool.waiting if holder in reached] + members
         pool.waiting = {holder: pool.waiting.get(holder, _now()) for holder in queue if holder not in pool.seats}
+        self._serve(pool)
+
+    def _serve(self, pool: Pool) -> None:
+        """Gives what seats are free to those who wait longest."""
         for holder in list(pool.waiting)[: max(pool.free, 0)]:
             pool.seats[holder] = None
             del pool.waiting[holder]
@@ -251,11 +266,13 @@ class Tenant:
 
     def _claim_all(self) -> None:
         """Makes the claims that the seed says."""
+        parts = {sku["part_number"]: sku for sku in self.skus.values()}
         for holders in (self.users, self.groups, self.devices):
             for holder in holders.values():
                 for row in holder.pop("licenses", None) or holder.pop("assignments", None) or []:
-                    sku = next(sku for sku in self.skus.values() if sku["part_number"] == row["sku"])
-                    disabled = [plan["id"] for plan in sku["service_plans"] if plan["name"] in row.get("disabled_plans", [])]
+                    sku = parts[row["sku"]]
+                    off = row.get("disabled_plans")
+                    disabled = [plan["id"] for plan in sku["service_plans"] if plan["name"] in off] if off else ()
                     kind = self.kind_of(holder["id"])
                     pools = [pool for pool in self.pools_of(sku["sku_id"]) if kind in pool.assignable_to.split(",")]
                     pool = next((pool for pool in pools if pool.free > 0), pools[0])

@@ -30,6 +30,7 @@ class Fault:
     code: str = "serviceNotAvailable"
     message: str = "Service is not available."
     headers: dict[str, str] = field(default_factory=dict)
+    kind: str = "rule"
 
 
 @dataclass
@@ -137,7 +138,7 @@ class Weather:
     def _chance(self, actions: tuple[str, ...]) -> Fault | None:
         for kind, rate in self.conditions.rates.items():
             if self._random.random() < rate and RANDOM[kind].get("action", "answer") in actions:
-                fault = Fault(path="", **RANDOM[kind])
+                fault = Fault(path="", kind=kind, **RANDOM[kind])
                 wait = round(self.conditions.retry_after * (0.5 + self._random.random()), 3)
                 fault.headers = {name: value.format(retry_after=wait) for name, value in fault.headers.items()}
                 return fault
