@@ -10,12 +10,14 @@ GATE := $(PYTHON) .ci/gate.py
 export ANSIBLE_COLLECTIONS_PATH := $(TREE)
 export PATH := $(BIN):$(PATH)
 
-.PHONY: demo test build lint sanity integration importer unit matrix bench tree clean
+.PHONY: demo test build lint sanity integration importer unit chaos matrix bench tree clean
 
 demo: .venv/demo tree
 	@$(BIN)/python $(COLLECTION)/demo/run.py
 
-test: lint sanity integration importer unit
+test: lint sanity integration importer
+	$(MAKE) chaos RUNS=100
+	$(MAKE) unit
 
 lint: .venv/test tree
 	ruff format --check .
@@ -43,11 +45,16 @@ importer: .venv/test
 unit: .venv/test tree
 	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python -m pytest -n 2 tests/unit
 
+RUNS ?= 2000
+chaos: .venv/test tree
+	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/chaos/chaos.py --runs $(RUNS)
+
 matrix: .venv/test
 	$(GATE) matrix
 
 bench: .venv/test tree
 	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/bench/task_time.py
+	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/bench/sandbox_speed.py
 
 tree:
 	@$(GATE) tree $(TREE)

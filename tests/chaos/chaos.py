@@ -42,9 +42,8 @@ PLANS = {
     "POWER_BI_PRO": ["BI_AZURE_P2"],
     "STANDARDPACK": ["SWAY"],
 }
-FORESEEN = set(
-    ["no_seats", "usage_location_missing", "inherited_only", "already_inherited", "sku_not_assignable", "not_assignable_to_kind", "protected", "origin_unknown"]
-)
+FORESEEN = {"no_seats", "usage_location_missing", "inherited_only", "already_inherited", "protected", "origin_unknown"}
+FORESEEN |= {"sku_not_assignable", "not_assignable_to_kind"}
 ONLY_GRAPH_KNOWS = ("mutually exclusive", "depends on", "proxyAddresses")
 FAULTS = ["throttled", "throttled_without_time", "bad_gateway", "unavailable", "timeout", "busy", "cut_before", "cut_after", "expire_token", "revoke_tokens"]
 

@@ -551,6 +551,34 @@ def test_the_quota_of_writes_holds_with_many_at_once(api):
     assert sorted(answers) == [204] * 5 + [429] * 3
 
 
+MEMBER_ERRORS = {
+    "MutuallyExclusiveViolation": [add(E1)],
+    "DependencyViolation": [add(E3, SPO)],
+    "ProhibitedInUsageLocationViolation": [add(E5)],
+}
+
+
+@pytest.mark.parametrize("code", MEMBER_ERRORS)
+def test_what_a_group_cannot_give_its_members(api, code):
+    """All of the group's SKUs stop for the member (graph-contract 3.3); reprocessing says why at once."""
+    group = api.tenant.group_id("Support desk")
+    assert api("POST", f"/v1.0/groups/{group}/assignLicense", {"addLicenses": MEMBER_ERRORS[code], "removeLicenses": []}).status_code == 202
+    for dummy in range(3):
+        api.get(f"/v1.0/groups/{group}")
+    rows = api.tenant.sandbox.service.state()["users"]["ivan@contoso.example"]["licenses"]
+    assert {row["state"] for row in rows} == {"Error"}
+    states = api.get(f"/v1.0/users/{api.user('ivan')}?$select=licenseAssignmentStates,assignedLicenses")
+    assert {state["error"] for state in states["licenseAssignmentStates"]} == {code}
+    assert states["assignedLicenses"] == []
+    answer = api("POST", f"/v1.0/users/{api.user('ivan')}/reprocessLicenseAssignment")
+    assert answer.status_code == (200 if code.startswith("Prohibited") else 400)
+
+
+def test_an_unknown_path_is_logged_as_such(api):
+    api("GET", "/v1.0/sites/root")
+    assert [entry["unknown"] for entry in api.tenant.journal()] == [True]
+
+
 def test_the_page_shows_the_tenant_and_loads_nothing(api):
     api.create("grace", plans=[SWAY])
     answer = api("GET", "/_sandbox/")

@@ -12,6 +12,8 @@ import pytest
 from azure.identity import ClientSecretCredential
 from kiota_authentication_azure.azure_identity_authentication_provider import AzureIdentityAuthenticationProvider
 from msgraph import GraphRequestAdapter, GraphServiceClient
+from msgraph.generated.groups.item.assign_license.assign_license_post_request_body import AssignLicensePostRequestBody as GroupAssignBody
+from msgraph.generated.groups.item.group_item_request_builder import GroupItemRequestBuilder
 from msgraph.generated.models.assigned_license import AssignedLicense
 from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 from msgraph.generated.users.item.assign_license.assign_license_post_request_body import AssignLicensePostRequestBody
@@ -21,6 +23,7 @@ from msgraph_beta import GraphRequestAdapter as BetaAdapter
 from msgraph_beta import GraphServiceClient as BetaClient
 from msgraph_beta.generated.admin.cloud_licensing.allotments.allotments_request_builder import AllotmentsRequestBuilder
 from msgraph_beta.generated.models.cloud_licensing.assignment import Assignment
+from msgraph_beta.generated.models.o_data_errors.o_data_error import ODataError as BetaError
 
 E3, E5 = uuid.UUID("05e9a617-0261-4cee-bb44-138d3ef5d965"), uuid.UUID("06ebc4ee-1bb5-47dd-8120-11324bc54e06")
 SWAY = uuid.UUID("a23b959c-7ce8-4e57-9140-b90eb88a9e97")
@@ -152,5 +155,56 @@ def test_cloud_licensing(tenant):
         assert (await builder.patch(change)).disabled_service_plan_ids == []
         await builder.delete()
         assert tenant.claims(tenant.user_id("grace")) == []
+
+    asyncio.run(conversation())
+
+
+def test_group_licensing_and_reprocess(tenant):
+    async def conversation():
+        client, dummy = clients(tenant)
+        group = tenant.group_id("Support desk")
+        body = GroupAssignBody()
+        body.add_licenses, body.remove_licenses = [wanted(E3, SWAY)], []
+        await client.groups.by_group_id(group).assign_license.post(body)
+        body.add_licenses, body.remove_licenses = [], [E3]
+        await client.groups.by_group_id(group).assign_license.post(body)
+        parameters = GroupItemRequestBuilder.GroupItemRequestBuilderGetQueryParameters(select=["assignedLicenses", "licenseProcessingState"])
+        states = []
+        for dummy in range(3):
+            configuration = GroupItemRequestBuilder.GroupItemRequestBuilderGetRequestConfiguration(query_parameters=parameters)
+            shown = await client.groups.by_group_id(group).get(configuration)
+            states.append(shown.license_processing_state.state)
+        assert states[-1] == "ProcessingComplete"
+        assert shown.assigned_licenses == []
+        answered = await client.users.by_user_id("heidi@contoso.example").reprocess_license_assignment.post()
+        assert answered.user_principal_name == "heidi@contoso.example"
+        assert (await client.directory.subscriptions.get()).value
+
+    asyncio.run(conversation())
+
+
+def test_the_rest_that_the_beta_client_has_builders_for(tenant):
+    async def conversation():
+        dummy, client = clients(tenant)
+        cloud = client.admin.cloud_licensing
+        group, pool = tenant.group_id("Support desk"), tenant.pools("SPE_E5")[0]
+        for name in ("grace", "carol"):
+            assert not tenant.run("cloud_license_assignment", user=f"{name}@contoso.example", sku="SPE_E5")["failed"]
+        assert not tenant.run("cloud_license_assignment", group=group, sku="SPE_E5")["failed"]
+        builder = cloud.allotments.by_allotment_id(pool)
+        assert (await builder.get()).sku_part_number == "SPE_E5"
+        waiting = (await builder.waiting_members.get()).value
+        assert len(waiting) == 2
+        one = builder.waiting_members.by_waiting_member_id(waiting[0].id)
+        assert (await one.get()).waiting_since_date_time
+        assert len((await builder.assignments.get()).value) == 5
+        assert len((await cloud.assignments.get()).value) > 5
+        assert (await cloud.assignment_errors.get()).value == []
+        with pytest.raises(BetaError) as caught:
+            await cloud.allotments.by_allotment_id("nowhere").get()
+        assert "Resource 'nowhere' not found" in caught.value.error.message
+        with pytest.raises(BetaError) as caught:
+            await builder.delete()
+        assert caught.value.response_status_code == 405
 
     asyncio.run(conversation())

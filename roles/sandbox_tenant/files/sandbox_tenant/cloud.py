@@ -53,7 +53,7 @@ class CloudLicensing:
             "id": pool.id,
             "allottedUnits": pool.units,
             "consumedUnits": len(pool.seats),
-            "assignableTo": pool.assignable_to,
+            "assignableTo": pool.assignable_to + (",agentOfTomorrow" if self._weather.conditions.unknown else ""),
             "services": [_service(plan) for plan in sku["service_plans"]],
             "skuId": sku["sku_id"],
             "skuPartNumber": sku["part_number"],

@@ -90,7 +90,7 @@ class Service:
         self._spoil(fault, headers)
         with self._lock:
             reply = _faulty(fault, request_id) if fault and fault.action == "answer" else self._answered(method, path, query, headers, content, request_id)
-        entry["status"] = reply.status
+        entry.update(status=reply.status, unknown=_is_unknown(reply))
         if fault and fault.action == "cut_after":
             raise CutConnection
         reply.headers = {"request-id": request_id, "client-request-id": headers.get("client-request-id", request_id), **reply.headers}
@@ -170,7 +170,7 @@ class Service:
             reply = _faulty(fault, request_id) if fault else self._routed(call)
         except Refusal as error:
             reply = self._refused(error, request_id)
-        self.journal.append({**entry, "write": method != "GET" and not is_blocked, "status": reply.status})
+        self.journal.append({**entry, "write": method != "GET" and not is_blocked, "status": reply.status, "unknown": _is_unknown(reply)})
         headers = {"Content-Type": "application/json", "request-id": request_id, **reply.headers}
         return {"id": item["id"], "status": reply.status, "headers": headers, "body": reply.body}
 
@@ -195,38 +195,39 @@ class Service:
 
     def _control(self, method: str, path: str, content: bytes) -> Reply:
         """The sandbox's own paths: a page to look at, /journal, /faults, /weather, /state and /reset."""
-        if (method, path) == ("GET", "/journal"):
-            return Reply(200, {"requests": self.journal})
-        if (method, path) in (("GET", ""), ("GET", "/")):
+        if method == "GET":
+            return self._shown(path)
+        change = {
+            ("DELETE", "/journal"): self.journal.clear,
+            ("POST", "/faults"): lambda: self.weather.add(Fault(**json.loads(content))),
+            ("DELETE", "/faults"): self.weather.clear,
+            ("POST", "/weather"): lambda: self.weather.set(json.loads(content)),
+            ("POST", "/reset"): lambda: self.reset(json.loads(content) if content else None),
+        }.get((method, path))
+        if change is None:
+            return Reply(404, {"error": f"no {method} {CONTROL}{path}"})
+        try:
+            change()
+        except (TypeError, ValueError, re.error, SeedError) as error:
+            return Reply(400, {"error": str(error)})
+        return Reply(204)
+
+    def _shown(self, path: str) -> Reply:
+        if path in ("", "/"):
             with self._lock:
                 return Reply(200, tenant_page(self.tenant, self.journal, self._base), {"Content-Type": "text/html; charset=utf-8"})
-        if (method, path) == ("GET", "/weather"):
-            return Reply(200, asdict(self.weather.conditions))
-        if (method, path) == ("DELETE", "/journal"):
-            self.journal.clear()
-        elif method == "POST" and path in ("/faults", "/weather"):
-            try:
-                change = json.loads(content)
-                self.weather.add(Fault(**change)) if path == "/faults" else self.weather.set(change)
-            except (TypeError, ValueError, re.error) as error:
-                return Reply(400, {"error": str(error)})
-        elif (method, path) == ("DELETE", "/faults"):
-            self.weather.clear()
-        elif (method, path) == ("POST", "/reset"):
-            try:
-                self.reset(json.loads(content) if content else None)
-            except (ValueError, SeedError) as error:
-                return Reply(400, {"error": str(error)})
-        elif (method, path) == ("GET", "/state"):
-            return Reply(200, self.state())
-        else:
-            return Reply(404, {"error": f"no {method} {CONTROL}{path}"})
-        return Reply(204)
+        shown = {"/journal": lambda: {"requests": self.journal}, "/weather": lambda: asdict(self.weather.conditions), "/state": self.state}.get(path)
+        return Reply(200, shown()) if shown else Reply(404, {"error": f"no GET {CONTROL}{path}"})
 
     def state(self) -> dict:
         """Who holds what, beside the API."""
         with self._lock:
             return state_of(self.tenant)
+
+
+def _is_unknown(reply: Reply) -> bool:
+    """Whether the path is one that the sandbox does not have."""
+    return reply.status == 400 and isinstance(reply.body, dict) and reply.body["error"]["message"].startswith("Resource not found for the segment")
 
 
 def _faulty(fault: Fault, request_id: str) -> Reply:
