@@ -574,6 +574,37 @@ def test_what_a_group_cannot_give_its_members(api, code):
     assert answer.status_code == (200 if code.startswith("Prohibited") else 400)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("POST", "/v1.0/users/bob@contoso.example/assignLicense", [], 400),
+        ("POST", "/v1.0/users/bob@contoso.example/assignLicense", "text", 400),
+        ("POST", "/v1.0/users/bob@contoso.example/assignLicense", {"addLicenses": None, "removeLicenses": None}, 400),
+        ("POST", "/v1.0/users/bob@contoso.example/assignLicense", {"addLicenses": [E5], "removeLicenses": []}, 400),
+        ("POST", "/v1.0/users/bob@contoso.example/assignLicense", {"addLicenses": [{"skuId": None}], "removeLicenses": []}, 400),
+        ("POST", "/v1.0/users/bob@contoso.example/assignLicense", {"addLicenses": [], "removeLicenses": [7]}, 400),
+        ("POST", f"{A}/assignments", {"allotment@odata.bind": 7, "disabledServicePlanIds": []}, 400),
+        ("POST", f"{A}/assignments", {"disabledServicePlanIds": [None]}, 400),
+        ("PATCH", "/v1.0/users/bob@contoso.example", {"usageLocation": 7}, 400),
+        ("POST", "/v1.0/$batch", {"requests": None}, 400),
+        ("POST", "/v1.0/$batch", {"requests": [{"id": 1, "method": "GET", "url": ""}]}, 400),
+        ("POST", "/v1.0/$batch", [], 400),
+        ("GET", "/v1.0/users?$top=many", None, 400),
+        ("GET", "/v1.0/users?$skiptoken=%00", None, 400),
+        ("GET", "/v1.0/users?$filter=nonsense", None, 400),
+        ("GET", "/v1.0/users?$expand=nonsense(", None, 400),
+        ("PUT", "/v1.0/users", {}, 400),
+        ("GET", "/v1.0/", None, 400),
+    ],
+)
+def test_nothing_that_is_sent_makes_the_sandbox_fail(api, method, path, body, status):
+    before = api.tenant.state()
+    answer = api(method, path, body)
+    assert answer.status_code == status, answer.text
+    assert answer.json()["error"]["code"]
+    assert api.tenant.state() == before
+
+
 def test_an_unknown_path_is_logged_as_such(api):
     api("GET", "/v1.0/sites/root")
     assert [entry["unknown"] for entry in api.tenant.journal()] == [True]

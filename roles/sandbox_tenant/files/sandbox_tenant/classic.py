@@ -52,6 +52,10 @@ def parsed(body: dict) -> tuple[dict[str, list[str]], list[str]]:
     missing = [name for name in ("addLicenses", "removeLicenses") if name not in body]
     if missing:
         raise refusal("E11", names=", ".join(missing))
+    if not all(isinstance(body[name], list) for name in ("addLicenses", "removeLicenses")):
+        raise refusal("body")
+    if not all(isinstance(entry, dict) and isinstance(entry.get("disabledPlans") or [], list) for entry in body["addLicenses"]):
+        raise refusal("body")
     if not body["addLicenses"] and not body["removeLicenses"]:
         raise refusal("E12")
     add: dict[str, list[str]] = {}

@@ -105,7 +105,7 @@ class CloudLicensing:
         pool = self.tenant.pools[claim.pool_id]
         for name, current in (("allotment", claim.pool_id), ("assignedTo", claim.holder_id)):
             bind = body.get(f"{name}@odata.bind")
-            if bind is not None and bind.rstrip("/").rsplit("/", 1)[-1].lower() != current:
+            if bind is not None and str(bind).rstrip("/").rsplit("/", 1)[-1].lower() != current:
                 raise cloud_refusal("immutablePropertyModified", f"The property {name} cannot be modified", propertyName=name)
         claim.disabled = tuple(self._plans(body, pool))
 
@@ -145,7 +145,7 @@ class CloudLicensing:
         bind = body.get("allotment@odata.bind")
         if not bind:
             raise _missing("allotment")
-        found = re.search(r"/beta/admin/cloudLicensing/allotments/([^/]+)$", bind)
+        found = re.search(r"/beta/admin/cloudLicensing/allotments/([^/]+)$", str(bind))
         pool = self.tenant.pools.get(found.group(1)) if found else None
         if pool is None or pool.is_hidden:
             raise cloud_refusal("notFound", "The allotment was not found", target="body", propertyName="allotment")
@@ -155,7 +155,7 @@ class CloudLicensing:
         bind = body.get("assignedTo@odata.bind")
         if not bind:
             raise _missing("assignedTo")
-        found = re.search(r"/beta/(users|groups|devices)/([^/]+)$", bind)
+        found = re.search(r"/beta/(users|groups|devices)/([^/]+)$", str(bind))
         principal = self.tenant.principal(KINDS[found.group(1)], found.group(2)) if found else None
         if found is None or principal is None:
             raise cloud_refusal("notFound", "The assignee was not found", target="body", propertyName="assignedTo")

@@ -90,7 +90,7 @@ class DirectoryRoutes:
     def _patch_user(self, call: Call, key: str) -> Reply:
         user = self._graph.find("users", key)
         for name, value in (call.body or {}).items():
-            if name != "usageLocation" or not (value is None or re.fullmatch("[A-Z]{2}", value)):
+            if name != "usageLocation" or not (value is None or re.fullmatch("[A-Z]{2}", str(value))):
                 raise Refusal(400, "Request_BadRequest", f"Invalid value specified for property '{name}' of resource 'User'.")
             self._graph.weather.note_location(user)
             user[name] = value

@@ -62,7 +62,7 @@ def page(
     wish = query.get("$filter")
     matching = filtered([show(row) for row in entities], wish) if wish else entities
     show = dict if wish else show
-    start, size = _start(query), min(int(query.get("$top", PAGE)), LARGEST_PAGE, size_limit or LARGEST_PAGE)
+    start, size = _start(query), min(_top(query), LARGEST_PAGE, size_limit or LARGEST_PAGE)
     answer: dict[str, Any] = {"@odata.context": context}
     if query.get("$count") == "true" and start == 0:
         answer["@odata.count"] = len(matching)
@@ -125,6 +125,13 @@ def _same(have: Any, want: str) -> bool:
     if isinstance(have, bool):
         return str(have).lower() == want
     return have is not None and str(have).lower() == want.lower()
+
+
+def _top(query: Mapping[str, str]) -> int:
+    text = query.get("$top", str(PAGE))
+    if not text.isdigit() or int(text) == 0:
+        raise refusal("filter", text=f"$top={text}")
+    return int(text)
 
 
 def _start(query: Mapping[str, str]) -> int:

@@ -25,6 +25,8 @@ class Router:
 
     def answer(self, call: Call) -> Reply:
         """The answer to one request. Raises Refusal."""
+        if call.body is not None and not isinstance(call.body, dict):
+            raise refusal("body")
         path = self._without_me(call)
         if not may(call.method, path, call.claims, self._tenant):
             raise refusal("E18")

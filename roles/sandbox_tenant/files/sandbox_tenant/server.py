@@ -9,6 +9,7 @@ import os
 import shlex
 import socket
 import ssl
+import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -129,7 +130,12 @@ def _handler_for(service: Service) -> type[BaseHTTPRequestHandler]:
 
         def answer(self) -> None:
             """Reads one request and answers it in one piece."""
-            content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            length = self.headers.get("Content-Length") or "0"
+            if not length.isdigit():
+                self.close_connection = True
+                self.wfile.write(_wire(Reply(400, {"error": {"code": "BadRequest", "message": "Content-Length is no number."}})))
+                return
+            content = self.rfile.read(int(length))
             headers = {name.lower(): value for name, value in self.headers.items()}
             try:
                 reply = service.handle(self.command, self.path, headers, content)
@@ -137,6 +143,9 @@ def _handler_for(service: Service) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
                 self.connection.close()
                 return
+            except Exception:
+                traceback.print_exc()
+                reply = Reply(500, {"error": {"code": "UnknownError", "message": "The sandbox failed; its log says how."}})
             self.wfile.write(_wire(reply))
 
         do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = answer

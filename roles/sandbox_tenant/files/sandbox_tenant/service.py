@@ -145,7 +145,7 @@ class Service:
 
     def _batch(self, version: str, body: Any, claims: dict) -> Reply:
         requests = body.get("requests") if isinstance(body, dict) else None
-        if not isinstance(requests, list) or not all(isinstance(item, dict) and {"id", "method", "url"} <= item.keys() for item in requests):
+        if not isinstance(requests, list) or not all(_is_item(item) for item in requests):
             raise refusal("batch_shape")
         if len(requests) > 20:
             raise refusal("batch_size")
@@ -225,9 +225,14 @@ class Service:
             return state_of(self.tenant)
 
 
+def _is_item(item: Any) -> bool:
+    """Whether an item of a batch has the form that it must have."""
+    return isinstance(item, dict) and all(isinstance(item.get(name), str) and item[name] for name in ("id", "method", "url"))
+
+
 def _is_unknown(reply: Reply) -> bool:
     """Whether the path is one that the sandbox does not have."""
-    return reply.status == 400 and isinstance(reply.body, dict) and reply.body["error"]["message"].startswith("Resource not found for the segment")
+    return reply.status == 400 and isinstance(reply.body, dict) and str(reply.body.get("error")).find("Resource not found for the segment") >= 0
 
 
 def _faulty(fault: Fault, request_id: str) -> Reply:
