@@ -64,9 +64,9 @@ def _skus(tenant: Tenant) -> Iterable[str]:
     for sku in tenant.skus.values():
         warning = sku.get("warning", 0)
         note = f" <small>({warning} in warning)</small>" if warning else ""
-        used, bar = _seats(tenant.consumed(sku["sku_id"]), sku["enabled"] + warning)
+        used, drawn = _seats(tenant.consumed(sku["sku_id"]), sku["enabled"] + warning)
         applies = "" if sku.get("applies_to", "User") == "User" else " <small>for the organization</small>"
-        yield _row(f"{escape(sku['part_number'])}{applies}", used, bar, escape(sku.get("status", "Enabled")) + note)
+        yield _row(f"{escape(sku['part_number'])}{applies}", used, drawn, escape(sku.get("status", "Enabled")) + note)
 
 
 def _people(tenant: Tenant) -> Iterable[str]:
@@ -95,10 +95,10 @@ def _groups(tenant: Tenant) -> Iterable[str]:
 def _pools(tenant: Tenant) -> Iterable[str]:
     for pool in tenant.pools.values():
         if not pool.is_hidden:
-            used, bar = _seats(len(pool.seats), pool.units)
+            used, drawn = _seats(len(pool.seats), pool.units)
             names = [tenant.users[holder]["displayName"] for holder in pool.waiting if holder in tenant.users]
             title = f"{escape(tenant.skus[pool.sku_id]['part_number'])}<br><code>{pool.id}</code>"
-            yield _row(title, escape(pool.assignable_to.replace(",", ", ")), used, bar, escape(", ".join(names) or "nobody"))
+            yield _row(title, escape(pool.assignable_to.replace(",", ", ")), used, drawn, escape(", ".join(names) or "nobody"))
 
 
 def _requests(journal: list[dict]) -> Iterable[str]:

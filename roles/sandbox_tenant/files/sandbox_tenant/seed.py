@@ -120,7 +120,8 @@ def _schema_of(form: Any) -> dict:
 
 
 def _form_faults(value: Any, form: Any, place: str) -> Iterator[str]:
-    kind, dummy, rest = (form, True, None) if isinstance(form, type) else form
+    kind: Any = form if isinstance(form, type) else form[0]
+    rest: Any = None if isinstance(form, type) else form[2]
     if not isinstance(value, kind) or (kind is int and (isinstance(value, bool) or value < 0)):
         yield f"{place} is no {TYPES[kind]}"
     elif kind is str and rest and not re.fullmatch(rest, value):
