@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -59,6 +60,12 @@ class GraphModule(AnsibleModule):
     def _load_params(self) -> None:
         super()._load_params()
         self.params: dict[str, Any] = without_blanks(self.params)
+
+
+def passwords_in_addresses(params: Mapping) -> set[str]:
+    """Passwords that somebody wrote into an address: it is refused, and must not be shown with the task's options."""
+    found = (re.search(r"//[^/@]*:([^/@]+)@", params.get(option) or "") for option in ("graph_url", "authority_url"))
+    return {match.group(1) for match in found if match}
 
 
 def without_blanks(value: Any) -> Any:

@@ -13,6 +13,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from .._errors import LicensingError, MissingLibraryError
 from .._licensing.changes import Changes
 from .._licensing.present import diff_of, finding_rows, operation_rows
+from .options import passwords_in_addresses
 from .readers import Reader
 from .session import Session
 
@@ -21,6 +22,7 @@ def run_module(module: AnsibleModule, make_changes: Callable[[Mapping, Reader], 
     """Plans, applies unless in check mode, and exits. result_of gives the module's own results; its second argument is a created id."""
     session: Session | None = None
     changes: Changes | None = None
+    module.no_log_values.update(passwords_in_addresses(module.params))
     try:
         session = Session(module.params, module.run_command)
         changes = make_changes(module.params, session.reader)
