@@ -48,6 +48,7 @@ PATHS = [
     (r".*/usageRights/[^/]+", f"{CLOUD}usageRight"),
     (r".*/usageRights/[^/]+/assignments", f"[{CLOUD}assignment]"),
     (r".*/assignmentErrors", f"[{CLOUD}assignmentError]"),
+    (r".*/assignmentErrors/[^/]+/usageRight", f"{CLOUD}usageRight"),
     (r".*/assignmentErrors/[^/]+", f"{CLOUD}assignmentError"),
 ]
 

@@ -194,12 +194,15 @@ def test_the_rest_that_the_beta_client_has_builders_for(tenant):
         builder = cloud.allotments.by_allotment_id(pool)
         assert (await builder.get()).sku_part_number == "SPE_E5"
         waiting = (await builder.waiting_members.get()).value
-        assert len(waiting) == 2
+        assert len(waiting) == 1
         one = builder.waiting_members.by_waiting_member_id(waiting[0].id)
         assert (await one.get()).waiting_since_date_time
         assert len((await builder.assignments.get()).value) == 5
         assert len((await cloud.assignments.get()).value) > 5
-        assert (await cloud.assignment_errors.get()).value == []
+        (error,) = (await cloud.assignment_errors.get()).value
+        item = cloud.assignment_errors.by_assignment_error_id(error.id)
+        assert (await item.get()).code == "InvalidUsageLocation"
+        assert (await item.assigned_to.get()).id == tenant.user_id("ivan")
         with pytest.raises(BetaError) as caught:
             await cloud.allotments.by_allotment_id("nowhere").get()
         assert "Resource 'nowhere' not found" in caught.value.error.message

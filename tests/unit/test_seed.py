@@ -13,7 +13,7 @@ import pytest
 from conftest import ROOT, SANDBOX
 
 sys.path.insert(0, str(SANDBOX))
-from sandbox_tenant.seed import CONTOSO, SeedError, load_seed, schema
+from sandbox_tenant.seed import CONTOSO, SeedError, check_seed, load_seed, schema
 from sandbox_tenant.tenant import Tenant
 
 SEED = json.loads(CONTOSO.read_text())
@@ -29,6 +29,11 @@ FAULTS = {
     "more assigned than owned": (("skus", 0, "enabled"), 1, "seed.skus[0]: 2 of SPE_E5 are assigned, but 1 owned"),
     "more pooled than owned": (("allotments", 0, "units"), 9, "seed.skus[0]: allotments hold 9 of SPE_E5, but 4 are owned"),
     "two users of a name": (("users", 1, "name"), "ALICE", "seed.users: name 'alice' is there 2 times"),
+    "a license twice": (("users", 1, "licenses"), [{"sku": "SPE_E3"}, {"sku": "SPE_E3"}], "seed.users[1].licenses: SPE_E3 is there more than once"),
+    "no seats of the kind": (("users", 1, "licenses", 0), {"sku": "INTUNE_A_D"}, "seed.users[1].licenses[0].sku: INTUNE_A_D has no seats for a user"),
+    "no seats for people": (("users", 1, "licenses", 0), {"sku": "WINDOWS_STORE"}, "WINDOWS_STORE has no seats for a user"),
+    "a name with a blank": (("users", 1, "name"), "bob b", "seed.users[1].name is 'bob b'"),
+    "one application": (("apps",), SEED["apps"][:1], "seed.apps needs two applications"),
     "unknown member": (("groups", 0, "members"), ["zoe"], "seed.groups[0].members: no user 'zoe'"),
     "unknown key": (("users", 0, "nickname"), "x", "seed.users[0].nickname is unknown"),
     "another type": (("users", 0, "licenses"), "SPE_E5", "seed.users[0].licenses is no array"),
@@ -80,6 +85,12 @@ def test_yaml_will_do(tmp_path):
     yaml = pytest.importorskip("yaml")
     (tmp_path / "seed.yml").write_text(yaml.safe_dump(SEED))
     assert load_seed(str(tmp_path / "seed.yml")) == SEED
+
+
+def test_names_with_any_letter_in_any_case():
+    seed = broken((("users", 1, "name"), "Susan.Sands"), (("groups", 0, "members"), ["SUSAN.sands"]), (("tenant", "domain"), "Contoso.Example"))
+    check_seed(seed, "the seed")
+    assert Tenant(seed).user("susan.sands@contoso.example")
 
 
 def test_generated_users():

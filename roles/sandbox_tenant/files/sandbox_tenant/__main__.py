@@ -54,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    """Serves until a signal, or the end of the parent; refuses a folder whose sandbox runs."""
+    if _is_refused(options.folder / "ready.json"):
+        return RUNNING
     sandbox = Sandbox(load_seed(options.seed, options.users), options.folder, options.port, options.token_lifetime)
     ends = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -97,8 +100,7 @@ def _start(options: argparse.Namespace) -> int:
     """Starts a sandbox that stays when this process ends, and returns when it is ready."""
     options.folder.mkdir(parents=True, exist_ok=True)
     ready_file = options.folder / "ready.json"
-    if _is_serving(ready_file):
-        print(f"sandbox_tenant: {ready_file} belongs to a sandbox that is running; stop it, or choose another folder", file=sys.stderr)
+    if _is_refused(ready_file):
         return RUNNING
     read_end, write_end = os.pipe()
     command = [sys.executable, "-m", __package__, "serve", "--folder", str(options.folder), "--port", str(options.port), "--ready-fd", str(write_end)]
@@ -130,6 +132,13 @@ def _stop(options: argparse.Namespace) -> int:
             return 1
         time.sleep(0.02)
     return 0
+
+
+def _is_refused(ready_file: Path) -> bool:
+    if _is_serving(ready_file):
+        print(f"sandbox_tenant: {ready_file} belongs to a sandbox that is running; stop it, or choose another folder", file=sys.stderr)
+        return True
+    return False
 
 
 def _is_serving(ready_file: Path) -> bool:

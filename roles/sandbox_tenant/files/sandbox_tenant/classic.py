@@ -23,7 +23,7 @@ def assign_license(tenant: Tenant, user: dict, body: dict, location: str | None)
     gone = [claim for sku_id in remove for claim in _removable(tenant, user, sku_id)]
     pools = {sku_id: _pool_for(tenant, user, sku_id) for sku_id in add if not _direct(tenant, user, sku_id)}
     check_plans(tenant, _paths_after(tenant, user, add, remove))
-    if user["proxy_clash"] and any(_has_mailbox(tenant, sku_id, off) for sku_id, off in add.items()):
+    if user["proxy_clash"] and any(has_mailbox(tenant, sku_id, off) for sku_id, off in add.items()):
         raise refusal("E14")
     for claim in gone:
         tenant.delete_claim(claim)
@@ -129,6 +129,7 @@ def _paths_after(tenant: Tenant, user: dict, add: dict[str, list[str]], remove: 
     yield from add.items()
 
 
-def _has_mailbox(tenant: Tenant, sku_id: str, disabled: list[str]) -> bool:
+def has_mailbox(tenant: Tenant, sku_id: str, disabled: Iterable[str]) -> bool:
+    """Whether a license makes a mailbox."""
     plans = tenant.skus[sku_id]["service_plans"]
     return any(plan["name"] in ("EXCHANGE_S_ENTERPRISE", "EXCHANGE_S_STANDARD") and plan["id"] not in disabled for plan in plans)

@@ -7,8 +7,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from .classic import has_mailbox
 from .errors import Refusal, cloud_refusal
 from .graph import KINDS
+from .groups import recheck
 from .odata import Shape
 from .tenant import Claim, Pool, Tenant
 from .weather import Weather
@@ -31,7 +33,10 @@ class CloudLicensing:
         relations: dict[str, Any] = {"assignments": (self._claims_on, plain_claim), "waitingMembers": (self._waiting_on, self.waiting)}
         self.pool = Shape("allotment", _POOL, (), relations)
         rights: dict[str, Any] = {"assignments": (lambda row: row["assignments"], self.claim), "allotments": (lambda row: row["allotments"], plain_pool)}
-        holder: dict[str, Any] = {"assignedTo": (self._waiter, principal), "usageRight": (self._error_right, None)}
+        holder: dict[str, Any] = {
+            "assignedTo": (self._waiter, principal),
+            "usageRight": (self._error_right, Shape("usageRight", ("id", "services", "skuId", "skuPartNumber"))),
+        }
         self.error = Shape("assignmentError", ("id", "code", "message", "occurrenceDateTime", "skuId"), (), holder)
         self.right = Shape("usageRight", ("id", "services", "skuId", "skuPartNumber"), (), rights)
 
@@ -79,7 +84,7 @@ class CloudLicensing:
     def find_claim(self, claim_id: str, holder_id: str | None = None, pool_id: str | None = None) -> Claim:
         """The assignment of an id, on a path that can see it."""
         claim = self.tenant.claims.get(claim_id.lower())
-        if claim is None or holder_id not in (None, claim.holder_id) or pool_id not in (None, claim.pool_id):
+        if claim is None or self.tenant.pools[claim.pool_id].is_hidden or holder_id not in (None, claim.holder_id) or pool_id not in (None, claim.pool_id):
             raise not_found(claim_id, "assignmentId")
         return claim
 
@@ -98,16 +103,32 @@ class CloudLicensing:
             raise cloud_refusal("noAvailableLicenses", "There are no available licenses for the specified allotment")
         if kind == "user":
             self._check_plans(principal, pool, disabled)
-        return self.tenant.add_claim(pool, kind, principal["id"], disabled)
+            if principal["proxy_clash"] and has_mailbox(self.tenant, pool.sku_id, disabled):
+                raise cloud_refusal("proxyAddressConflict", "Another object has the same proxy address")
+        claim = self.tenant.add_claim(pool, kind, principal["id"], disabled)
+        self._changed(claim)
+        return claim
+
+    def delete(self, claim: Claim) -> None:
+        """Deletes an assignment."""
+        self.tenant.delete_claim(claim)
+        self._changed(claim)
+
+    def _changed(self, claim: Claim) -> None:
+        if claim.kind == "group":
+            recheck(self.tenant, claim.holder_id)
 
     def update(self, claim: Claim, body: dict) -> None:
         """Replaces the disabled service plans; the ends cannot be changed."""
         pool = self.tenant.pools[claim.pool_id]
         for name, current in (("allotment", claim.pool_id), ("assignedTo", claim.holder_id)):
             bind = body.get(f"{name}@odata.bind")
-            if bind is not None and str(bind).rstrip("/").rsplit("/", 1)[-1].lower() != current:
+            key = str(bind).rstrip("/").rsplit("/", 1)[-1]
+            holder = self.tenant.principal(claim.kind, key)
+            if bind is not None and current not in (key.lower(), holder["id"] if holder else None):
                 raise cloud_refusal("immutablePropertyModified", f"The property {name} cannot be modified", propertyName=name)
         claim.disabled = tuple(self._plans(body, pool))
+        self._changed(claim)
 
     def usage_rights(self, kind: str, holder_id: str) -> list[dict]:
         """What a principal may use: per SKU, the service plans that are on by any path that has a seat."""

@@ -17,6 +17,7 @@ POOLS, CLAIMS, ERRORS = (f"/admin/cloudLicensing/{name}" for name in ("allotment
 PRINCIPAL = r"/(users|groups|devices)/([^/]+)"
 OWN = PRINCIPAL + "/cloudLicensing"
 ONE = "/([^/]+)"
+REPROCESS = r"(?:microsoft\.graph\.cloudLicensing\.)?reprocessAssignments"
 SUMS = "groupby((skuId,skuPartNumber),aggregate(allottedUnits with sum as totalAllottedUnits,consumedUnits with sum as totalConsumedUnits))"
 
 
@@ -37,12 +38,13 @@ class CloudRoutes:
             ("GET", POOLS + ONE, lambda call, pool: self._graph.one(call, self._cloud.shown_pool(self._cloud.find_pool(pool)), self._cloud.pool)),
             ("GET", POOLS + ONE + "/waitingMembers", lambda call, pool: self._waiting(call, pool_id=self._cloud.find_pool(pool).id)),
             ("GET", POOLS + ONE + "/waitingMembers" + ONE, lambda call, pool, key: self._waiter(call, key, pool_id=self._cloud.find_pool(pool).id)),
-            ("POST", r"(?:/admin|/users/[^/]+|/groups/[^/]+|/devices/[^/]+)/cloudLicensing/assignments/[\w.]*reprocessAssignments", self._reprocess),
+            ("POST", r"/admin/cloudLicensing/assignments/" + REPROCESS, self._reprocess),
+            ("POST", OWN + "/assignments/" + REPROCESS, self._reprocess),
             *(("GET", base, self._claims) for base in claims),
             *(("POST", base, self._create) for base in claims),
             *((method, base + ONE, self._claim) for base in claims for method in ("GET", "PATCH", "DELETE")),
             ("GET", CLAIMS + ONE + "/(allotment|assignedTo)", self._relation),
-            ("GET", OWN + "/assignments/([^/]+)/(allotment)", lambda call, kind, key, claim, name: self._relation(call, claim, name)),
+            ("GET", OWN + "/assignments/([^/]+)/(allotment)", self._relation),
             ("GET", rights, self._rights),
             ("GET", rights + ONE, lambda call, kind, key, right: self._graph.one(call, self._right(kind, key, right), self._cloud.right)),
             ("GET", rights + ONE + "/assignments", self._right_claims),
@@ -96,7 +98,7 @@ class CloudRoutes:
     def _claim(self, call: Call, *ids: str) -> Reply:
         claim = self._found_claim(*ids)
         if call.method == "DELETE":
-            self._tenant.delete_claim(claim)
+            self._cloud.delete(claim)
             return Reply(204)
         if call.method == "PATCH":
             self._cloud.update(claim, call.body if isinstance(call.body, dict) else {})
@@ -107,11 +109,13 @@ class CloudRoutes:
         holder_id = ends["holder"][1]["id"] if "holder" in ends else None
         return self._cloud.find_claim(ids[-1], holder_id, ends["pool"].id if "pool" in ends else None)
 
-    def _relation(self, call: Call, claim_id: str, name: str) -> Reply:
-        follow, shape = self._cloud.claim.relations[name]
-        return self._graph.one(call, follow(self._cloud.shown_claim(self._cloud.find_claim(claim_id))), shape)  # type: ignore[arg-type]
+    def _relation(self, call: Call, *parts: str) -> Reply:
+        follow, shape = self._cloud.claim.relations[parts[-1]]
+        return self._graph.one(call, follow(self._cloud.shown_claim(self._found_claim(*parts[:-1]))), shape)  # type: ignore[arg-type]
 
-    def _reprocess(self, call: Call) -> Reply:
+    def _reprocess(self, call: Call, *holder: str) -> Reply:
+        if holder:
+            self._graph.find(*holder)
         for pool in self._tenant.pools.values():
             self._tenant.settle(pool)
         return Reply(200)

@@ -20,6 +20,7 @@ def assign_group_license(tenant: Tenant, group: dict, body: dict, reads: int) ->
         raise Refusal(400, "Request_BadRequest", "Licenses cannot be assigned to a group that is not security enabled.")
     for sku_id, disabled in add.items():
         check_sku(tenant, sku_id, disabled)
+        free_pool(tenant, sku_id, "group")
     held = shown_licenses(tenant, group["id"])
     for sku_id in remove:
         if sku_id not in held:
@@ -71,6 +72,11 @@ def _finish(tenant: Tenant, group_id: str, wanted: dict[str, list[str]]) -> None
             claims[sku_id].disabled = tuple(disabled)
         else:
             tenant.add_claim(free_pool(tenant, sku_id, "group"), "group", group_id, disabled)
+    recheck(tenant, group_id)
+
+
+def recheck(tenant: Tenant, group_id: str) -> None:
+    """Looks at every member anew, after what the group holds has changed."""
     for user_id in tenant.members[group_id]:
         try:
             _check_member(tenant, group_id, tenant.users[user_id])

@@ -44,7 +44,8 @@ DEVICE_WRITE = _join(
     DIRECTORY_WRITE,
 )
 
-READ, WRITE, ANY = ("GET",), ("POST", "PATCH", "DELETE", "PUT"), ("GET", "POST", "PATCH", "DELETE", "PUT")
+READ, WRITE = ("GET",), ("POST", "PATCH", "DELETE", "PUT")
+OWN_ONLY = {"User.Read", "User.ReadWrite", "User-UsageRight.Read", "User-CloudLicensing.AssignLicenses"}  # these open one's own record
 
 # the first row whose method and path fit decides; paths are below the version, me is already a user
 TABLE: list[tuple[tuple[str, ...], str, tuple[set[str], set[str]]]] = [
@@ -90,6 +91,8 @@ def may(method: str, path: str, claims: dict, tenant: Tenant) -> bool:
     """Whether a token opens a path. One that the table does not speak of is open: it is answered as unknown."""
     is_user = claims.get("idtyp") == "user"
     held = set(claims.get("scp", "").split()) if is_user else set(claims.get("roles") or ())
+    if is_user and not re.match(rf"/users/{claims['oid']}(/|$)", path):
+        held -= OWN_ONLY
     for methods, pattern, (delegated, application) in TABLE:
         if method in methods and re.fullmatch(pattern, path):
             return bool(held & (delegated if is_user else application)) and (not is_user or _has_role(method, path, claims, tenant))
@@ -101,4 +104,4 @@ def _has_role(method: str, path: str, claims: dict, tenant: Tenant) -> bool:
     roles: Iterable[str] = user.get("roles", ())
     if "Global Administrator" in roles:
         return True
-    return all(needed & set(roles) for methods, pattern, needed in ROLES[:] if method in methods and re.fullmatch(pattern, path))
+    return all(needed & set(roles) for methods, pattern, needed in ROLES if method in methods and re.fullmatch(pattern, path))

@@ -43,7 +43,7 @@ FORM: dict[str, tuple[type, bool, Any]] = {
         list,
         True,
         {
-            "name": (str, True, r"[^\\s@]+"),
+            "name": (str, True, r"[^\s@/]+"),
             "display_name": (str, True, None),
             "department": (str, False, None),
             "usage_location": (str, False, "[A-Z]{2}"),
@@ -51,6 +51,7 @@ FORM: dict[str, tuple[type, bool, Any]] = {
             "enabled": (bool, False, None),
             "proxy_clash": (bool, False, None),
             "roles": (list, False, str),
+            "permissions": (list, False, str),
             "licenses": LICENSES,
         },
     ),
@@ -144,13 +145,19 @@ def _rule_faults(seed: dict) -> Iterator[str]:
     for part, key in (("skus", "sku_id"), ("skus", "part_number"), ("users", "name"), ("allotments", "name"), ("apps", "client_id")):
         counts = Counter(row[key].lower() for row in seed[part])
         yield from (f"seed.{part}: {key} {name!r} is there {count} times" for name, count in counts.items() if count > 1)
+    if len(seed["apps"]) < 2 or not seed["users"]:
+        yield "seed.apps needs two applications, the second of which may only read, and seed.users somebody to sign in"
     names = {user["name"].lower() for user in seed["users"]}
     for index, group in enumerate(seed["groups"]):
         yield from (f"seed.groups[{index}].members: no user {name!r}" for name in group.get("members", []) if name.lower() not in names)
     for part, key in HOLDERS:
         for index, holder in enumerate(seed[part]):
-            for number, row in enumerate(holder.get(key, [])):
+            rows = holder.get(key, [])
+            twice = {row["sku"] for row in rows if sum(other["sku"] == row["sku"] for other in rows) > 1}
+            yield from (f"seed.{part}[{index}].{key}: {name} is there more than once" for name in sorted(twice))
+            for number, row in enumerate(rows):
                 yield from _license_faults(row, skus, f"seed.{part}[{index}].{key}[{number}]")
+                yield from _kind_faults(row, part.rstrip("s"), skus, seed["allotments"], f"seed.{part}[{index}].{key}[{number}]")
     for index, pool in enumerate(seed["allotments"]):
         if pool["sku"] not in skus:
             yield f"seed.allotments[{index}].sku: no SKU {pool['sku']!r}"
@@ -166,6 +173,17 @@ def _seat_faults(seed: dict) -> Iterator[str]:
             yield f"seed.skus[{index}]: {used[name]} of {name} are assigned, but {owned} owned"
         if pooled > owned:
             yield f"seed.skus[{index}]: allotments hold {pooled} of {name}, but {owned} are owned"
+
+
+def _kind_faults(row: dict, kind: str, skus: dict[str, dict], allotments: list[dict], place: str) -> Iterator[str]:
+    """Whether there are seats of the SKU for this kind of principal: of an allotment, or of what no allotment takes."""
+    sku = skus.get(row["sku"])
+    if sku is None:
+        return
+    pools = [pool for pool in allotments if pool["sku"] == row["sku"]]
+    has_rest = sku["enabled"] + sku.get("warning", 0) > sum(pool["units"] for pool in pools) and kind != "device"
+    if sku.get("applies_to", "User") != "User" or not (has_rest or any(kind in pool["assignable_to"].split(",") for pool in pools)):
+        yield f"{place}.sku: {row['sku']} has no seats for a {kind}"
 
 
 def _license_faults(row: dict, skus: dict[str, dict], place: str) -> Iterator[str]:

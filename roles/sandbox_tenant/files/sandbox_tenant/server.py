@@ -11,13 +11,13 @@ import socket
 import ssl
 import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 from pathlib import Path
 
 from .certificates import make_app_certificate, make_server_context
 from .service import CutConnection, Reply, Service
 
 PFX_PASSWORD = "sandbox"
-_SCOPES = ["User.Read", "User.ReadWrite.All", "Directory.ReadWrite.All", "LicenseAssignment.ReadWrite.All"]
 
 
 class Sandbox:
@@ -81,7 +81,7 @@ class Sandbox:
                 "identity_header": identity.identity_header,
                 "access_token": identity.app_token(app, 86400),
                 "expired_access_token": identity.app_token(app, -60),
-                "user_access_token": identity.user_token(me["id"] if me else "", _SCOPES, 86400),
+                "user_access_token": identity.user_token(me["id"], me["permissions"], 86400) if me else "",
                 "reader_client_id": reader,
                 "reader_client_secret": identity.secret_of(reader),
             },
@@ -131,11 +131,14 @@ def _handler_for(service: Service) -> type[BaseHTTPRequestHandler]:
         def answer(self) -> None:
             """Reads one request and answers it in one piece."""
             length = self.headers.get("Content-Length") or "0"
-            if not length.isdigit():
+            if "Transfer-Encoding" in self.headers:
+                content = _chunked(self.rfile)
+            elif not length.isdigit():
                 self.close_connection = True
                 self.wfile.write(_wire(Reply(400, {"error": {"code": "BadRequest", "message": "Content-Length is no number."}})))
                 return
-            content = self.rfile.read(int(length))
+            else:
+                content = self.rfile.read(int(length))
             headers = {name.lower(): value for name, value in self.headers.items()}
             try:
                 reply = service.handle(self.command, self.path, headers, content)
@@ -154,6 +157,17 @@ def _handler_for(service: Service) -> type[BaseHTTPRequestHandler]:
             """Says nothing: the journal does."""
 
     return Handler
+
+
+def _chunked(stream: BufferedIOBase) -> bytes:
+    """A body that comes in chunks."""
+    parts = []
+    while size := int(stream.readline().split(b";")[0], 16):
+        parts.append(stream.read(size))
+        stream.readline()
+    while stream.readline().strip():
+        pass
+    return b"".join(parts)
 
 
 def _wire(reply: Reply) -> bytes:

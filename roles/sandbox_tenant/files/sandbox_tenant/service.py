@@ -21,7 +21,7 @@ from .quota import Quota, cost_of
 from .router import Router
 from .seed import SeedError, check_seed
 from .tenant import Tenant
-from .weather import Fault, Weather
+from .weather import Conditions, Fault, Weather
 from .witness import state_of
 
 CONTROL = "/_sandbox"
@@ -63,7 +63,7 @@ class Service:
             self.router = Router(Graph(self.tenant, self.weather, self._base))
             self.quota = Quota()
             self._stale: Router | None = None
-            self._stale_left = 0
+            self._stale_left, self._stale_until = 0, 0.0
             self.journal.clear()
             self.weather.clear()
             self.identity.pardon()
@@ -130,18 +130,23 @@ class Service:
             error = refusal("E22")
             error.headers = headers
             raise error
-        if call.method == "GET" and conditions.stale_reads and self._stale_left > 0 and self._stale is not None:
+        if call.method == "GET" and self._stale is not None and self._is_stale(conditions):
             self._stale_left -= 1
             reply = self._stale.answer(call)
-        elif call.method != "GET" and conditions.stale_reads:
+        elif call.method != "GET" and (conditions.stale_reads or conditions.stale_seconds):
             before = copy.deepcopy(self.tenant)
             before.jobs.clear()
             reply = self.router.answer(call)
             self._stale, self._stale_left = Router(Graph(before, self.weather, self._base)), conditions.stale_reads
+            self._stale_until = time.monotonic() + conditions.stale_seconds
         else:
             reply = self.router.answer(call)
         reply.headers = {**headers, **reply.headers}
         return reply
+
+    def _is_stale(self, conditions: Conditions) -> bool:
+        """Whether a read still sees what was before the last write."""
+        return bool((conditions.stale_reads and self._stale_left > 0) or (conditions.stale_seconds and time.monotonic() < self._stale_until))
 
     def _batch(self, version: str, body: Any, claims: dict) -> Reply:
         requests = body.get("requests") if isinstance(body, dict) else None

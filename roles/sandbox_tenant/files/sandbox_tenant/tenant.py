@@ -75,7 +75,7 @@ class Tenant:
         self.country: str = seed["tenant"].get("country", "US")
         self.jobs: dict[str, Job] = {}
         self.blocked: dict[tuple[str, str], str] = {}
-        self.members = {gid: [self._by_upn[f"{name}@{self.domain}"]["id"] for name in group["members"]] for gid, group in self.groups.items()}
+        self.members = {gid: [self._by_upn[f"{name}@{self.domain}".lower()]["id"] for name in group["members"]] for gid, group in self.groups.items()}
         self._groups_of: dict[str, list[str]] = {}
         for group_id, members in self.members.items():
             for user_id in members:
@@ -183,6 +183,7 @@ class Tenant:
             self.delete_claim(claim)
         for group_id in self._groups_of.pop(user["id"], []):
             self.members[group_id].remove(user["id"])
+            self.blocked.pop((group_id, user["id"]), None)
         del self.users[user["id"]], self._by_upn[user["userPrincipalName"].lower()]
         for pool in self.pools.values():
             self.settle(pool)
@@ -191,6 +192,7 @@ class Tenant:
         """Takes a group away that has no licenses."""
         for user_id in self.members.pop(group["id"]):
             self._groups_of[user_id].remove(group["id"])
+            self.blocked.pop((group["id"], user_id), None)
         del self.groups[group["id"]]
 
     def enabled_plans(self, paths: Iterable[tuple[str, Iterable[str]]]) -> set[str]:
@@ -241,6 +243,7 @@ class Tenant:
             "userType": row.get("type", "Member"),
             "usageLocation": row.get("usage_location"),
             "roles": row.get("roles", []),
+            "permissions": row.get("permissions", []),
             "proxy_clash": row.get("proxy_clash", False),
             "licenses": row.get("licenses", []),
         }

@@ -37,7 +37,7 @@ class Fault:
 class Conditions:
     """What holds for every request until it is changed.
 
-    rates gives kinds of RANDOM faults a probability. stale_reads is how many reads after a write show the state before it,
+    rates gives kinds of RANDOM faults a probability. stale_reads is how many reads after a write show the state before it, stale_seconds how long,
     location_lag how many license calls do not see a new usage location, new_user_lag how many reads do not find a new user,
     group_reads how many reads group licensing takes. page_size caps pages (0: no cap), delay slows answers down by seconds.
     wrapped, hide_ids, shuffle and unknown change the form of answers. classic_errors gives cloudLicensing's refusals the form
@@ -48,6 +48,7 @@ class Conditions:
     rates: dict[str, float] = field(default_factory=dict)
     retry_after: float = 0.3
     stale_reads: int = 0
+    stale_seconds: float = 0.0
     location_lag: int = 0
     new_user_lag: int = 0
     group_reads: int = 2
@@ -105,11 +106,17 @@ class Weather:
 
     def set(self, changes: dict) -> None:
         """Changes conditions; raises ValueError for one that there is not."""
+        if not isinstance(changes, dict):
+            raise ValueError("give an object of conditions")
         known = {each.name: type(getattr(Conditions(), each.name)) for each in fields(Conditions)}
         for name, value in changes.items():
             if name not in known or not isinstance(value, (known[name], int) if known[name] is float else known[name]):
                 raise ValueError(f"no condition {name} of value {value!r}; there are {', '.join(known)}")
         unknown = set(changes.get("rates", {})) - set(RANDOM)
+        if not all(isinstance(rate, (int, float)) and 0 <= rate <= 1 for rate in changes.get("rates", {}).values()):
+            raise ValueError("rates are probabilities, from 0 to 1")
+        if changes.get("clock", 1) <= 0 or changes.get("read_seconds", 1) <= 0 or changes.get("write_seconds", 1) <= 0:
+            raise ValueError("clock, read_seconds and write_seconds must be above 0")
         if unknown:
             raise ValueError(f"no fault {', '.join(sorted(unknown))}; there are {', '.join(RANDOM)}")
         with self._lock:
