@@ -199,7 +199,7 @@ def test_the_rest_that_the_beta_client_has_builders_for(tenant):
         assert (await one.get()).waiting_since_date_time
         assert len((await builder.assignments.get()).value) == 5
         assert len((await cloud.assignments.get()).value) > 5
-        (error,) = (await cloud.assignment_errors.get()).value
+        error = (await cloud.assignment_errors.get()).value[0]
         item = cloud.assignment_errors.by_assignment_error_id(error.id)
         assert (await item.get()).code == "InvalidUsageLocation"
         assert (await item.assigned_to.get()).id == tenant.user_id("ivan")
