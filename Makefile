@@ -63,7 +63,7 @@ tree:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "This needs Python 3.11 or later: make PYTHON=python3.12 ...")'
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@echo "Setting up .venv, which takes a minute the first time ..."
-	@$(BIN)/python -m pip install --quiet --requirement tests/requirements$(if $(filter demo,$*),-demo).txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --requirement tests/requirements$(if $(filter demo,$*),-demo).txt
 	@touch $@
 
 clean:

@@ -151,7 +151,7 @@ def run_matrix() -> None:
 
 def _make_venv(python: Path, venv: Path, packages: list[str]) -> None:
     _run([str(python), "-m", "venv", "--clear", str(venv)])
-    _run([f"{venv}/bin/python", "-m", "pip", "install", "--quiet", *packages])
+    _run([f"{venv}/bin/python", "-m", "pip", "install", "-qq", *packages])
     (venv / "ready").touch()
 
 

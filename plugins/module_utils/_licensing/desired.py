@@ -19,11 +19,6 @@ class PlanRule:
     enabled: tuple[str, ...] | None = None
     is_merge: bool = False
 
-    @property
-    def is_exact(self) -> bool:
-        """Whether the rule alone decides, whatever is off now."""
-        return not self.is_merge and (self.disabled is not None or self.enabled is not None)
-
 
 @dataclass(frozen=True)
 class WantedLicense:

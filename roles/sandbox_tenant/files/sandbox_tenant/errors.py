@@ -45,7 +45,6 @@ TEXTS = {
         "InvalidAuthenticationToken",
         "Continuous access evaluation resulted in challenge with result: InteractionRequired and code: TokenIssuedBeforeRevocationTimestamp",
     ),
-    "E21": (409, "Directory_ConcurrencyViolation", "Error due to concurrent requests being made to the tenant. Please wait briefly and retry."),
     "E22": (429, "TooManyRequests", "Please retry again later."),
     "E25": (
         400,

@@ -36,8 +36,8 @@ class IdentityError(Exception):
 class Identity:
     """Issues and checks tokens for one tenant. Every secret is made up at start."""
 
-    def __init__(self, tenant_id: str, apps: list[dict], users: list[dict], lifetime: int) -> None:
-        self.tenant_id, self._users, self._lifetime = tenant_id, users, lifetime
+    def __init__(self, tenant_id: str, apps: list[dict], lifetime: int) -> None:
+        self.tenant_id, self._lifetime = tenant_id, lifetime
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self._apps = {app["client_id"]: dict(app, secret=secrets.token_urlsafe(24)) for app in apps}
         self.identity_header = secrets.token_urlsafe(24)

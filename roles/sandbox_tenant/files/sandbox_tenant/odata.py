@@ -18,8 +18,6 @@ PAGE = 100
 LARGEST_PAGE = 999
 LARGEST_SET = 15
 
-Navigation = Mapping[str, Callable[[dict], Any]]
-
 
 @dataclass(frozen=True)
 class Shape:

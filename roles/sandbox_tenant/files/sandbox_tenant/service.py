@@ -40,7 +40,7 @@ class Service:
         self.weather = Weather()
         self.journal: list[dict] = []
         self._lock = threading.RLock()
-        self.identity = Identity(seed["tenant"]["id"], seed["apps"], seed["users"], lifetime)
+        self.identity = Identity(seed["tenant"]["id"], seed["apps"], lifetime)
         self.reset()
 
     @property
