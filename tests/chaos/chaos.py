@@ -44,7 +44,7 @@ PLANS = {
 }
 FORESEEN = {"no_seats", "usage_location_missing", "inherited_only", "already_inherited", "protected", "origin_unknown"}
 FORESEEN |= {"sku_not_assignable", "not_assignable_to_kind"}
-ONLY_GRAPH_KNOWS = ("mutually exclusive", "depends on", "proxyAddresses")
+ONLY_GRAPH_KNOWS = ("mutually exclusive", "depends on", "proxyAddresses", "same proxy address")
 FAULTS = ["throttled", "throttled_without_time", "bad_gateway", "unavailable", "timeout", "busy", "cut_before", "cut_after", "expire_token", "revoke_tokens"]
 
 
@@ -57,8 +57,11 @@ class Sandbox:
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="m365-chaos-")
-        command = [sys.executable, "-m", "sandbox_tenant", "start", "--folder", self._folder.name, "--parent", str(os.getpid())]
-        subprocess.run(command, cwd=SANDBOX, check=True, stdout=subprocess.DEVNULL)
+        command = [sys.executable, str(Path(__file__).parent / "judged_sandbox.py"), self._folder.name]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        if self._process.stdout is None or self._process.stdout.readline() != "ready\n":
+            raise RuntimeError("the sandbox did not start")
+        self.faults_of_form = Path(self._folder.name, "faults_of_form")
         self.ready = json.loads(Path(self._folder.name, "ready.json").read_text())
         context = ssl.create_default_context(cafile=self.ready["graph"]["ca_path"])
         self._open = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)).open
@@ -94,6 +97,8 @@ class Case:
             self.sandbox.ask("DELETE", "faults")
             result = self._until_done(module, params)
             self._judge(module, params, before, result)
+            wrong = self.sandbox.faults_of_form
+            require(not wrong.exists(), f"Microsoft's schema does not allow: {wrong.read_text() if wrong.exists() else ''}")
             self.tally["runs"] += 1
         return self.tally
 

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SANDBOX = ROOT / "roles/sandbox_tenant/files"
 sys.path.insert(0, str(SANDBOX))
 
-from csdl import Schema, schema_path  # noqa: E402
+from csdl import Schema, observe, schema_path  # noqa: E402
 from sandbox_tenant.seed import load_seed  # noqa: E402
 from sandbox_tenant.server import Sandbox  # noqa: E402
 from sandbox_tenant.weather import Fault  # noqa: E402
@@ -111,33 +111,12 @@ def running_sandbox(tmp_path_factory):
     sandbox = Sandbox(load_seed(None), tmp_path_factory.mktemp("sandbox"))
     sandbox.faults_of_form = []
     if schema_path():
-        observe(sandbox, Schema(schema_path()))
+        observe(sandbox.service, Schema(schema_path()), sandbox.faults_of_form.extend)
     thread = threading.Thread(target=sandbox.serve, daemon=True)
     thread.start()
     yield sandbox
     sandbox.stop()
     thread.join()
-
-
-def observe(sandbox, schema: Schema) -> None:
-    """Lets Microsoft's schema judge every answer on its way out."""
-    handle = sandbox.service.handle
-
-    def judged(method: str, target: str, headers: dict, content: bytes):
-        reply = handle(method, target, headers, content)
-        path, dummy, query = target.partition("?")
-        if path.endswith("/$batch") and reply.status == 200:
-            asked = {item["id"]: item for item in json.loads(content)["requests"]}
-            version = path.removesuffix("/$batch")
-            for item in reply.body["responses"]:
-                there, dummy, query = asked[item["id"]]["url"].partition("?")
-                path = f"{version}/{there.lstrip('/')}"
-                sandbox.faults_of_form += schema.judge(asked[item["id"]]["method"], path, {"$apply"} & {query[:6]}, item["status"], item["body"])
-        elif path.startswith(("/v1.0/", "/beta/")):
-            sandbox.faults_of_form += schema.judge(method, path, {"$apply"} & {query[:6]}, reply.status, reply.body)
-        return reply
-
-    sandbox.service.handle = judged
 
 
 @pytest.fixture

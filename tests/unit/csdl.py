@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +113,7 @@ class Schema:
                 faults += self.faults(part, known[key][0], f"{where}.{key}")
         return faults
 
-    def judge(self, method: str, path: str, query: dict, status: int, body: Any) -> list[str]:
+    def judge(self, method: str, path: str, query: Any, status: int, body: Any) -> list[str]:
         """What is wrong with the answer to a request; nothing also for what the schema does not speak of."""
         if not 200 <= status < 300 or body is None or "$apply" in query:
             return []
@@ -124,6 +126,30 @@ class Schema:
                     return [f"{path}: no list of values"]
                 return [f"{method} {path} {fault}" for value in values for fault in self.faults(value, type_name.strip("[]"))]
         return [f"{method} {path}: nobody said what this answers"]
+
+
+def observe(service: Any, schema: Schema, report: Callable[[list[str]], None]) -> None:
+    """Lets the schema judge every answer of a sandbox's service on its way out, but for weather that invents properties."""
+    handle = service.handle
+
+    def judge(method: str, path: str, query: str, status: int, body: Any) -> None:
+        if not service.weather.conditions.unknown and not service.weather.conditions.wrapped and not isinstance(body, bytes):
+            report(schema.judge(method, path, {"$apply"} & {query[:6]}, status, body))
+
+    def judged(method: str, target: str, headers: dict, content: bytes) -> Any:
+        reply = handle(method, target, headers, content)
+        path, dummy, query = target.partition("?")
+        if path.endswith("/$batch") and reply.status == 200:
+            asked = {item["id"]: item for item in json.loads(content)["requests"]}
+            version = path.removesuffix("/$batch")
+            for item in reply.body["responses"]:
+                there, dummy, query = asked[item["id"]]["url"].partition("?")
+                judge(asked[item["id"]]["method"], f"{version}/{there.lstrip('/')}", query, item["status"], item["body"])
+        elif path.startswith(("/v1.0/", "/beta/")):
+            judge(method, path, query, reply.status, reply.body)
+        return reply
+
+    service.handle = judged
 
 
 def schema_path() -> Path | None:

@@ -203,6 +203,14 @@ def test_the_rest_that_the_beta_client_has_builders_for(tenant):
         item = cloud.assignment_errors.by_assignment_error_id(error.id)
         assert (await item.get()).code == "InvalidUsageLocation"
         assert (await item.assigned_to.get()).id == tenant.user_id("ivan")
+        assert int(await cloud.allotments.count.get()) == 5
+        assert int(await cloud.assignment_errors.count.get()) == 2
+        assert int(await cloud.assignments.count.get()) == len((await cloud.assignments.get()).value)
+        assert int(await builder.assignments.count.get()) == 5
+        assert int(await builder.waiting_members.count.get()) == 1
+        await cloud.assignments.microsoft_graph_cloud_licensing_reprocess_assignments.post()
+        held = (await builder.assignments.get()).value[0]
+        assert (await builder.assignments.by_assignment_id(held.id).get()).id == held.id
         with pytest.raises(BetaError) as caught:
             await cloud.allotments.by_allotment_id("nowhere").get()
         assert "Resource 'nowhere' not found" in caught.value.error.message

@@ -35,6 +35,8 @@ class CloudRoutes:
         claims = [CLAIMS, POOLS + ONE + "/assignments", OWN + "/assignments"]
         return [
             ("GET", POOLS, self._pools),
+            *(("GET", base + r"/\$count", self._count) for base in (POOLS, CLAIMS, ERRORS)),
+            ("GET", POOLS + ONE + r"/(?:assignments|waitingMembers)/\$count", self._count),
             ("GET", POOLS + ONE, lambda call, pool: self._graph.one(call, self._cloud.shown_pool(self._cloud.find_pool(pool)), self._cloud.pool)),
             ("GET", POOLS + ONE + "/waitingMembers", lambda call, pool: self._waiting(call, pool_id=self._cloud.find_pool(pool).id)),
             ("GET", POOLS + ONE + "/waitingMembers" + ONE, lambda call, pool, key: self._waiter(call, key, pool_id=self._cloud.find_pool(pool).id)),
@@ -76,6 +78,18 @@ class CloudRoutes:
             total["totalAllottedUnits"] += row["allottedUnits"]
             total["totalConsumedUnits"] += row["consumedUnits"]
         return Reply(200, {"@odata.context": f"{self._graph.base}/{call.version}/$metadata#allotments", "value": list(sums.values())})
+
+    def _count(self, call: Call, pool_id: str | None = None) -> Reply:
+        """How many there are, as text."""
+        pool = self._cloud.find_pool(pool_id) if pool_id else None
+        rows: list = self._cloud.allotments()
+        if "/assignments/" in call.path:
+            rows = self._cloud.claims(pool_id=pool.id if pool else None)
+        elif "/waitingMembers/" in call.path:
+            rows = self._cloud.waiting_members(pool.id if pool else None)
+        elif "/assignmentErrors/" in call.path:
+            rows = self._cloud.errors()
+        return Reply(200, str(len(rows)).encode(), {"Content-Type": "text/plain"})
 
     def _ends(self, *ids: str) -> dict[str, Any]:
         """What a path says of an assignment: nothing, its pool, or its holder."""

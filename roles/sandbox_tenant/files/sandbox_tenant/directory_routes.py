@@ -79,6 +79,8 @@ class DirectoryRoutes:
 
     def _new_user(self, call: Call) -> Reply:
         body = call.body if isinstance(call.body, dict) else {}
+        if not all(isinstance(body.get(name, ""), str) for name in ("displayName", "userPrincipalName", "usageLocation")):
+            raise refusal("body")
         missing = [name for name in ("accountEnabled", "displayName", "mailNickname", "passwordProfile", "userPrincipalName") if name not in body]
         if missing or self._tenant.user(body.get("userPrincipalName", "")):
             text = f"A value is required for property '{missing[0]}' of resource 'User'." if missing else "Another object with the same value exists."

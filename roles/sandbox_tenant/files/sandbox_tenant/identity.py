@@ -116,7 +116,9 @@ class Identity:
         if claims is None:
             try:
                 claims = _verified(token, self._key.public_key())[1]
-            except (ValueError, InvalidSignature):
+                if not isinstance(claims, dict) or not {"exp", "serial"} <= claims.keys():
+                    raise ValueError("claims")
+            except (ValueError, InvalidSignature, AttributeError):
                 raise refusal("bad_token") from None
             self._known[token] = claims
         if claims["exp"] <= time.time() or token in self._ended:

@@ -111,8 +111,12 @@ def _test(text: str) -> Callable[[dict], bool]:
     inner = re.fullmatch(r"(\w+)/any\((\w+): ?\2/(\w+) (?:eq ([\w-]+)|in \(([^)]*)\))\)", text)
     if inner:
         name, member, values = inner.group(1), inner.group(3), [part.strip() for part in (inner.group(4) or inner.group(5)).split(",")]
-        return lambda entity: any(_same(row.get(member), value) for row in entity.get(name) or [] for value in values)
+        return lambda entity: any(_same(row.get(member), value) for row in _rows(entity.get(name)) for value in values)
     raise refusal("filter", text=text)
+
+
+def _rows(value: Any) -> list[dict]:
+    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
 
 
 def _literal(text: str) -> str:

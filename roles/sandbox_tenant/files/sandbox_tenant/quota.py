@@ -56,19 +56,21 @@ class Quota:
     def ask(self, app: str, method: str, units: float, conditions: Conditions) -> tuple[float, dict[str, str]]:
         """Seconds to wait, 0 when the request may go on, and the headers that go with it."""
         headers = {"x-ms-resource-unit": f"{units:g}"}
-        is_write = method != "GET"
-        limit, seconds = (conditions.writes, conditions.write_seconds) if is_write else (conditions.read_units, conditions.read_seconds)
-        if limit <= 0:
-            return 0.0, headers
-        bucket = self._buckets.setdefault((app, "write" if is_write else "read"), Bucket(lambda: time.monotonic() * conditions.clock))
-        wait = bucket.wait(1.0 if is_write else units, limit, seconds) / conditions.clock
-        if bucket.used(limit) > WARN_FROM:
-            headers["x-ms-throttle-limit-percentage"] = f"{min(bucket.used(limit), 1.8):.2f}"
-        if wait > 0:
-            scope = "Write" if is_write else "Read"
-            headers |= {
-                "Retry-After": f"{wait:.3f}",
-                "x-ms-throttle-scope": f"Tenant_Application/{scope}",
-                "x-ms-throttle-information": "ResourceUnitLimitExceeded",
-            }
-        return wait, headers
+        if method == "GET":
+            limits = [("Tenant_Application/Read", app, units, conditions.read_units, conditions.read_seconds)]
+        else:
+            limits = [
+                ("Tenant_Application/Write", app, 1.0, conditions.writes, conditions.write_seconds),
+                ("Tenant/Write", "", 1.0, conditions.tenant_writes, conditions.tenant_write_seconds),
+            ]
+        for scope, who, amount, limit, seconds in limits:
+            if limit <= 0:
+                continue
+            bucket = self._buckets.setdefault((who, scope), Bucket(lambda: time.monotonic() * conditions.clock))
+            wait = bucket.wait(amount, limit, seconds) / conditions.clock
+            if bucket.used(limit) > WARN_FROM:
+                headers["x-ms-throttle-limit-percentage"] = f"{min(bucket.used(limit), 1.8):.2f}"
+            if wait > 0:
+                information = {"x-ms-throttle-scope": scope, "x-ms-throttle-information": "ResourceUnitLimitExceeded"}
+                return wait, {**headers, **information, "Retry-After": f"{wait:.3f}"}
+        return 0.0, headers

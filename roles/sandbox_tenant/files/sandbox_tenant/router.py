@@ -10,9 +10,11 @@ from urllib.parse import unquote
 
 from .cloud_routes import CloudRoutes
 from .directory_routes import DirectoryRoutes
-from .errors import cloud_refusal, refusal
+from .errors import Refusal, cloud_refusal, refusal
 from .graph import Call, Graph, Reply
 from .permissions import may
+
+QUERIES = {"Invalid filter": "invalidFilter", "Parsing OData": "invalidExpansion"}
 
 
 class Router:
@@ -33,7 +35,7 @@ class Router:
         for method, pattern, handler in self._routes:
             found = pattern.fullmatch(path)
             if found and method == call.method and (call.version == "beta" or "cloudLicensing" not in path):
-                reply = handler(call, *(unquote(group) for group in found.groups()))
+                reply = self._handled(handler, call, [unquote(group) for group in found.groups()])
                 if call.method == "GET":
                     self._tenant.tick()
                 return reply
@@ -41,6 +43,17 @@ class Router:
             raise cloud_refusal("methodNotAllowed", "The method is not allowed", 405)
         segments = [segment for segment in path.split("/") if segment]
         raise refusal("segment", segment="cloudLicensing" if "cloudLicensing" in segments else segments[-1] if segments else "")
+
+    def _handled(self, handler: Callable, call: Call, parts: list[str]) -> Reply:
+        """What a handler answers; cloudLicensing names a query that it does not understand in its own way (graph-contract 4.5)."""
+        try:
+            return handler(call, *parts)
+        except Refusal as error:
+            if "cloudLicensing" in call.path and error.code == "BadRequest" and error.status == 400:
+                inner = next((name for start, name in QUERIES.items() if error.message.startswith(start)), None)
+                if inner:
+                    raise cloud_refusal(inner, error.message, target="query") from None
+            raise
 
     def _is_read_only(self, path: str) -> bool:
         """Whether a path of cloudLicensing is there, but not for this method (graph-contract 1.5)."""

@@ -232,7 +232,10 @@ class Service:
 
 def _is_item(item: Any) -> bool:
     """Whether an item of a batch has the form that it must have."""
-    return isinstance(item, dict) and all(isinstance(item.get(name), str) and item[name] for name in ("id", "method", "url"))
+    if not isinstance(item, dict) or not all(isinstance(item.get(name), str) and item[name] for name in ("id", "method", "url")):
+        return False
+    headers, others = item.get("headers") or {}, item.get("dependsOn") or []
+    return isinstance(headers, dict) and all(isinstance(value, str) for value in headers.values()) and isinstance(others, list)
 
 
 def _is_unknown(reply: Reply) -> bool:
@@ -250,5 +253,5 @@ def _json(content: bytes) -> Any:
         return None
     try:
         return json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise refusal("body") from None

@@ -41,7 +41,8 @@ class Conditions:
     location_lag how many license calls do not see a new usage location, new_user_lag how many reads do not find a new user,
     group_reads how many reads group licensing takes. page_size caps pages (0: no cap), delay slows answers down by seconds.
     wrapped, hide_ids, shuffle and unknown change the form of answers. classic_errors gives cloudLicensing's refusals the form
-    of the older API. read_units in read_seconds and writes in write_seconds are the quota (0: none); clock makes its time run faster.
+    of the older API. read_units in read_seconds and writes in write_seconds are the quota of an application (0: none),
+    tenant_writes in tenant_write_seconds that of all applications together; clock makes its time run faster.
     """
 
     seed: int = 0
@@ -63,6 +64,8 @@ class Conditions:
     read_seconds: float = 10.0
     writes: float = 0.0
     write_seconds: float = 150.0
+    tenant_writes: float = 0.0
+    tenant_write_seconds: float = 300.0
     clock: float = 1.0
 
 
@@ -115,8 +118,12 @@ class Weather:
         unknown = set(changes.get("rates", {})) - set(RANDOM)
         if not all(isinstance(rate, (int, float)) and 0 <= rate <= 1 for rate in changes.get("rates", {}).values()):
             raise ValueError("rates are probabilities, from 0 to 1")
-        if changes.get("clock", 1) <= 0 or changes.get("read_seconds", 1) <= 0 or changes.get("write_seconds", 1) <= 0:
-            raise ValueError("clock, read_seconds and write_seconds must be above 0")
+        if (
+            changes.get("clock", 1) <= 0
+            or changes.get("read_seconds", 1) <= 0
+            or min(changes.get("write_seconds", 1), changes.get("tenant_write_seconds", 1)) <= 0
+        ):
+            raise ValueError("clock, read_seconds, write_seconds and tenant_write_seconds must be above 0")
         if unknown:
             raise ValueError(f"no fault {', '.join(sorted(unknown))}; there are {', '.join(RANDOM)}")
         with self._lock:
