@@ -30,7 +30,7 @@ class CloudRoutes:
 
     def table(self) -> list[tuple[str, str, Callable]]:
         """Method, path below the version, handler."""
-        waiting, rights = r"/(?:users|devices)/([^/]+)/cloudLicensing/waitingMembers", OWN + "/usageRights"
+        waiting, rights = r"/(users|devices)/([^/]+)/cloudLicensing/waitingMembers", OWN + "/usageRights"
         errors = r"/users/([^/]+)/cloudLicensing/assignmentErrors"
         claims = [CLAIMS, POOLS + ONE + "/assignments", OWN + "/assignments"]
         return [
@@ -50,8 +50,8 @@ class CloudRoutes:
             ("GET", rights, self._rights),
             ("GET", rights + ONE, lambda call, kind, key, right: self._graph.one(call, self._right(kind, key, right), self._cloud.right)),
             ("GET", rights + ONE + "/assignments", self._right_claims),
-            ("GET", waiting, lambda call, key: self._waiting(call, holder=key)),
-            ("GET", waiting + ONE, lambda call, key, row: self._waiter(call, row, holder=key)),
+            ("GET", waiting, lambda call, *holder: self._waiting(call, holder=self._holder(*holder))),
+            ("GET", waiting + ONE, lambda call, kind, key, row: self._waiter(call, row, holder=self._holder(kind, key))),
             ("GET", waiting + ONE + "/allotment", self._waiter_pool),
             ("GET", ERRORS, lambda call: self._graph.page(call, self._cloud.errors(), self._cloud.error, "assignmentErrors")),
             ("GET", ERRORS + ONE, self._error),
@@ -138,8 +138,7 @@ class CloudRoutes:
         return self._graph.page(call, self._waiting_rows(pool_id, holder), self._cloud.waiting, "waitingMembers")
 
     def _waiting_rows(self, pool_id: str | None, holder: str | None) -> list[dict]:
-        holder_id = None if holder is None else (self._tenant.user(holder) or self._graph.find("devices", holder))["id"]
-        return [row for row in self._cloud.waiting_members(pool_id) if holder_id in (None, row["holder_id"])]
+        return [row for row in self._cloud.waiting_members(pool_id) if holder in (None, row["holder_id"])]
 
     def _waiter(self, call: Call, key: str, pool_id: str | None = None, holder: str | None = None) -> Reply:
         row = next((row for row in self._waiting_rows(pool_id, holder) if row["id"] == key), None)
@@ -147,8 +146,8 @@ class CloudRoutes:
             raise not_found(key, "waitingMemberId")
         return self._graph.one(call, row, self._cloud.waiting)
 
-    def _waiter_pool(self, call: Call, holder: str, key: str) -> Reply:
-        row = next((row for row in self._waiting_rows(None, holder) if row["id"] == key), None)
+    def _waiter_pool(self, call: Call, collection: str, holder: str, key: str) -> Reply:
+        row = next((row for row in self._waiting_rows(None, self._holder(collection, holder)) if row["id"] == key), None)
         if row is None:
             raise not_found(key, "waitingMemberId")
         return self._graph.one(call, self._cloud.shown_pool(self._tenant.pools[row["pool_id"]]), self._cloud.pool)

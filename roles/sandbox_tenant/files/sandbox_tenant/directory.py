@@ -14,7 +14,10 @@ USER = Shape(
         "businessPhones", "displayName", "givenName", "jobTitle", "mail", "mobilePhone", "officeLocation", "preferredLanguage",
         "surname", "userPrincipalName", "id",
     ),
-    ("accountEnabled", "assignedLicenses", "department", "licenseAssignmentStates", "usageLocation", "userType"),
+    (
+        "accountEnabled", "assignedLicenses", "assignedPlans", "department", "licenseAssignmentStates", "provisionedPlans", "usageLocation",
+        "userType",
+    ),
 )  # fmt: skip
 GROUP = Shape(
     "group",
@@ -51,7 +54,18 @@ def shown_user(tenant: Tenant, user: dict) -> dict:
             off = set(state["disabledPlans"])
             merged[state["skuId"]] = merged[state["skuId"]] & off if state["skuId"] in merged else off
     licenses = [{"skuId": sku_id, "disabledPlans": sorted(off)} for sku_id, off in merged.items()]
-    return {**user, "assignedLicenses": licenses, "licenseAssignmentStates": states}
+    plans = _plans_of(tenant, merged)
+    shown = {"assignedLicenses": licenses, "licenseAssignmentStates": states, "assignedPlans": plans}
+    provisioned = [{"capabilityStatus": "Enabled", "provisioningStatus": "Success", "service": plan["service"]} for plan in plans]
+    return {**user, **shown, "provisionedPlans": provisioned}
+
+
+def _plans_of(tenant: Tenant, merged: dict[str, set[str]]) -> list[dict]:
+    """The service plans that are on."""
+    on = {plan["id"]: plan["name"] for sku_id, off in merged.items() for plan in tenant.skus[sku_id]["service_plans"] if plan["id"] not in off}
+    return [
+        {"assignedDateTime": "2026-01-01T00:00:00Z", "capabilityStatus": "Enabled", "service": name, "servicePlanId": plan_id} for plan_id, name in on.items()
+    ]
 
 
 def license_states(tenant: Tenant, user: dict) -> list[dict]:

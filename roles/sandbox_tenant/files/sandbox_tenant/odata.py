@@ -77,13 +77,24 @@ def filtered(entities: list[dict], text: str | None) -> list[dict]:
     """The entities for which a filter holds; a filter that is not understood is refused."""
     if not text:
         return entities
-    tests = [_test(part.strip()) for part in text.split(" and ")]
+    tests = [_test(part.strip()) for part in _conditions(text)]
     return [entity for entity in entities if all(test(entity) for test in tests)]
 
 
 def is_advanced(text: str) -> bool:
     """Whether a filter needs the advanced query mode of users (graph-contract 7)."""
-    return "/$count" in text or text.startswith("not ") or " ne " in text
+    return any("/$count" in part or part.startswith("not ") or " ne " in part for part in _conditions(text))
+
+
+def _conditions(text: str) -> list[str]:
+    """The parts of a filter that all must hold; an and inside a string is no such part."""
+    return re.split(r" and (?=(?:[^']*'[^']*')*[^']*$)", text)
+
+
+def _value(entity: dict, name: str) -> Any:
+    if name not in entity:
+        raise refusal("filter", text=f"there is no property {name}")
+    return entity[name]
 
 
 def _test(text: str) -> Callable[[dict], bool]:
@@ -93,25 +104,25 @@ def _test(text: str) -> Callable[[dict], bool]:
     counted = re.fullmatch(r"(\w+)/\$count (eq|ne) (\d+)", text)
     if counted:
         name, is_equal, number = counted.group(1), counted.group(2) == "eq", int(counted.group(3))
-        return lambda entity: (len(entity.get(name) or []) == number) is is_equal
+        return lambda entity: (len(_value(entity, name) or []) == number) is is_equal
     starts = re.fullmatch(r"startswith\((\w+), ?('(?:[^']|'')*')\)", text)
     if starts:
         name, start = starts.group(1), _literal(starts.group(2)).lower()
-        return lambda entity: str(entity.get(name) or "").lower().startswith(start)
+        return lambda entity: str(_value(entity, name) or "").lower().startswith(start)
     equal = re.fullmatch(r"(\w+) eq ('(?:[^']|'')*'|[\w-]+)", text)
     if equal:
         name, value = equal.group(1), _literal(equal.group(2))
-        return lambda entity: _same(entity.get(name), value)
+        return lambda entity: _same(_value(entity, name), value)
     among = re.fullmatch(r"(\w+) in \(([^)]*)\)", text)
     if among:
         name, values = among.group(1), [_literal(part.strip()) for part in among.group(2).split(",")]
         if len(values) > LARGEST_SET:
             raise refusal("filter", text="too many values")
-        return lambda entity: any(_same(entity.get(name), value) for value in values)
+        return lambda entity: any(_same(_value(entity, name), value) for value in values)
     inner = re.fullmatch(r"(\w+)/any\((\w+): ?\2/(\w+) (?:eq ([\w-]+)|in \(([^)]*)\))\)", text)
     if inner:
         name, member, values = inner.group(1), inner.group(3), [part.strip() for part in (inner.group(4) or inner.group(5)).split(",")]
-        return lambda entity: any(_same(row.get(member), value) for row in _rows(entity.get(name)) for value in values)
+        return lambda entity: any(_same(row.get(member), value) for row in _rows(_value(entity, name)) for value in values)
     raise refusal("filter", text=text)
 
 

@@ -150,9 +150,9 @@ def _handler_for(service: Service) -> type[BaseHTTPRequestHandler]:
             except Exception:
                 traceback.print_exc()
                 reply = Reply(500, Refusal(500, "UnknownError", "The sandbox failed; its log says how.").body(new_request_id()))
-            self.wfile.write(_wire(reply))
+            self.wfile.write(_wire(reply, self.command != "HEAD"))
 
-        do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = answer
+        do_HEAD = do_OPTIONS = do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = answer
 
         def log_message(self, format: str, *args: object) -> None:
             """Says nothing: the journal does."""
@@ -171,7 +171,7 @@ def _chunked(stream: BufferedIOBase) -> bytes:
     return b"".join(parts)
 
 
-def _wire(reply: Reply) -> bytes:
+def _wire(reply: Reply, has_body: bool = True) -> bytes:
     content = reply.body if isinstance(reply.body, bytes) else b"" if reply.body is None else json.dumps(reply.body).encode()
     headers = {
         "Content-Type": "application/json; charset=utf-8",
@@ -184,7 +184,7 @@ def _wire(reply: Reply) -> bytes:
     if reply.status == 204:
         del headers["Content-Type"], headers["Content-Length"]
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return f"HTTP/1.1 {reply.status} Answer\r\n{head}\r\n".encode() + content
+    return f"HTTP/1.1 {reply.status} Answer\r\n{head}\r\n".encode() + (content if has_body else b"")
 
 
 def _write_private(path: Path, text: str) -> None:
