@@ -16,8 +16,8 @@ demo: .venv/demo tree
 	@$(BIN)/python $(COLLECTION)/demo/run.py
 
 test: lint sanity integration importer
-	$(MAKE) chaos RUNS=100
-	$(MAKE) unit
+	@$(MAKE) --no-print-directory chaos RUNS=100
+	@$(MAKE) --no-print-directory unit
 
 lint: .venv/test tree
 	ruff format --check .
