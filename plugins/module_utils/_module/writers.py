@@ -42,7 +42,8 @@ class Writer:
         until = time.monotonic() + timeout
         attempt = 0
         while True:
-            outstanding = [operation for operation in operations if not self._shows(operation)]
+            user = self._reader.user(operations[0].principal)
+            outstanding = [operation for operation in operations if not _shows(user, operation)]
             attempt += 1
             seconds = retry.delay(attempt, None, random.random)
             if not outstanding:
@@ -108,18 +109,19 @@ class Writer:
     def _comes_to_show(self, operation: AssignLicenses) -> bool:
         """Whether the licenses turn out to be as wanted: the lost attempt was carried out, and its repetition refused."""
         for attempt in range(1, 5):
-            if self._shows(operation):
+            if _shows(self._reader.user(operation.principal), operation):
                 return True
             self._client.pause(retry.delay(attempt, None, random.random))
-        return self._shows(operation)
+        return _shows(self._reader.user(operation.principal), operation)
 
-    def _shows(self, operation: Any) -> bool:
-        user: Principal = self._reader.user(operation.principal)
-        if isinstance(operation, SetUsageLocation):
-            return user.usage_location == operation.usage_location
-        held = {lic.sku_id: lic for lic in user.licenses if lic.is_direct}
-        added = all(lic.sku_id in held and held[lic.sku_id].is_held and held[lic.sku_id].disabled_plans == lic.disabled_plans for lic in operation.add)
-        return added and not held.keys() & set(operation.remove)
+
+def _shows(user: Principal, operation: Any) -> bool:
+    """Whether a user, as it was read, is as an operation leaves it."""
+    if isinstance(operation, SetUsageLocation):
+        return user.usage_location == operation.usage_location
+    held = {lic.sku_id: lic for lic in user.licenses if lic.is_direct}
+    added = all(lic.sku_id in held and held[lic.sku_id].is_held and held[lic.sku_id].disabled_plans == lic.disabled_plans for lic in operation.add)
+    return added and not held.keys() & set(operation.remove)
 
 
 def _described(operation: Any) -> str:

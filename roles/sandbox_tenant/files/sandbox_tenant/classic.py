@@ -37,14 +37,22 @@ def assign_license(tenant: Tenant, user: dict, body: dict, location: str | None)
 def check_plans(tenant: Tenant, paths: Iterable[tuple[str, Iterable[str]]]) -> None:
     """Refuses service plans that exclude each other, and those that lack what they need."""
     on = tenant.enabled_plans(paths)
-    for pair in tenant.excludes:
-        ids = [tenant.plan_ids[name] for name in pair if name in tenant.plan_ids]
-        if len(ids) == len(pair) and on.issuperset(ids):
-            raise refusal("E3", plans=",".join(ids))
+    clash = excluding_plans(tenant, on)
+    if clash:
+        raise refusal("E3", plans=",".join(clash))
     for name, choices in tenant.needs.items():
         needed = [tenant.plan_ids[choice] for choice in choices if choice in tenant.plan_ids]
         if tenant.plan_ids.get(name) in on and not on.intersection(needed):
             raise refusal("E4", plan=tenant.plan_ids[name], needs=",".join(needed))
+
+
+def excluding_plans(tenant: Tenant, on: set[str]) -> list[str]:
+    """The ids of service plans that are on and exclude each other; the first such pair, or nothing."""
+    for pair in tenant.excludes:
+        ids = [tenant.plan_ids[name] for name in pair if name in tenant.plan_ids]
+        if len(ids) == len(pair) and on.issuperset(ids):
+            return ids
+    return []
 
 
 def parsed(body: dict) -> tuple[dict[str, list[str]], list[str]]:

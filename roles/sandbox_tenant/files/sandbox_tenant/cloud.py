@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .classic import has_mailbox
+from .classic import excluding_plans, has_mailbox
 from .errors import Refusal, cloud_refusal
 from .graph import KINDS
 from .groups import recheck
@@ -237,11 +237,9 @@ class CloudLicensing:
     def _check_plans(self, user: dict, pool: Pool, disabled: list[str]) -> None:
         """Refuses service plans that exclude those that the user has (graph-contract 4.5)."""
         paths = [(self.tenant.sku_of(claim)["sku_id"], claim.disabled) for claim, group_id in self.tenant.paths_of(user["id"])]
-        on = self.tenant.enabled_plans([*paths, (pool.sku_id, disabled)])
-        for pair in self.tenant.excludes:
-            ids = [self.tenant.plan_ids[name] for name in pair if name in self.tenant.plan_ids]
-            if len(ids) == len(pair) and on.issuperset(ids):
-                raise cloud_refusal("mutuallyExclusiveServicePlans", f"Service plans {','.join(ids)} are mutually exclusive")
+        clash = excluding_plans(self.tenant, self.tenant.enabled_plans([*paths, (pool.sku_id, disabled)]))
+        if clash:
+            raise cloud_refusal("mutuallyExclusiveServicePlans", f"Service plans {','.join(clash)} are mutually exclusive")
 
 
 _ERRORS = {

@@ -140,16 +140,17 @@ class CloudRoutes:
     def _waiting_rows(self, pool_id: str | None, holder: str | None) -> list[dict]:
         return [row for row in self._cloud.waiting_members(pool_id) if holder in (None, row["holder_id"])]
 
-    def _waiter(self, call: Call, key: str, pool_id: str | None = None, holder: str | None = None) -> Reply:
+    def _found_waiter(self, key: str, pool_id: str | None, holder: str | None) -> dict:
         row = next((row for row in self._waiting_rows(pool_id, holder) if row["id"] == key), None)
         if row is None:
             raise not_found(key, "waitingMemberId")
-        return self._graph.one(call, row, self._cloud.waiting)
+        return row
+
+    def _waiter(self, call: Call, key: str, pool_id: str | None = None, holder: str | None = None) -> Reply:
+        return self._graph.one(call, self._found_waiter(key, pool_id, holder), self._cloud.waiting)
 
     def _waiter_pool(self, call: Call, collection: str, holder: str, key: str) -> Reply:
-        row = next((row for row in self._waiting_rows(None, self._holder(collection, holder)) if row["id"] == key), None)
-        if row is None:
-            raise not_found(key, "waitingMemberId")
+        row = self._found_waiter(key, None, self._holder(collection, holder))
         return self._graph.one(call, self._cloud.shown_pool(self._tenant.pools[row["pool_id"]]), self._cloud.pool)
 
     def _rights(self, call: Call, collection: str, key: str) -> Reply:
