@@ -96,6 +96,12 @@ options:
       - Seconds that one request may wait altogether for throttling and retries. After that its last error stands.
     type: float
     default: 300
+  sku_names:
+    description:
+      - Microsoft's file C(Product names and service plan identifiers for licensing), a CSV. With it, every option that takes a SKU or a service plan
+        also takes the names that people know, such as V(Microsoft 365 E5).
+      - What the tenant itself calls a SKU or service plan always wins. A product name of several SKUs is an error, unless the tenant owns one of them.
+    type: path
 requirements:
   - requests
   - msal >= 1.35 (for every O(auth) but V(access_token) and V(azure_cli))
@@ -115,6 +121,24 @@ attributes:
     support: full
   idempotent:
     description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change and writes nothing.
+    support: full
+  action_group:
+    description: Use C(group/m365.licensing.graph) in C(module_defaults) to set the connection options for every module of this collection.
+    support: full
+    membership:
+      - m365.licensing.graph
+"""
+
+    INFO_ATTRIBUTES = r"""
+attributes:
+  check_mode:
+    description: Can run in C(check_mode); it only reads.
+    support: full
+  diff_mode:
+    description: Changes nothing, so there is nothing to show.
+    support: N/A
+  idempotent:
+    description: Never changes anything, whatever happens.
     support: full
   action_group:
     description: Use C(group/m365.licensing.graph) in C(module_defaults) to set the connection options for every module of this collection.

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 
 class LicensingError(Exception):
-    """The base of the family. C(message) says what is wrong and what to do about it."""
+    """The base of the family. C(message) says what is wrong and what to do about it, C(remedy) only the latter, where it is known apart."""
+
+    remedy: str | None = None
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -14,7 +16,7 @@ class LicensingError(Exception):
 
     def as_failure(self) -> dict:
         """The machine-readable side of the error, for the C(failure) return value."""
-        return {"code": None, "status": None, "request_id": None, "retriable": False}
+        return {"code": None, "status": None, "request_id": None, "retriable": False, "remedy": self.remedy}
 
 
 class OptionError(LicensingError):
@@ -54,10 +56,11 @@ class WaitTimeoutError(LicensingError):
 class GraphError(LicensingError):
     """Graph answered with an error.
 
-    C(code) is the most specific code of the answer, C(inner_code) the one of innerError (graph-contract 4.1, 4.5).
+    C(code) is the most specific code of the answer (graph-contract 4.1, 4.5). C(asked) is the method and the path of the request,
+    the path from below the version of Graph.
     """
 
-    def __init__(self, status: int, code: str, message: str, request_id: str | None, retriable: bool = False) -> None:
+    def __init__(self, status: int, code: str, message: str, request_id: str | None, retriable: bool = False, asked: tuple[str, str] = ("", "")) -> None:
         text = message.strip() or "no message"
         shown = f"Graph answered {status} {code}: {text}" + (f" (request-id {request_id})" if request_id else "")
         super().__init__(shown)
@@ -66,6 +69,7 @@ class GraphError(LicensingError):
         self.text = text
         self.request_id = request_id
         self.retriable = retriable
+        self.asked = asked
 
     def as_failure(self) -> dict:
-        return {"code": self.code, "status": self.status, "request_id": self.request_id, "retriable": self.retriable}
+        return {**super().as_failure(), "code": self.code, "status": self.status, "request_id": self.request_id, "retriable": self.retriable}

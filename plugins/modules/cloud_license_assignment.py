@@ -20,6 +20,7 @@ description:
 extends_documentation_fragment:
   - m365.licensing._graph
   - m365.licensing._graph.attributes
+  - m365.licensing._licenses.checks
 options:
   user:
     description:
@@ -40,7 +41,7 @@ options:
     type: bool
   sku:
     description:
-      - Part number or id of the SKU. An existing assignment of it decides on the allotment, else O(allotment_choice).
+      - Part number or id of the SKU; with O(sku_names) also the product name. An existing assignment of it decides on the allotment, else O(allotment_choice).
       - Exactly one of O(sku) and O(allotment) must be given.
     type: str
   allotment:
@@ -100,14 +101,9 @@ options:
     type: str
     default: principal
     choices: [principal, admin, allotment]
-  seat_check:
-    description:
-      - With V(enforce), the task fails when the allotment has no free seat, in check mode too. With V(try), it warns, and Graph decides.
-    type: str
-    default: enforce
-    choices: [enforce, try]
 seealso:
   - module: m365.licensing.user_assign_license
+  - module: m365.licensing.cloud_license_info
 """
 
 EXAMPLES = r"""
@@ -196,13 +192,17 @@ findings:
       description: What is wrong, and what to do about it.
       type: str
       returned: always
+    remedy:
+      description: What to do about it, alone, or null.
+      type: str
+      returned: always
 failure:
   description: What failed, for a playbook to branch on.
   returned: failure
   type: dict
   contains:
     code:
-      description: Code of the finding or of Graph's error, or null.
+      description: Code of the finding, or of the finding that foresees what Graph refused, else Graph's own code, or null.
       type: str
       returned: always
     status:
@@ -217,28 +217,36 @@ failure:
       description: Whether the same task may succeed later.
       type: bool
       returned: always
+    remedy:
+      description: What to do about it, or null.
+      type: str
+      returned: always
 """
 
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.assignment_changes import plan_assignment
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired import desired_assignment
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.present import assignment_result
-from ansible_collections.m365.licensing.plugins.module_utils._module.options import CONNECTION, SEAT_CHECK, SERVICE_PLANS, GraphModule, principal_of
+from ansible_collections.m365.licensing.plugins.module_utils._module.options import CHECKS, SERVICE_PLANS, SHARED, GraphModule, principal_of
 from ansible_collections.m365.licensing.plugins.module_utils._module.run import run_module
 
 
 def make_changes(params, reader):
     """The changes to the principal's assignments; reads only."""
     desired = desired_assignment(params)
-    return plan_assignment(reader.cloud_state(*principal_of(params, ("user", "group", "device", "me"))), desired)
+    state = reader.cloud_state(*principal_of(params, ("user", "group", "device", "me")))
+    changes = plan_assignment(state, desired, reader.names)
+    if changes.wants_members:
+        changes = plan_assignment(state.with_principal(reader.with_members(state.principal)), desired, reader.names)
+    return changes
 
 
 def main():
     """Entry point."""
     module = GraphModule(
         argument_spec={
-            **CONNECTION,
+            **SHARED,
             **SERVICE_PLANS,
-            **SEAT_CHECK,
+            **CHECKS,
             "user": {"type": "str"},
             "group": {"type": "str"},
             "device": {"type": "str"},

@@ -19,6 +19,8 @@ description:
 extends_documentation_fragment:
   - m365.licensing._graph
   - m365.licensing._graph.attributes
+  - m365.licensing._licenses
+  - m365.licensing._licenses.checks
 options:
   user:
     description:
@@ -34,61 +36,6 @@ options:
       - Country code of two letters (ISO 3166-1), such as V(DE). It is written before the license, and only when it differs.
       - If unset, the usage location stays as it is. There is no default.
     type: str
-  licenses:
-    description:
-      - The licenses to hold. If unset, only O(usage_location) is looked after.
-    type: dict
-    suboptions:
-      add:
-        description:
-          - Licenses that the user shall hold. All others stay.
-        type: list
-        elements: dict
-        suboptions: &license
-          sku:
-            description:
-              - Part number such as V(SPE_E5), or id, of the SKU. Case does not matter.
-            type: str
-            required: true
-          disabled_plans:
-            description:
-              - Service plans, by name or id, that are off, and no others. An empty list turns all on.
-                With O(licenses.add[].plans_mode=merge), these are turned off.
-              - If unset, the service plans stay as they are. Those of a new license are all on, unless O(carry_plans) says otherwise.
-              - When the SKU comes from a group so far, a new direct license begins with the service plans that are off there.
-            type: list
-            elements: str
-          enabled_plans:
-            description:
-              - Service plans, by name or id, that are on, and no others. Those that apply to the organization and not to people are left alone.
-                With O(licenses.add[].plans_mode=merge), these are turned on.
-            type: list
-            elements: str
-          plans_mode:
-            description:
-              - With V(set), a list of service plans is the whole list. With V(merge), it is what to turn off or on, and the others stay.
-            type: str
-            default: set
-            choices: [set, merge]
-      remove:
-        description:
-          - SKUs, by part number or id, that the user shall not hold directly. One that is not held is no change.
-            One that only a group gives is an error that names the group.
-        type: list
-        elements: str
-      set:
-        description:
-          - Exactly the direct licenses of the user. Every other direct license is removed. An empty list needs O(allow_empty=true).
-          - Excludes O(licenses.add) and O(licenses.remove).
-        type: list
-        elements: dict
-        suboptions: *license
-  carry_plans:
-    description:
-      - Whether a license that is added while another is removed begins with the service plans that were off there, matched by id, then by name.
-      - Ignored for a license that states all of its service plans, and for one that the user holds already.
-    type: bool
-    default: false
   inherited:
     description:
       - What to do when the user holds a wanted SKU through a group and not directly. V(assign) assigns it directly as well, which takes no further seat.
@@ -96,39 +43,15 @@ options:
     type: str
     default: assign
     choices: [assign, accept, fail]
-  protect:
-    description:
-      - SKUs, by part number or id, that are never removed. O(licenses.set) leaves them, and naming one in O(licenses.remove) is an error.
-    type: list
-    elements: str
-  max_removals:
-    description:
-      - The task fails before anything is written when it would remove more licenses than this. If unset, there is no limit.
-    type: int
-  allow_empty:
-    description:
-      - Whether O(licenses.set) may be empty, which removes every direct license.
-    type: bool
-    default: false
-  seat_check:
-    description:
-      - With V(enforce), the task fails when the tenant has no free seat, in check mode too. With V(try), it warns, and Graph decides.
-        Its counters can lag behind a seat that was freed a moment ago.
-    type: str
-    default: enforce
-    choices: [enforce, try]
   wait:
     description:
       - Whether to read until the change shows. Microsoft Graph usually needs seconds for that. The results do not depend on it.
     type: bool
     default: false
-  wait_timeout:
-    description:
-      - Seconds after which O(wait) fails, naming what does not show.
-    type: float
-    default: 300
 seealso:
+  - module: m365.licensing.group_assign_license
   - module: m365.licensing.cloud_license_assignment
+  - module: m365.licensing.user_license_info
 """
 
 EXAMPLES = r"""
@@ -264,13 +187,17 @@ findings:
       description: What is wrong, and what to do about it.
       type: str
       returned: always
+    remedy:
+      description: What to do about it, alone, or null.
+      type: str
+      returned: always
 failure:
   description: What failed, for a playbook to branch on.
   returned: failure
   type: dict
   contains:
     code:
-      description: Code of the finding or of Graph's error, or null.
+      description: Code of the finding, or of the finding that foresees what Graph refused, else Graph's own code, or null.
       type: str
       returned: always
     status:
@@ -285,12 +212,16 @@ failure:
       description: Whether the same task may succeed later.
       type: bool
       returned: always
+    remedy:
+      description: What to do about it, or null.
+      type: str
+      returned: always
 """
 
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired import desired_licenses
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.license_changes import plan_licenses
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.present import license_result
-from ansible_collections.m365.licensing.plugins.module_utils._module.options import CONNECTION, SEAT_CHECK, SERVICE_PLANS, GraphModule, principal_of
+from ansible_collections.m365.licensing.plugins.module_utils._module.options import CHECKS, LICENSES, SHARED, GraphModule, principal_of
 from ansible_collections.m365.licensing.plugins.module_utils._module.run import run_module
 
 
@@ -306,31 +237,20 @@ def make_changes(params, reader):
 
 def main():
     """Entry point."""
-    license_list = {"type": "list", "elements": "dict", "options": {"sku": {"type": "str", "required": True}, **SERVICE_PLANS}}
     module = GraphModule(
         argument_spec={
-            **CONNECTION,
-            **SEAT_CHECK,
+            **SHARED,
+            **LICENSES,
+            **CHECKS,
             "user": {"type": "str"},
             "me": {"type": "bool"},
             "usage_location": {"type": "str"},
-            "licenses": {
-                "type": "dict",
-                "options": {"add": license_list, "remove": {"type": "list", "elements": "str"}, "set": license_list},
-                "mutually_exclusive": [("set", "add"), ("set", "remove")],
-            },
-            "carry_plans": {"type": "bool", "default": False},
             "inherited": {"type": "str", "default": "assign", "choices": ["assign", "accept", "fail"]},
-            "protect": {"type": "list", "elements": "str"},
-            "max_removals": {"type": "int"},
-            "allow_empty": {"type": "bool", "default": False},
-            "wait": {"type": "bool", "default": False},
-            "wait_timeout": {"type": "float", "default": 300.0},
         },
         required_one_of=[("licenses", "usage_location")],
         supports_check_mode=True,
     )
-    run_module(module, make_changes, lambda changes, dummy: license_result(changes))
+    run_module(module, make_changes, license_result)
 
 
 if __name__ == "__main__":

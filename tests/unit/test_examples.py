@@ -23,7 +23,7 @@ def examples():
 
 @pytest.mark.parametrize(("module", "task"), examples())
 def test_example(tenant, module, task):
-    options = task[f"m365.licensing.{module}"]
+    options = task[f"m365.licensing.{module}"] or {}
     assert set(task) == {"name", f"m365.licensing.{module}"}
     foreseen = tenant.check(module, **options)
     result = tenant.run(module, **options)

@@ -318,7 +318,7 @@ def test_a_direct_license_in_error_shows_in_the_diff(graph):
     graph.table["POST", f"/v1.0/users/{ANN['id']}/assignLicense"] = (200, {}, ANN)
     result = run(graph, "user_assign_license", licenses={"remove": [POOL["skuId"]]})
     assert result["changed"]
-    assert next(iter(result["diff"]["before"].values()))["state"] == "Error"
+    assert next(iter(result["diff"]["before"].values()))["direct"]["state"] == "Error"
 
 
 def test_what_was_done_is_said_when_the_token_ends_in_the_middle(graph):

@@ -73,7 +73,7 @@ def test_user_task(tenant, title):
 
 # title: (options, code of the finding, part of the message)
 USER_REFUSALS = {
-    "no seats": ({"user": "heidi", "add": [{"sku": "STANDARDPACK"}]}, "no_seats", "heidi@contoso.example: 1 of 1"),
+    "no seats": ({"user": "heidi", "add": [{"sku": "STANDARDPACK"}]}, "no_seats", "heidi@contoso.example, 1 of 1"),
     "no location": ({"user": "alice", "add": [{"sku": "SPE_E5"}]}, "usage_location_missing", "usage_location"),
     "inherited only": ({"user": "ivan", "remove": ["SPE_E3"]}, "inherited_only", "group Support desk ("),
     "inherited, fail": ({"user": "ivan", "add": [{"sku": "SPE_E3"}], "inherited": "fail"}, "already_inherited", "Support desk"),
@@ -94,10 +94,10 @@ def test_user_refusal(tenant, title):
 
 def test_the_sandbox_refuses_what_was_foreseen(tenant):
     """The finding is right: when Graph is let decide, it refuses."""
-    result = tenant.run(USER, **user_params({"user": "heidi", "add": [{"sku": "STANDARDPACK"}], "seat_check": "try"}))
+    result = tenant.run(USER, **user_params({"user": "heidi", "add": [{"sku": "STANDARDPACK"}], "seat_check": "try", "plan_check": "try"}))
     assert result["failed"]
     assert "does not have any available licenses" in result["msg"]
-    assert result["failure"]["status"] == 400
+    assert (result["failure"]["code"], result["failure"]["status"]) == ("no_seats", 400)
     assert result["failure"]["request_id"]
 
 

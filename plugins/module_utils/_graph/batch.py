@@ -66,14 +66,17 @@ class _Batch:
         self._answers.update(self._answers_of(outer, items))
         for index in items:
             answer = self._answers[index]
+            answer.asked = (self._requests[index].method, self._requests[index].path)
             answer.was_lost = was_lost[index] or outer.was_lost or is_unknown(answer)
         return outer.is_ok
 
     def _item(self, index: int, previous: int | None) -> dict:
         request = self._requests[index]
         item: dict = {"id": str(index), "method": request.method, "url": request.path}
+        if request.headers:
+            item["headers"] = dict(request.headers)
         if request.body is not None:
-            item.update(headers={"Content-Type": "application/json"}, body=request.body)
+            item.update(headers={**item.get("headers", {}), "Content-Type": "application/json"}, body=request.body)
         if self._in_order and previous is not None:
             item["dependsOn"] = [str(previous)]
         return item

@@ -26,6 +26,7 @@ class Request:
 
     can_repeat: sending it again after a lost answer does no harm.
     lag_code: what a 400 holds, blanks aside, while the service does not know yet what this run has just written.
+    headers: sent beside those of every request.
     """
 
     method: str
@@ -33,13 +34,14 @@ class Request:
     body: dict | None = None
     can_repeat: bool = True
     lag_code: str | None = None
+    headers: dict[str, str] | None = None
 
 
 @dataclass
 class Answer:
     """What came back for a request. was_lost: an earlier or this attempt may have been done without an answer.
 
-    status is 0 when no answer came at all, and C(fault) then says why.
+    status is 0 when no answer came at all, and C(fault) then says why. asked is the method and the path of the request.
     """
 
     status: int
@@ -47,6 +49,7 @@ class Answer:
     headers: dict = field(default_factory=dict)
     was_lost: bool = False
     fault: LicensingError | None = None
+    asked: tuple[str, str] = ("", "")
 
     @property
     def is_ok(self) -> bool:
@@ -69,9 +72,7 @@ class Answer:
         code = str(inner.get("code") or error.get("code") or "without a code")
         request_id = inner.get("request-id") or headers.get("request-id")
         message = str(error.get("message") or "")
-        if self.status == 403:
-            message = f"{message.rstrip('.')}. The application, or the signed-in user, lacks a permission or role for this: grant it, with consent"
-        return GraphError(self.status, code, message, request_id, retry.is_retriable(self.status, self.error_text))
+        return GraphError(self.status, code, message, request_id, retry.is_retriable(self.status, self.error_text), self.asked)
 
     def checked(self) -> dict:
         """The body, or the error is raised."""
@@ -135,6 +136,7 @@ class GraphClient:
         patience, was_lost = self.patience(), False
         while True:
             answer = self._send_once(version, request)
+            answer.asked = (request.method, request.path)
             was_lost = was_lost or is_unknown(answer)
             answer.was_lost = was_lost
             seconds = patience.next_delay(request, answer)
@@ -143,15 +145,15 @@ class GraphClient:
             patience.spend(seconds)
             self.pause(seconds)
 
-    def get(self, version: str, path: str) -> dict:
+    def get(self, version: str, path: str, headers: dict[str, str] | None = None) -> dict:
         """The body of a read."""
-        return self.send(version, Request("GET", path)).checked()
+        return self.send(version, Request("GET", path, headers=headers)).checked()
 
-    def pages(self, version: str, path: str) -> Iterator[dict]:
-        """The rows of a list, page after page. Raises TransportError for a nextLink to another host."""
-        return self.rows(version, self.get(version, path))
+    def pages(self, version: str, path: str, headers: dict[str, str] | None = None) -> Iterator[dict]:
+        """The rows of a list, page after page, each asked for when it is needed. Raises TransportError for a nextLink to another host."""
+        return self.rows(version, self.get(version, path, headers), headers)
 
-    def rows(self, version: str, first: dict) -> Iterator[dict]:
+    def rows(self, version: str, first: dict, headers: dict[str, str] | None = None) -> Iterator[dict]:
         """The rows of a list of which the first page is there."""
         page = first
         while True:
@@ -159,7 +161,7 @@ class GraphClient:
             link = page.get("@odata.nextLink")
             if not link:
                 return
-            page = self.get("", self._below_graph(link))
+            page = self.get("", self._below_graph(link), headers)
 
     def _below_graph(self, link: str) -> str:
         """A nextLink as a path, if it stays on Graph's host: the token goes nowhere else."""
@@ -171,7 +173,9 @@ class GraphClient:
 
     def _send_once(self, version: str, request: Request) -> Answer:
         url = f"{self.graph_url}{'/' if version else ''}{version}{request.path}"
-        options = {} if request.body is None else {"json": request.body}
+        options: dict[str, Any] = {} if request.body is None else {"json": request.body}
+        if request.headers:
+            options["headers"] = request.headers
         try:
             response = self._transport.send(request.method, url, token=self._tokens.token(), **options)
             if response.status_code == 401 and self.renew(Answer(401, headers=dict(response.headers))):

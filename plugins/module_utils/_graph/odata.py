@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from urllib.parse import quote
 
 
@@ -18,3 +19,14 @@ def equals(name: str, value: str) -> str:
     """A filter for a string, quoted for a URL."""
     literal = value.replace("'", "''")
     return quote(f"{name} eq '{literal}'", safe="'")
+
+
+def among(name: str, ids: Iterable[str]) -> str:
+    """A filter for ids, at most fifteen."""
+    listed = ",".join(f"'{one}'" for one in ids)
+    return quote(f"{name} in ({listed})", safe="'(),")
+
+
+def escaped(condition: str) -> str:
+    """A filter of somebody's own for a URL."""
+    return quote(condition, safe="'(),:/$")

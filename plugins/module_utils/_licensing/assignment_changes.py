@@ -10,20 +10,22 @@ from typing import Any
 from .._errors import OptionError
 from . import findings
 from .catalog import Catalog, Resolver
-from .changes import Changes, CreateAssignment, DeleteAssignment, SetUsageLocation, UpdateAssignment, disabled_after
+from .changes import Changes, CreateAssignment, DeleteAssignment, SetUsageLocation, UpdateAssignment, disabled_after, unlisted_plans
 from .desired import DesiredAssignment
 from .findings import Finding
-from .model import Allotment, Assignment, CloudState, Sku
+from .model import Allotment, Assignment, CloudState, Group, Sku
+from .plan_rules import broken_rules
+from .product_names import NO_NAMES, ProductNames
 
 Planned = tuple[list[Assignment], list[Any], list[Finding]]  # what stays or comes, operations, findings
 
 
-def plan_assignment(state: CloudState, desired: DesiredAssignment) -> Changes:
+def plan_assignment(state: CloudState, desired: DesiredAssignment, names: ProductNames = NO_NAMES) -> Changes:
     """The changes that give a principal the desired assignment, or take it away.
 
     Raises OptionError for a name that the tenant does not know, and when several allotments or assignments could be meant.
     """
-    catalog = Catalog([pool.sku for pool in state.allotments])
+    catalog = Catalog([pool.sku for pool in state.allotments], names)
     resolver = Resolver(catalog, [assignment.sku_id for assignment in state.assignments if assignment.sku_id])
     sku, pools = _pools(state, desired, resolver)
     pool_ids = {pool.id for pool in pools}
@@ -47,7 +49,8 @@ def plan_assignment(state: CloudState, desired: DesiredAssignment) -> Changes:
         operations.insert(0, SetUsageLocation(state.principal, desired.usage_location))
     resolver.check()
     subject = kept[0] if kept else None
-    return Changes(state, _after(state, operations), tuple(operations), tuple(notes + planned), catalog, subject)
+    notes += planned + _conflicts(state, operations, desired)
+    return Changes(state, _after(state, operations), tuple(operations), tuple(notes), catalog, subject)
 
 
 def _pools(state: CloudState, desired: DesiredAssignment, resolver: Resolver) -> tuple[Sku, list[Allotment]]:
@@ -82,14 +85,48 @@ def _keep(state: CloudState, matching: list[Assignment], sku: Sku, desired: Desi
             f"sku: {len(held)} assignments of {sku.part_number} exist, and their service plans differ from what is wanted: {listed}. "
             "Name one by its allotment, or leave exactly one with exclusive: true"
         )
-    return kept, [UpdateAssignment(state.principal, new) for old, new in zip(held, kept) if old != new], []
+    changed = [(old, new) for old, new in zip(held, kept) if old != new]
+    unlisted = [note for old, new in changed for note in _unlisted(state, sku, old, new, desired)]
+    return kept, [UpdateAssignment(state.principal, new) for dummy, new in changed], unlisted
+
+
+def _unlisted(state: CloudState, sku: Sku, old: Assignment, new: Assignment, desired: DesiredAssignment) -> list[Finding]:
+    names = unlisted_plans(desired.plans, old.disabled_plans, new.disabled_plans, sku)
+    return [findings.plans_not_listed(state.principal, sku, names)] if names else []
+
+
+def _conflicts(state: CloudState, operations: list[Any], desired: DesiredAssignment) -> list[Finding]:
+    """Service plans that exclude or need each other, of a user: what is on by any path, and what is turned on and off beside it.
+
+    cloudLicensing refuses those that exclude each other; what is needed and missing shows in assignmentErrors (graph-contract 4.4, 4.5).
+    """
+    before = frozenset(plan_id for right in state.rights for plan_id in right.plan_ids)
+    after = before
+    for operation in operations:
+        if isinstance(operation, (CreateAssignment, UpdateAssignment)):
+            pool = state.allotment(operation.assignment.allotment_id)
+            ids = {plan.id for plan in pool.sku.service_plans} if pool else set()
+            after = (after | (ids - operation.assignment.disabled_plans)) - _turned_off(state, operation.assignment)
+    if state.principal.kind != "user" or after == before:
+        return []
+    return [findings.plans_conflict(state.principal, rule, not rule.lacking, desired.plan_check) for rule in broken_rules(before, after)]
+
+
+def _turned_off(state: CloudState, new: Assignment) -> frozenset[str]:
+    """What a change of an assignment turns off, when no other path is known that keeps it on."""
+    old = next((held for held in state.assignments if held.id == new.id and new.id is not None), None)
+    if old is None:
+        return frozenset()
+    others = [held for held in state.assignments if held.sku_id == new.sku_id and held.id != new.id]
+    return frozenset(plan_id for plan_id in new.disabled_plans - old.disabled_plans if all(plan_id in held.disabled_plans for held in others))
 
 
 def _with_plans(held: Assignment, state: CloudState, sku: Sku, desired: DesiredAssignment, resolver: Resolver) -> Assignment:
     """The assignment with the service plans that are wanted, out of those of its own pool."""
     pool = state.allotment(held.allotment_id)
     disabled = disabled_after(desired.plans, held.disabled_plans, pool.sku if pool else sku, resolver, "")
-    return replace(held, disabled_plans=disabled)
+    known = {plan.id for plan in pool.sku.service_plans} if pool else disabled
+    return replace(held, disabled_plans=disabled if disabled == held.disabled_plans else disabled & known)
 
 
 def _choose(state: CloudState, pools: list[Allotment], desired: DesiredAssignment) -> Allotment:
@@ -115,15 +152,35 @@ def _create(state: CloudState, sku: Sku, pool: Allotment, desired: DesiredAssign
         found.append(findings.wrong_kind(pool, principal.kind))
     elif pool.has_ended:
         found.append(findings.pool_ended(pool))
-    elif principal.kind == "group" and pool.free < 1:
-        found.append(findings.group_will_wait(pool))
+    elif isinstance(principal, Group):
+        found += _waiting(principal, pool)
     elif pool.free < 1 and pool.id not in state.reached:
         what = f"{sku.part_number} in allotment {pool.id}"
         found.append(findings.no_seats(principal, what, pool.allotted, pool.consumed, desired.seat_check))
     if principal.kind == "user" and not (desired.usage_location or principal.usage_location):
         found.append(findings.no_usage_location(principal))
+    found += _second_seats(state, pool, desired.is_exclusive)
     created = _with_plans(Assignment(None, pool.id, sku.id), state, sku, desired, resolver)
     return [created], [CreateAssignment(principal, created)], found
+
+
+def _waiting(group: Group, pool: Allotment) -> list[Finding]:
+    what = f"allotment {pool.id} of {pool.sku.part_number}"
+    found = [findings.members_wait(group, what, pool.free, group.member_count)] if group.member_count and group.member_count > pool.free else []
+    return found + ([findings.nested_groups(group, group.nested)] if group.nested else [])
+
+
+def _second_seats(state: CloudState, pool: Allotment, is_exclusive: bool) -> list[Finding]:
+    """Whether a new assignment takes a seat of a SKU that the principal has a seat of elsewhere, and keeps."""
+    if pool.id in state.reached:
+        return []
+    own = {held.allotment_id for held in state.assignments if held.sku_id == pool.sku.id and held.allotment_id}
+    rights = [right for right in state.rights if right.sku_id == pool.sku.id]
+    others = own.union(*(right.allotment_ids for right in rights))
+    if not others:
+        return [findings.both_apis(state.principal, pool)] if rights else []
+    kept = tuple(sorted(others - own if is_exclusive else others))
+    return [findings.second_seat(state.principal, pool, kept)] if kept else []
 
 
 def _after(state: CloudState, operations: list[Any]) -> CloudState:

@@ -8,13 +8,15 @@ from collections.abc import Iterable
 
 from .._errors import OptionError
 from .model import ServicePlan, Sku, is_guid
+from .product_names import NO_NAMES, ProductNames
 
 
 class Catalog:
-    """The SKUs of a tenant, to be found by part number or id."""
+    """The SKUs of a tenant, to be found by part number, id or, where names says so, product name."""
 
-    def __init__(self, skus: Iterable[Sku]) -> None:
+    def __init__(self, skus: Iterable[Sku] = (), names: ProductNames = NO_NAMES) -> None:
         self._by_id = {sku.id: sku for sku in skus}
+        self.names = names
 
     def __iter__(self):
         return iter(self._by_id.values())
@@ -34,6 +36,13 @@ class Catalog:
         known = {plan.id: plan.name for plan in self.sku(sku_id).service_plans}
         return sorted(known.get(plan_id, plan_id) for plan_id in plan_ids)
 
+    def name_of(self, some_id: str) -> str | None:
+        """The part number of a SKU or the name of a service plan, whichever an id is of."""
+        if some_id in self._by_id:
+            return self._by_id[some_id].part_number
+        plans = (plan.name for sku in self for plan in sku.service_plans if plan.id == some_id)
+        return next(plans, None) or self.names.plan_name(some_id) or self.names.sku_name(some_id)
+
 
 class Resolver:
     """Turns what a task names into SKUs and service plans, and collects every name that fails into one error."""
@@ -47,15 +56,21 @@ class Resolver:
         """The SKU of a part number or id, else None and a problem is noted. An id that the principal holds is known."""
         if name.lower() in self._held_ids:
             return self._catalog.sku(name.lower())
-        found = [sku for sku in self._catalog if name.lower() in (sku.id, sku.part_number.lower())]
+        found = [sku for sku in self._catalog if name.lower() in (sku.id, sku.part_number.lower())] or self._by_product_name(name)
         if len(found) == 1:
             return found[0]
         if found:
             ids = ", ".join(sorted(sku.id for sku in found))
             self._problems.append(f"{where}: SKU {name!r} is ambiguous, give one of the ids {ids}")
         else:
-            self._unknown(where, "SKU", name, "of this tenant", [sku.part_number for sku in self._catalog])
+            products = (self._catalog.names.sku_name(sku.id) for sku in self._catalog)
+            self._unknown(where, "SKU", name, "of this tenant", [*(sku.part_number for sku in self._catalog), *filter(None, products)])
         return None
+
+    def _by_product_name(self, name: str) -> list[Sku]:
+        """The SKUs of a product name that the tenant owns or the principal holds; the tenant decides between those of one name."""
+        ids = self._catalog.names.sku_ids(name)
+        return [sku for sku in self._catalog if sku.id in ids] or [self._catalog.sku(sku_id) for sku_id in sorted(ids & self._held_ids)]
 
     def plans(self, sku: Sku, names: Iterable[str], where: str, must_switch: bool = False) -> frozenset[str]:
         """The ids of service plans of a SKU. With must_switch, one that people cannot switch off is a problem."""
@@ -64,6 +79,9 @@ class Resolver:
 
     def _plan(self, sku: Sku, name: str, where: str, must_switch: bool) -> ServicePlan | None:
         found = [plan for plan in sku.service_plans if name.lower() in (plan.id, plan.name.lower())]
+        if not found:
+            named = self._catalog.names.plan_ids(name)
+            found = [plan for plan in sku.service_plans if plan.id in named]
         if len(found) > 1:
             ids = ", ".join(sorted(plan.id for plan in found))
             self._problems.append(f"{where}: service plan {name!r} of {sku.part_number} is ambiguous, give one of the ids {ids}")
@@ -83,6 +101,8 @@ class Resolver:
             self._problems.append(f"{where}: an empty name; give a {what} or leave the entry out")
             return
         hint = "" if is_guid(name) else _nearest(name, known)
+        if what == "SKU" and self._catalog.names.sku_ids(name):
+            hint = " (a product that the tenant does not own)"
         self._problems.append(f"{where}: no {what} {name!r} {whose}{hint}")
 
     def problem(self, text: str) -> None:

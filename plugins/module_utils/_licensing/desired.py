@@ -31,7 +31,7 @@ class WantedLicense:
 
 @dataclass(frozen=True)
 class DesiredLicenses:
-    """What M(m365.licensing.user_assign_license) is asked for."""
+    """What M(m365.licensing.user_assign_license) and M(m365.licensing.group_assign_license) are asked for."""
 
     add: tuple[WantedLicense, ...] = ()
     remove: tuple[str, ...] = ()
@@ -40,6 +40,7 @@ class DesiredLicenses:
     carry_plans: bool = False
     inherited: str = "assign"
     seat_check: str = "enforce"
+    plan_check: str = "enforce"
     protect: tuple[str, ...] = ()
     max_removals: int | None = None
 
@@ -56,6 +57,7 @@ class DesiredAssignment:
     is_exclusive: bool = False
     allotment_choice: str = "only"
     seat_check: str = "enforce"
+    plan_check: str = "enforce"
     usage_location: str | None = None
 
 
@@ -92,6 +94,7 @@ def desired_licenses(params: Mapping) -> DesiredLicenses:
         carry_plans=bool(params.get("carry_plans")),
         inherited=params.get("inherited") or "assign",
         seat_check=params.get("seat_check") or "enforce",
+        plan_check=params.get("plan_check") or "enforce",
         protect=tuple(params.get("protect") or ()),
         max_removals=max_removals,
     )
@@ -110,6 +113,7 @@ def desired_assignment(params: Mapping) -> DesiredAssignment:
         is_exclusive=bool(params.get("exclusive")),
         allotment_choice=params.get("allotment_choice") or "only",
         seat_check=params.get("seat_check") or "enforce",
+        plan_check=params.get("plan_check") or "enforce",
         usage_location=_usage_location(params.get("usage_location")),
     )
 

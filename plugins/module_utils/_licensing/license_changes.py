@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The difference between a user's direct licenses and what is wanted."""
+"""The difference between the licenses of a user's or group's own and what is wanted."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import Any
 
 from . import findings
 from .catalog import Catalog, Resolver
-from .changes import AssignLicenses, Changes, SetUsageLocation, disabled_after
+from .changes import AssignLicenses, Changes, SetUsageLocation, disabled_after, plans_on, unlisted_plans
 from .desired import DesiredLicenses, WantedLicense
 from .findings import Finding
-from .model import License, Principal, Sku
+from .model import Group, License, Principal, Sku
+from .plan_rules import broken_rules
 
 
 def plan_licenses(principal: Principal, catalog: Catalog, desired: DesiredLicenses) -> Changes:
-    """The changes that give a user the desired direct licenses and no others than those that set forbids.
+    """The changes that give a user or group the desired direct licenses and take none that is neither asked for nor left out of set.
 
     Raises OptionError with every name that the tenant does not know.
     """
@@ -37,8 +38,34 @@ def plan_licenses(principal: Principal, catalog: Catalog, desired: DesiredLicens
         if wanted_sku is not None:
             addition.want(wanted_sku, want)
     resolver.check()
-    addition.require_usage_location()
-    return _license_changes(principal, catalog, desired, addition, removal)
+    changes = _license_changes(principal, catalog, desired, addition, removal)
+    return replace(changes, findings=(*changes.findings, *_findings_of_all(changes, desired)))
+
+
+def _findings_of_all(changes: Changes, desired: DesiredLicenses) -> list[Finding]:
+    """What is to be said of the end state as a whole, when licenses are to change."""
+    before, after, calls = changes.before, changes.after, [one for one in changes.operations if isinstance(one, AssignLicenses)]
+    if not calls:
+        return []
+    found = []
+    if isinstance(before, Group):
+        found = _findings_of_group(changes, before)
+    elif calls[0].add and not after.usage_location:
+        found.append(findings.no_usage_location(before))
+    rules = broken_rules(plans_on(before.licenses, changes.catalog), plans_on(after.licenses, changes.catalog))
+    return found + [findings.plans_conflict(before, rule, before.kind == "user", desired.plan_check) for rule in rules]
+
+
+def _findings_of_group(changes: Changes, group: Group) -> list[Finding]:
+    """What keeps a group, or members of it, from getting what it shall hold (graph-contract 3.3, 4.3)."""
+    found = [] if group.is_security_enabled else [findings.group_not_security_enabled(group)]
+    for sku_id in sorted(changes.new_sku_ids):
+        sku, members = changes.catalog.sku(sku_id), group.member_count or 0
+        if members > sku.seats.free:
+            found.append(findings.members_wait(group, sku.part_number, sku.seats.free, members))
+    if group.nested:
+        found.append(findings.nested_groups(group, group.nested))
+    return found
 
 
 def _check_twice(skus: list[Sku | None], resolver: Resolver) -> None:
@@ -97,6 +124,7 @@ class _Addition:
         disabled = disabled_after(want.plans, self._base(sku, direct, elsewhere), sku, self._resolver, f"{want.where}.")
         if direct and direct.is_held:
             if disabled != direct.disabled_plans:
+                self._note_unlisted(sku, direct, want, disabled)
                 self._add(sku, disabled)
         elif any(not path.is_known and path.disabled_plans == disabled for path in elsewhere):
             self.findings.append(findings.origin_unknown(self._principal, sku, is_refusal=False))
@@ -108,11 +136,6 @@ class _Addition:
             self._check_assignable(sku)
             self._add(sku, disabled)
 
-    def require_usage_location(self) -> None:
-        """Refuses when a license would be assigned to someone without a usage location."""
-        if self.licenses and not (self._desired.usage_location or self._principal.usage_location):
-            self.findings.append(findings.no_usage_location(self._principal))
-
     def _add(self, sku: Sku, disabled: frozenset[str]) -> None:
         if not sku.is_owned:
             self.findings.append(findings.not_owned(sku))
@@ -123,7 +146,7 @@ class _Addition:
         problem = findings.not_assignable(sku)
         if problem:
             self.findings.append(problem)
-        elif sku.is_owned and not self._principal.holds(sku.id) and sku.seats.free < 1:
+        elif self._principal.kind == "user" and sku.is_owned and not self._principal.holds(sku.id) and sku.seats.free < 1:
             seats = sku.seats
             self.findings.append(findings.no_seats(self._principal, sku.part_number, seats.owned, seats.consumed, self._desired.seat_check))
 
@@ -146,6 +169,12 @@ class _Addition:
             for plan_id in license_.disabled_plans if license_ else ():
                 carried.add(plan_id if plan_id in ids else by_name.get(names.get(plan_id, "")))
         return frozenset(plan_id for plan_id in carried if plan_id)
+
+    def _note_unlisted(self, sku: Sku, direct: License, want: WantedLicense, disabled: frozenset[str]) -> None:
+        """Says so when an allow-list turns off what Microsoft has perhaps added."""
+        names = unlisted_plans(want.plans, direct.disabled_plans, disabled, sku)
+        if names:
+            self.findings.append(findings.plans_not_listed(self._principal, sku, names))
 
     def _note_errors(self, sku: Sku) -> None:
         for path in self._principal.licenses:

@@ -9,7 +9,7 @@ Ids of allotments and assignments are opaque and stay as Graph gives them (graph
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -35,6 +35,8 @@ class Seats:
     enabled: int = 0
     warning: int = 0
     consumed: int = 0
+    suspended: int = 0
+    locked_out: int = 0
 
     @property
     def owned(self) -> int:
@@ -111,6 +113,26 @@ class Principal:
 
 
 @dataclass(frozen=True)
+class Group(Principal):
+    """A group that licenses are given to. Members are counted, and groups among them named, where that was read."""
+
+    is_security_enabled: bool = True
+    processing_state: str | None = None
+    member_count: int | None = None
+    nested: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """What feeds an allotment. Dates are as YYYY-MM-DD (graph-contract 1.6, no. 11)."""
+
+    id: str
+    state: str = ""
+    start_date: str | None = None
+    next_lifecycle_date: str | None = None
+
+
+@dataclass(frozen=True)
 class Allotment:
     """A pool of seats in cloudLicensing."""
 
@@ -119,8 +141,7 @@ class Allotment:
     allotted: int = 0
     consumed: int = 0
     assignable_to: frozenset[str] = frozenset()
-    subscription_ids: frozenset[str] = frozenset()
-    subscription_states: tuple[str, ...] = ()
+    subscriptions: tuple[Subscription, ...] = ()
 
     @property
     def free(self) -> int:
@@ -130,7 +151,12 @@ class Allotment:
     @property
     def has_ended(self) -> bool:
         """Whether every subscription that feeds it is over; a state that nobody knows yet is taken for a living one."""
-        return bool(self.subscription_states) and all(state.lower() in ("suspended", "lockedout", "deleted") for state in self.subscription_states)
+        return bool(self.subscriptions) and all(sub.state.lower() in ("suspended", "lockedout", "deleted") for sub in self.subscriptions)
+
+    @property
+    def subscription_ids(self) -> frozenset[str]:
+        """The ids of the subscriptions that feed it."""
+        return frozenset(sub.id for sub in self.subscriptions)
 
 
 @dataclass(frozen=True)
@@ -144,17 +170,37 @@ class Assignment:
 
 
 @dataclass(frozen=True)
+class UsageRight:
+    """What a principal may use of a SKU: the service plans that are on by any path, and the allotments that it has a seat of."""
+
+    sku_id: str | None
+    sku: str
+    plan_ids: frozenset[str]
+    plan_names: tuple[str, ...]
+    allotment_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class CloudState:
     """A principal with its assignments, and the tenant's allotments.
 
-    reached holds the ids of allotments on which the principal has a seat by any path, as far as Graph says so.
+    rights are what the principal may use by any path, as far as Graph says so: its licenses, whoever gave them.
     """
 
     principal: Principal
     assignments: tuple[Assignment, ...]
     allotments: tuple[Allotment, ...]
-    reached: frozenset[str] = frozenset()
+    rights: tuple[UsageRight, ...] = ()
+
+    @property
+    def reached(self) -> frozenset[str]:
+        """The ids of the allotments on which the principal has a seat by any path."""
+        return frozenset(pool_id for right in self.rights for pool_id in right.allotment_ids)
 
     def allotment(self, allotment_id: str | None) -> Allotment | None:
         """The allotment of an id."""
         return next((pool for pool in self.allotments if pool.id == allotment_id), None)
+
+    def with_principal(self, principal: Principal) -> CloudState:
+        """The same state, with more known of the principal."""
+        return replace(self, principal=principal)

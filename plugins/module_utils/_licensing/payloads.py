@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .._errors import TransportError
-from .changes import AssignLicenses, CreateAssignment, DeleteAssignment, SetUsageLocation, UpdateAssignment
-from .model import Allotment, Assignment, License, Principal, Seats, ServicePlan, Sku
+from .changes import AssignLicenses, CreateAssignment, DeleteAssignment, Reprocess, SetUsageLocation, UpdateAssignment
+from .model import Allotment, Assignment, Group, License, Principal, Seats, ServicePlan, Sku, Subscription, UsageRight
 
 COLLECTIONS = {"user": "users", "group": "groups", "device": "devices"}
 _CLOUD = (CreateAssignment, UpdateAssignment, DeleteAssignment)
 USER_FIELDS = "id,userPrincipalName,usageLocation,assignedLicenses,licenseAssignmentStates"
+GROUP_FIELDS = "id,displayName,securityEnabled,assignedLicenses,licenseProcessingState"
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ def _call_of(operation: Any, graph_url: str, route: str, version: str, after_loc
     lag_code = "invalidusagelocation" if after_location else None
     if isinstance(operation, SetUsageLocation):
         return Call(version, "PATCH", principal_path(operation.principal), {"usageLocation": operation.usage_location})
+    if isinstance(operation, Reprocess):
+        return _reprocess_call(operation)
     if isinstance(operation, AssignLicenses):
         body = {
             "addLicenses": [{"skuId": lic.sku_id, "disabledPlans": sorted(lic.disabled_plans)} for lic in operation.add],
@@ -70,6 +73,14 @@ def _call_of(operation: Any, graph_url: str, route: str, version: str, after_loc
     if isinstance(operation, DeleteAssignment):
         return Call("beta", "DELETE", f"{base}/{operation.assignment.id}")
     raise TypeError(f"not an operation: {operation!r}")
+
+
+def _reprocess_call(operation: Reprocess) -> Call:
+    """The action of either API; a batch wants a body, so there is one (graph-contract 1.2, 3.3, 5)."""
+    base = principal_path(operation.principal)
+    if operation.is_cloud:
+        return Call("beta", "POST", f"{base}/cloudLicensing/assignments/reprocessAssignments", {})
+    return Call("v1.0", "POST", f"{base}/reprocessLicenseAssignment", {})
 
 
 def assignments_path(principal: Principal, allotment_id: str | None, route: str) -> str:
@@ -108,8 +119,22 @@ def principal_of(kind: str, body: Mapping, is_me: bool = False) -> Principal:
         id=entity["id"].lower(),
         name=entity.get("userPrincipalName") or entity.get("displayName") or entity["id"],
         usage_location=entity.get("usageLocation") or None,
-        licenses=tuple(_licenses(entity)),
+        licenses=tuple(_licenses(entity)) if kind == "user" else (),
         is_me=is_me,
+    )
+
+
+def group_of(body: Mapping) -> Group:
+    """A group with its licenses, which are all its own, and how far their processing is (graph-contract 2.2)."""
+    entity = unwrap(body)
+    base = principal_of("group", entity)
+    return Group(
+        kind="group",
+        id=base.id,
+        name=base.name,
+        licenses=tuple(License(held["skuId"].lower(), _ids(held.get("disabledPlans"))) for held in entity.get("assignedLicenses") or [] if held.get("skuId")),
+        is_security_enabled=entity.get("securityEnabled") is not False,
+        processing_state=(entity.get("licenseProcessingState") or {}).get("state"),
     )
 
 
@@ -150,7 +175,6 @@ def skus_of(rows: Iterable[Mapping]) -> Iterable[Sku]:
 
 def sku_of(entity: Mapping) -> Sku:
     """A subscribedSku."""
-    units = entity.get("prepaidUnits") or {}
     return Sku(
         id=entity["skuId"].lower(),
         part_number=entity.get("skuPartNumber") or entity["skuId"],
@@ -161,9 +185,16 @@ def sku_of(entity: Mapping) -> Sku:
             for plan in entity.get("servicePlans") or []
             if plan.get("servicePlanId")
         ),
-        seats=Seats(units.get("enabled") or 0, units.get("warning") or 0, entity.get("consumedUnits") or 0),
+        seats=_seats(entity),
         applies_to=entity.get("appliesTo") or "User",
         status=entity.get("capabilityStatus") or "Enabled",
+    )
+
+
+def _seats(entity: Mapping) -> Seats:
+    units = entity.get("prepaidUnits") or {}
+    return Seats(
+        units.get("enabled") or 0, units.get("warning") or 0, entity.get("consumedUnits") or 0, units.get("suspended") or 0, units.get("lockedOut") or 0
     )
 
 
@@ -172,7 +203,6 @@ def allotment_of(entity: Mapping, is_listed: bool = True) -> Allotment:
 
     Without a SKU (graph-contract 2.1: it may be null), the allotment stands for itself.
     """
-    subscriptions = entity.get("subscriptions") or []
     return Allotment(
         id=entity["id"],
         sku=Sku(
@@ -184,8 +214,7 @@ def allotment_of(entity: Mapping, is_listed: bool = True) -> Allotment:
         allotted=entity.get("allottedUnits") or 0,
         consumed=entity.get("consumedUnits") or 0,
         assignable_to=_flags(entity.get("assignableTo")),
-        subscription_ids=frozenset((sub.get("subscriptionId") or "").lower() for sub in subscriptions),
-        subscription_states=tuple(sub.get("state") or "" for sub in subscriptions),
+        subscriptions=tuple(_subscription(sub) for sub in entity.get("subscriptions") or []),
     )
 
 
@@ -194,6 +223,25 @@ def assignment_of(body: Mapping) -> Assignment:
     entity = unwrap(body)
     pool = entity.get("allotment") or {}
     return Assignment(entity.get("id"), pool.get("id"), _sku_id(pool), _ids(entity.get("disabledServicePlanIds")))
+
+
+def right_of(entity: Mapping) -> UsageRight:
+    """A usage right, with its allotments where they were expanded."""
+    services = [_pool_plan(service) for service in entity.get("services") or [] if service.get("planId")]
+    sku_id = (entity.get("skuId") or "").lower() or None
+    return UsageRight(
+        sku_id=sku_id,
+        sku=entity.get("skuPartNumber") or sku_id or "",
+        plan_ids=frozenset(plan.id for plan in services),
+        plan_names=tuple(sorted(plan.name for plan in services)),
+        allotment_ids=tuple(pool["id"] for pool in entity.get("allotments") or []),
+    )
+
+
+def _subscription(entity: Mapping) -> Subscription:
+    dates = (entity.get(name) or None for name in ("startDate", "nextLifecycleDate"))
+    start, following = (date[:10] if date else None for date in dates)
+    return Subscription((entity.get("subscriptionId") or "").lower(), entity.get("state") or "", start, following)
 
 
 def _sku_id(pool: Mapping) -> str | None:

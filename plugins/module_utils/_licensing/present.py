@@ -7,32 +7,59 @@ from __future__ import annotations
 from typing import Any
 
 from .catalog import Catalog
-from .changes import AssignLicenses, Changes, CreateAssignment, SetUsageLocation, UpdateAssignment
-from .findings import Finding
-from .model import Assignment, CloudState, License, Principal
+from .changes import AssignLicenses, Changes, CreateAssignment, Outcome, Reprocess, SetUsageLocation, UpdateAssignment
+from .findings import Finding, error_of
+from .model import Assignment, CloudState, Group, License, Principal
 
 
 def finding_rows(findings: tuple[Finding, ...]) -> list[dict]:
     """The findings as results."""
-    return [{"code": found.code, "severity": "refusal" if found.is_refusal else "caution", "message": found.message} for found in findings]
+    return [
+        {"code": found.code, "severity": "refusal" if found.is_refusal else "caution", "message": found.message, "remedy": found.remedy} for found in findings
+    ]
 
 
-def license_result(changes: Changes) -> dict:
-    """The results of M(m365.licensing.user_assign_license), built from what will be."""
-    user: Principal = changes.after
-    rows = [_license_row(lic, changes.catalog) for lic in user.licenses]
-    return {
-        "user": {"id": user.id, "user_principal_name": user.name, "usage_location": user.usage_location},
-        "licenses": sorted(rows, key=lambda row: (row["sku"], row["origin"], row["group"] or "")),
-    }
+def license_result(changes: Changes, outcome: Outcome) -> dict:
+    """The results of M(m365.licensing.user_assign_license) or M(m365.licensing.group_assign_license), built from what will be."""
+    principal: Principal = changes.after
+    licenses = license_rows(principal, changes.catalog)
+    if isinstance(principal, Group):
+        group = {"id": principal.id, "display_name": principal.name}
+        return {"group": group, "licenses": licenses, **outcome_rows(outcome, changes.catalog)}
+    return {"user": {"id": principal.id, "user_principal_name": principal.name, "usage_location": principal.usage_location}, "licenses": licenses}
 
 
-def assignment_result(changes: Changes, created_id: str | None = None) -> dict:
+def license_rows(principal: Principal, catalog: Catalog) -> list[dict]:
+    """The licenses of a principal, one row for each way a SKU reaches it, sorted."""
+    rows = [_license_row(lic, catalog) for lic in principal.licenses]
+    return sorted(rows, key=lambda row: (row["sku"], row["origin"], row["group"] or ""))
+
+
+def outcome_rows(outcome: Outcome, catalog: Catalog) -> dict:
+    """How far the processing of a group came, where a task waited for it, and the members whom it did not reach."""
+    if outcome.processing_state is None:
+        return {}
+    processing = {"state": outcome.processing_state, "seconds_waited": round(outcome.seconds_waited, 1)}
+    return {"processing": processing, "members_with_errors": [row for member in outcome.members for row in error_rows(member, catalog)]}
+
+
+def error_rows(user: Principal, catalog: Catalog, group_id: str | None = None) -> list[dict]:
+    """The licenses of a user that are in error, of one group or of all, with cause and remedy."""
+    rows = []
+    for lic in sorted(user.licenses, key=lambda lic: (lic.sku_id, lic.group_id or "")):
+        if (lic.error or not lic.is_held) and group_id in (None, lic.group_id):
+            cause, remedy = error_of(lic.error)
+            row = {"id": user.id, "user_principal_name": user.name, "sku": catalog.label(lic.sku_id), "sku_id": lic.sku_id}
+            rows.append({**row, "group": lic.group_id, "error": lic.error, "cause": cause, "remedy": remedy})
+    return rows
+
+
+def assignment_result(changes: Changes, outcome: Outcome) -> dict:
     """The results of M(m365.licensing.cloud_license_assignment). A created assignment has its id only after the real run."""
     held: Assignment | None = changes.subject
     if held is None:
         return {"assignment": None}
-    return {"assignment": {"id": held.id or created_id, "allotment": held.allotment_id, **_named(held, changes.catalog)}}
+    return {"assignment": {"id": held.id or outcome.created_id, "allotment": held.allotment_id, **_named(held, changes.catalog)}}
 
 
 def operation_rows(operations: tuple, catalog: Catalog) -> list[dict]:
@@ -47,6 +74,8 @@ def _rows(operation: Any, catalog: Catalog) -> list[dict]:
         held = {lic.sku_id for lic in operation.principal.licenses if lic.is_direct and lic.is_held}
         rows = [{"action": "update" if lic.sku_id in held else "add", **_named(lic, catalog)} for lic in operation.add]
         return rows + [{"action": "remove", "sku": catalog.label(sku_id), "sku_id": sku_id} for sku_id in operation.remove]
+    if isinstance(operation, Reprocess):
+        return [{"action": "reprocess", "api": "cloudLicensing" if operation.is_cloud else "assignLicense"}]
     target = operation.assignment
     where = {"assignment": target.id, "allotment": target.allotment_id}
     if isinstance(operation, CreateAssignment):
@@ -72,12 +101,20 @@ def diff_of(changes: Changes) -> dict:
 
 
 def _shown_licenses(principal: Principal, catalog: Catalog) -> dict:
+    """The licenses by SKU, each by where it comes from: what a group gives stays in sight when the direct license beside it changes."""
     shown: dict[str, Any] = {}
-    for lic in principal.licenses:
-        if lic.is_direct:
-            state = {} if lic.is_held else {"state": lic.state}
-            shown[catalog.label(lic.sku_id)] = {"origin": "direct", "disabled_plans": _off(lic, catalog), **state}
-    return {**shown, "usage_location": principal.usage_location}
+    for lic in sorted(principal.licenses, key=lambda lic: lic.group_id or ""):
+        state = {} if lic.is_held else {"state": lic.state}
+        shown.setdefault(catalog.label(lic.sku_id), {})[_origin(lic, principal)] = {"disabled_plans": _off(lic, catalog), **state}
+    return shown if principal.kind == "group" else {**shown, "usage_location": principal.usage_location}
+
+
+def _origin(lic: License, principal: Principal) -> str:
+    if lic.group_id:
+        name = principal.group_names.get(lic.group_id, lic.group_id)
+        is_shared = sum(other == name for other in principal.group_names.values()) > 1
+        return f"group {name} ({lic.group_id})" if is_shared else f"group {name}"
+    return "direct" if lic.is_known else "unknown origin"
 
 
 def _shown_assignments(state: CloudState, catalog: Catalog) -> dict:
@@ -98,3 +135,8 @@ def _named(held: License | Assignment, catalog: Catalog) -> dict:
 
 def _off(held: License | Assignment, catalog: Catalog) -> list[str]:
     return catalog.plan_names(held.sku_id or "", held.disabled_plans)
+
+
+def reprocess_result(changes: Changes, dummy: Outcome) -> dict:
+    """The results of M(m365.licensing.license_reprocess)."""
+    return {"reprocessed": not changes.is_noop, "errors": error_rows(changes.before, changes.catalog)}

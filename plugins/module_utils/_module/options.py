@@ -26,7 +26,7 @@ def _env(*names: str) -> tuple:
     return (_first_set, list(names))
 
 
-CONNECTION: dict[str, dict[str, Any]] = {
+SHARED: dict[str, dict[str, Any]] = {
     "tenant_id": {"type": "str", "fallback": _env("AZURE_TENANT_ID", "AZURE_TENANT")},
     "client_id": {"type": "str", "fallback": _env("AZURE_CLIENT_ID")},
     "client_secret": {"type": "str", "no_log": True, "fallback": _env("AZURE_CLIENT_SECRET", "AZURE_SECRET")},
@@ -43,6 +43,7 @@ CONNECTION: dict[str, dict[str, Any]] = {
     "validate_certs": {"type": "bool", "default": True},
     "timeout": {"type": "float", "default": 30.0},
     "max_wait": {"type": "float", "default": 300.0},
+    "sku_names": {"type": "path"},
 }
 
 SERVICE_PLANS: dict[str, dict[str, Any]] = {
@@ -51,7 +52,23 @@ SERVICE_PLANS: dict[str, dict[str, Any]] = {
     "plans_mode": {"type": "str", "default": "set", "choices": ["set", "merge"]},
 }
 
-SEAT_CHECK: dict[str, dict[str, Any]] = {"seat_check": {"type": "str", "default": "enforce", "choices": ["enforce", "try"]}}
+_CHECK = {"type": "str", "default": "enforce", "choices": ["enforce", "try"]}
+CHECKS: dict[str, dict[str, Any]] = {"seat_check": _CHECK, "plan_check": _CHECK}
+
+_LICENSES = {"type": "list", "elements": "dict", "options": {"sku": {"type": "str", "required": True}, **SERVICE_PLANS}}
+LICENSES: dict[str, dict[str, Any]] = {
+    "licenses": {
+        "type": "dict",
+        "options": {"add": _LICENSES, "remove": {"type": "list", "elements": "str"}, "set": _LICENSES},
+        "mutually_exclusive": [("set", "add"), ("set", "remove")],
+    },
+    "carry_plans": {"type": "bool", "default": False},
+    "protect": {"type": "list", "elements": "str"},
+    "max_removals": {"type": "int"},
+    "allow_empty": {"type": "bool", "default": False},
+    "wait": {"type": "bool", "default": False},
+    "wait_timeout": {"type": "float", "default": 300.0},
+}
 
 
 class GraphModule(AnsibleModule):

@@ -11,49 +11,95 @@ from .._graph.batch import send_all
 from .._graph.client import Answer, GraphClient, Request
 from .._graph.odata import equals, key_segment
 from .._licensing.catalog import Catalog
-from .._licensing.model import Assignment, CloudState, Principal, is_guid
-from .._licensing.payloads import COLLECTIONS, USER_FIELDS, allotment_of, assignment_of, assignments_path, principal_of, skus_of
+from .._licensing.model import Assignment, CloudState, Group, Principal, UsageRight, is_guid
+from .._licensing.payloads import (
+    COLLECTIONS,
+    GROUP_FIELDS,
+    USER_FIELDS,
+    allotment_of,
+    assignment_of,
+    assignments_path,
+    group_of,
+    principal_of,
+    right_of,
+    skus_of,
+)
+from .._licensing.product_names import NO_NAMES, ProductNames
 
-_SKUS = "/subscribedSkus?$select=skuId,skuPartNumber,appliesTo,capabilityStatus,consumedUnits,prepaidUnits,servicePlans"
+SKUS = "/subscribedSkus?$select=skuId,skuPartNumber,appliesTo,capabilityStatus,consumedUnits,prepaidUnits,servicePlans"
 _POOL_FIELDS = "id,skuId,skuPartNumber,allottedUnits,consumedUnits,assignableTo,services,subscriptions"
-_ALLOTMENTS = f"/admin/cloudLicensing/allotments?$select={_POOL_FIELDS}&$top=999"
+ALLOTMENTS = f"/admin/cloudLicensing/allotments?$select={_POOL_FIELDS}&$top=999"
 _EXPAND = "$expand=allotment($select=id,skuId,skuPartNumber)&$top=999"
 
 
 class Reader:
     """Reads users, SKUs, allotments and assignments in as few requests as it takes."""
 
-    def __init__(self, client: GraphClient, cloud_name: str) -> None:
-        self._client, self._cloud_name = client, cloud_name
+    def __init__(self, client: GraphClient, cloud_name: str, names: ProductNames = NO_NAMES) -> None:
+        self._client, self._cloud_name, self.names = client, cloud_name, names
 
     def user_and_skus(self, kind: str, name: str) -> tuple[Principal, Catalog]:
         """A user with licenses, and what the tenant owns: one request. kind is user or me."""
-        path = self._path(kind, name)
-        user, skus = send_all(self._client, "v1.0", [Request("GET", f"{path}?$select={USER_FIELDS}"), Request("GET", _SKUS)])
-        principal = principal_of("user", self._found(user, kind, name), is_me=kind == "me")
-        return principal, Catalog(skus_of(self._client.rows("v1.0", skus.checked())))
+        path = self.path(kind, name)
+        user, skus = send_all(self._client, "v1.0", [Request("GET", f"{path}?$select={USER_FIELDS}"), Request("GET", SKUS)])
+        principal = principal_of("user", self.found(user, kind, name), is_me=kind == "me")
+        return principal, self._catalog(skus)
 
-    def user(self, principal: Principal) -> Principal:
-        """The same user, read again."""
+    def group_and_skus(self, name: str) -> tuple[Group, Catalog]:
+        """A group with its licenses, and what the tenant owns: one request, one more to find a display name."""
+        path = self.path("group", name)
+        group, skus = send_all(self._client, "v1.0", [Request("GET", f"{path}?$select={GROUP_FIELDS}"), Request("GET", SKUS)])
+        return group_of(self.found(group, "group", name)), self._catalog(skus)
+
+    def again(self, principal: Principal) -> Principal:
+        """The same user or group, read again."""
+        if principal.kind == "group":
+            return group_of(self._client.get("v1.0", f"/groups/{principal.id}?$select={GROUP_FIELDS}"))
         path = "/me" if principal.is_me else f"/users/{principal.id}"
         return principal_of("user", self._client.get("v1.0", f"{path}?$select={USER_FIELDS}"), principal.is_me)
 
+    def with_members(self, group: Group) -> Group:
+        """The group with the number of its members, and the names of the groups inside it, which licensing passes by."""
+        rows = list(self._client.pages("v1.0", f"/groups/{group.id}/members?$select=id,displayName&$top=999"))
+        nested = sorted(row.get("displayName") or row["id"] for row in rows if (row.get("@odata.type") or "").endswith("graph.group"))
+        return replace(group, member_count=len(rows) - len(nested), nested=tuple(nested))
+
+    def members_in_error(self, group: Principal) -> list[Principal]:
+        """The members of a group who do not have all of its licenses, each with licenses: a page of 999, then 20 in a request."""
+        rows = list(self._client.pages("v1.0", f"/groups/{group.id}/membersWithLicenseErrors?$select=id&$top=999"))
+        answers = send_all(self._client, "v1.0", [Request("GET", f"/users/{row['id']}?$select={USER_FIELDS}") for row in rows])
+        return [principal_of("user", answer.body) for answer in answers if answer.is_ok]
+
+    def _catalog(self, skus: Answer) -> Catalog:
+        return Catalog(skus_of(self._client.rows("v1.0", skus.checked())), self.names)
+
+    def troubles(self, kind: str, name: str) -> tuple[Principal, list[dict] | None]:
+        """A principal of cloudLicensing, with its assignmentErrors and waiting rooms; None where Graph has no such path (graph-contract 1.3)."""
+        path = self.path(kind, name)
+        identity = "id,userPrincipalName" if kind in ("user", "me") else "id,displayName"
+        lists = {"group": [], "device": ["waitingMembers"]}.get(kind, ["assignmentErrors", "waitingMembers"])
+        requests = [Request("GET", f"{path}?$select={identity}")] + [Request("GET", f"{path}/cloudLicensing/{part}") for part in lists]
+        who, *rows = send_all(self._client, "beta", requests)
+        principal = principal_of("user" if kind == "me" else kind, self.found(who, kind, name), is_me=kind == "me")
+        return principal, [row for answer in rows for row in self._client.rows("beta", answer.checked())] if lists else None
+
     def cloud_state(self, kind: str, name: str) -> CloudState:
         """A principal with its assignments, and the tenant's allotments: one request, one more to find a display name."""
-        path = self._path(kind, name)
+        path = self.path(kind, name)
         identity = "id,userPrincipalName,usageLocation" if kind in ("user", "me") else "id,displayName"
-        paths = [f"{path}?$select={identity}", _ALLOTMENTS, f"{path}/cloudLicensing/assignments?{_EXPAND}"]
+        paths = [f"{path}?$select={identity}", ALLOTMENTS, f"{path}/cloudLicensing/assignments?{_EXPAND}"]
         if kind in ("user", "me"):
             paths.append(f"{path}/cloudLicensing/usageRights?$expand=allotments")
         who, pools, held, *rights = send_all(self._client, "beta", [Request("GET", path) for path in paths])
-        principal = principal_of("user" if kind == "me" else kind, self._found(who, kind, name), is_me=kind == "me")
-        self._check_available(pools)
+        found = self.found(who, kind, name)
+        principal = group_of(found) if kind == "group" else principal_of("user" if kind == "me" else kind, found, is_me=kind == "me")
+        self.check_available(pools)
         listed = [allotment_of(row) for row in self._client.rows("beta", pools.checked())]
         rows = list(self._client.rows("beta", held.checked()))
         known = {pool.id for pool in listed}
         extra = {row["allotment"]["id"]: row["allotment"] for row in rows if row.get("allotment") and row["allotment"]["id"] not in known}
         allotments = [allotment_of(row, is_listed=False) for row in extra.values()] + listed
-        return CloudState(principal, tuple(assignment_of(row) for row in rows), tuple(allotments), self._reached(rights))
+        return CloudState(principal, tuple(assignment_of(row) for row in rows), tuple(allotments), self._rights(rights))
 
     def assignments(self, principal: Principal) -> list[Assignment]:
         """The assignments of a principal, read again."""
@@ -66,7 +112,8 @@ class Reader:
         names = {group_id: answer.body.get("displayName") or group_id for group_id, answer in zip(group_ids, answers) if answer.is_ok}
         return replace(principal, group_names={group_id: names.get(group_id, group_id) for group_id in group_ids})
 
-    def _path(self, kind: str, name: str) -> str:
+    def path(self, kind: str, name: str) -> str:
+        """The path of a principal by id or name; a display name costs a request."""
         if kind == "me":
             return "/me"
         if kind == "user" or is_guid(name):
@@ -85,14 +132,16 @@ class Reader:
             raise OptionError(f"{kind}: {len(ids)} {kind}s have the display name {name!r}, give one of the ids {', '.join(ids)}")
         return ids[0]
 
-    def _found(self, answer: Answer, kind: str, name: str) -> dict:
+    def found(self, answer: Answer, kind: str, name: str) -> dict:
+        """The principal that was asked for by name, or the error that there is none."""
         if answer.status == 404:
             error = answer.error()
-            error.message = f"{kind}: this tenant has no {kind} {name!r}; check the spelling and the tenant. {error.message}"
+            error.remedy = "check the spelling and the tenant"
+            error.message = f"{kind}: this tenant has no {kind} {name!r}; {error.remedy}. {error.message}"
             raise error
         return answer.checked()
 
-    def _check_available(self, allotments: Answer) -> None:
+    def check_available(self, allotments: Answer) -> None:
         """A cloud or tenant without the API does not know the path (graph-contract 8)."""
         if allotments.status == 404 or (allotments.status == 400 and "segment" in allotments.error_text.lower()):
             error = allotments.error()
@@ -101,7 +150,6 @@ class Reader:
                 f"cloudLicensing is not available in {self._cloud_name} for this tenant: use m365.licensing.user_assign_license instead.{detail}"
             )
 
-    def _reached(self, rights: list[Answer]) -> frozenset[str]:
-        """The allotments that a user has a seat of, by any path; nothing when that may not be read."""
-        rows = (row for answer in rights if answer.is_ok for row in self._client.rows("beta", answer.body))
-        return frozenset(pool["id"] for row in rows for pool in row.get("allotments") or [])
+    def _rights(self, answers: list[Answer]) -> tuple[UsageRight, ...]:
+        """What a user may use, by any path; nothing when that may not be read."""
+        return tuple(right_of(row) for answer in answers if answer.is_ok for row in self._client.rows("beta", answer.body))

@@ -6,80 +6,122 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from .._errors import LicensingError, MissingLibraryError
-from .._licensing.changes import Changes
-from .._licensing.present import diff_of, finding_rows, operation_rows
+from .._errors import GraphError, LicensingError, MissingLibraryError
+from .._licensing.catalog import Catalog
+from .._licensing.changes import Changes, Outcome
+from .._licensing.explain import explain, with_names
+from .._licensing.present import diff_of, finding_rows, operation_rows, outcome_rows
 from .options import passwords_in_addresses
 from .readers import Reader
 from .session import Session
+from .surveys import Survey
 
 
-def run_module(module: AnsibleModule, make_changes: Callable[[Mapping, Reader], Changes], result_of: Callable[[Changes, str | None], dict]) -> None:
-    """Plans, applies unless in check mode, and exits. result_of gives the module's own results; its second argument is a created id."""
-    session: Session | None = None
-    changes: Changes | None = None
+class _Run:
+    """One run of a module: what it has, as far as it came."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self.module = module
+        self.session: Session | None = None
+        self.changes: Changes | None = None
+
+    def open(self) -> Session:
+        """A session of the task's options."""
+        self.session = Session(self.module.params, self.module.run_command)
+        return self.session
+
+
+def run_module(module: AnsibleModule, make_changes: Callable[[Mapping, Reader], Changes], result_of: Callable[[Changes, Outcome], dict]) -> None:
+    """Plans, applies unless in check mode, and exits. result_of gives the module's own results."""
+    _guarded(module, lambda run: _change(run, make_changes, result_of))
+
+
+def run_info(module: AnsibleModule, read: Callable[[Mapping, Survey], dict]) -> None:
+    """Reads and exits. read gives the results; C(warnings) of them are shown."""
+    _guarded(module, lambda run: _inform(run, read(module.params, run.open().survey)))
+
+
+def _guarded(module: AnsibleModule, work: Callable[[_Run], None]) -> None:
+    run = _Run(module)
     module.no_log_values.update(passwords_in_addresses(module.params))
     try:
-        session = Session(module.params, module.run_command)
-        changes = make_changes(module.params, session.reader)
-        _warn(module, changes)
-        if changes.refusals:
-            _refuse(module, changes)
-        if not changes.is_noop and not module.check_mode:
-            session.writer.apply(changes.operations)
-            if module.params.get("wait"):
-                session.writer.wait(changes.operations, module.params["wait_timeout"])
-        _succeed(module, changes, result_of(changes, session.writer.created_id))
+        work(run)
     except LicensingError as error:
-        _fail(module, error, session, changes)
+        _fail(run, error)
     finally:
-        if session is not None:
-            session.close()
+        if run.session is not None:
+            run.session.close()
 
 
-def _succeed(module: AnsibleModule, changes: Changes, results: dict) -> None:
-    module.exit_json(
-        changed=not changes.is_noop,
-        changes=operation_rows(changes.operations, changes.catalog),
-        findings=finding_rows(changes.findings),
-        diff=diff_of(changes),
-        **results,
-    )
+def _inform(run: _Run, results: dict) -> None:
+    for text in results.pop("warnings", ()):
+        run.module.warn(text)
+    run.module.exit_json(changed=False, **results)
 
 
-def _warn(module: AnsibleModule, changes: Changes) -> None:
+def _change(run: _Run, make_changes: Callable[[Mapping, Reader], Changes], result_of: Callable[[Changes, Outcome], dict]) -> None:
+    module, session = run.module, run.open()
+    run.changes = changes = make_changes(module.params, session.reader)
     for finding in changes.findings:
         if not finding.is_refusal:
             module.warn(finding.message)
+    if changes.refusals:
+        _refuse(module, changes)
+    if not module.check_mode:
+        if changes.operations:
+            session.writer.apply(changes.operations)
+        if module.params.get("wait"):
+            session.writer.wait(changes, module.params["wait_timeout"])
+    module.exit_json(
+        changed=changes.is_change,
+        changes=operation_rows(changes.operations, changes.catalog),
+        findings=finding_rows(changes.findings),
+        diff=diff_of(changes),
+        **result_of(changes, session.writer.outcome),
+    )
 
 
 def _refuse(module: AnsibleModule, changes: Changes) -> None:
     """Fails for what Graph would refuse, alike in check mode and in the real run, before any write."""
-    refusals = changes.refusals
+    first = changes.refusals[0]
     module.fail_json(
-        msg="; ".join(finding.message for finding in refusals),
+        msg="; ".join(finding.message for finding in changes.refusals),
         changed=False,
         changes=[],
         findings=finding_rows(changes.findings),
-        failure={"code": refusals[0].code, "status": None, "request_id": None, "retriable": False},
+        failure={"code": first.code, "status": None, "request_id": None, "retriable": False, "remedy": first.remedy},
     )
 
 
-def _fail(module: AnsibleModule, error: LicensingError, session: Session | None, changes: Changes | None) -> None:
+def _fail(run: _Run, error: LicensingError) -> None:
     """Fails with what was done all the same."""
+    module, session, changes = run.module, run.session, run.changes
     if isinstance(error, MissingLibraryError):
         module.fail_json(msg=f"{error.message}. {missing_required_lib(error.library)}", exception=traceback.format_exc())
-    done: list[Any] = session.writer.done if session else []
+    results: dict = {}
     if session is not None:
         module.no_log_values.update(session.tokens.secrets())
-    module.fail_json(
-        msg=error.message,
-        changed=bool(done),
-        changes=operation_rows(tuple(done), changes.catalog) if changes else [],
-        findings=finding_rows(changes.findings) if changes else [],
-        failure=error.as_failure(),
-    )
+        results = {"changed": bool(session.writer.done), **outcome_rows(session.writer.outcome, changes.catalog if changes else Catalog())}
+    if changes is not None and session is not None:
+        results |= {"changes": operation_rows(tuple(session.writer.done), changes.catalog), "findings": finding_rows(changes.findings)}
+    message, failure = _explained(error, changes.catalog if changes else Catalog())
+    module.fail_json(msg=message, **{"changed": False, "changes": [], "findings": [], **results}, failure=failure)
+
+
+def _explained(error: LicensingError, catalog: Catalog) -> tuple[str, dict]:
+    """What an error means: cause, remedy and Graph's own words, with names beside the ids in them."""
+    failure = error.as_failure()
+    message = with_names(error.message, catalog)
+    if not isinstance(error, GraphError):
+        return message, failure
+    meaning = explain(error.status, error.code, error.text, *error.asked)
+    if meaning is None:
+        return message, failure
+    failure["code"] = meaning.code
+    if error.remedy is None:
+        failure["remedy"] = meaning.remedy
+        message = f"{meaning.cause}: {meaning.remedy}. {message}"
+    return message, failure

@@ -11,23 +11,27 @@ from .._graph.client import GraphClient
 from .._graph.clouds import choose_cloud
 from .._graph.tokens import choose_tokens
 from .._graph.transport import REQUESTS_IMPORT_ERROR, Transport
+from .names_file import read_names
 from .options import check_seconds
 from .readers import Reader
+from .surveys import Survey
 from .writers import Writer
 
 
 class Session:
-    """A reader and a writer of one tenant, over one connection. Nothing is sent before the first read."""
+    """A reader, a survey and a writer of one tenant, over one connection. Nothing is sent before the first read."""
 
     def __init__(self, params: Mapping, run_command: Callable) -> None:
         if REQUESTS_IMPORT_ERROR is not None:
             raise MissingLibraryError("requests", "this module needs the Python library requests")
+        names = read_names(params.get("sku_names"), "sku_names")
         check_seconds(params, *({"timeout", "max_wait", "wait_timeout"} & params.keys()))
         cloud = choose_cloud(params["cloud"], params.get("authority_url"), params.get("graph_url"))
         self._transport = Transport(params.get("ca_path"), params["validate_certs"], params["timeout"])
         self.tokens = choose_tokens(params, cloud, self._transport, run_command)
         client = GraphClient(self._transport, self.tokens, cloud.graph_url, params["max_wait"])
-        self.reader = Reader(client, cloud.name)
+        self.reader = Reader(client, cloud.name, names)
+        self.survey = Survey(client, self.reader)
         self.writer = Writer(client, self.reader, params.get("route") or "principal")
 
     def close(self) -> None:

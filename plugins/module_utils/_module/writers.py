@@ -12,8 +12,8 @@ from .._errors import LicensingError, WaitTimeoutError
 from .._graph import retry
 from .._graph.batch import send_all
 from .._graph.client import Answer, GraphClient, Request, is_unknown
-from .._licensing.changes import AssignLicenses, CreateAssignment, DeleteAssignment, SetUsageLocation
-from .._licensing.model import Assignment, Principal
+from .._licensing.changes import AssignLicenses, Changes, CreateAssignment, DeleteAssignment, Outcome, SetUsageLocation
+from .._licensing.model import Assignment, Group, Principal
 from .._licensing.payloads import calls_of, unwrap
 from .readers import Reader
 
@@ -26,7 +26,7 @@ class Writer:
     def __init__(self, client: GraphClient, reader: Reader, route: str) -> None:
         self._client, self._reader, self._route = client, reader, route
         self.done: list[Any] = []
-        self.created_id: str | None = None
+        self.outcome = Outcome()
 
     def apply(self, operations: tuple) -> None:
         """Carries out the operations of one principal in their order, in one call of Graph. Raises the first that fails."""
@@ -37,26 +37,37 @@ class Writer:
             self._settle(operation, calls[0].version, request, answer)
             self.done.append(operation)
 
-    def wait(self, operations: tuple, timeout: float) -> None:
-        """Reads until a user's licenses show the operations. Raises WaitTimeoutError, in seconds, naming what is outstanding."""
-        until = time.monotonic() + timeout
-        attempt = 0
+    def wait(self, changes: Changes, timeout: float) -> None:
+        """Reads until a user or group shows the operations, and a group's processing has ended.
+
+        Raises WaitTimeoutError, after seconds, naming what is outstanding. The outcome says how far it came.
+        """
+        principal, is_group = changes.before, isinstance(changes.before, Group)
+        if not changes.operations and not is_group:
+            return
+        began, attempt = time.monotonic(), 0
         while True:
-            user = self._reader.user(operations[0].principal)
-            outstanding = [operation for operation in operations if not _shows(user, operation)]
+            seen = principal if attempt == 0 and not changes.operations else self._reader.again(principal)
+            outstanding = [_described(operation) for operation in changes.operations if not _shows(seen, operation)]
+            if isinstance(seen, Group):
+                outstanding += [] if _is_processed(seen) else [f"the processing of the group, which is {seen.processing_state}"]
+                self.outcome.processing_state = seen.processing_state
             attempt += 1
             seconds = retry.delay(attempt, None, random.random)
+            self.outcome.seconds_waited = time.monotonic() - began
             if not outstanding:
-                return
-            if time.monotonic() + seconds > until:
-                what = " and ".join(sorted({_described(operation) for operation in outstanding}))
+                break
+            if self.outcome.seconds_waited + seconds > timeout:
+                what = " and ".join(sorted(set(outstanding)))
                 raise WaitTimeoutError(f"Graph accepted the change, but after wait_timeout of {timeout:g} s it does not show yet: {what}")
             self._client.pause(seconds)
+        if is_group:
+            self.outcome.members = tuple(self._reader.members_in_error(principal))
 
     def _settle(self, operation: Any, version: str, request: Request, answer: Answer) -> None:
         """Makes sure that an operation was carried out, whatever became of its answer, or raises why not."""
         if isinstance(operation, CreateAssignment):
-            self.created_id = self._settle_create(operation, request, answer)
+            self.outcome.created_id = self._settle_create(operation, request, answer)
             return
         if answer.status == 424 or (is_unknown(answer) and request.can_repeat):
             answer = self._client.send(version, request)
@@ -109,19 +120,24 @@ class Writer:
     def _comes_to_show(self, operation: AssignLicenses) -> bool:
         """Whether the licenses turn out to be as wanted: the lost attempt was carried out, and its repetition refused."""
         for attempt in range(1, 5):
-            if _shows(self._reader.user(operation.principal), operation):
+            if _shows(self._reader.again(operation.principal), operation):
                 return True
             self._client.pause(retry.delay(attempt, None, random.random))
-        return _shows(self._reader.user(operation.principal), operation)
+        return _shows(self._reader.again(operation.principal), operation)
 
 
 def _shows(user: Principal, operation: Any) -> bool:
-    """Whether a user, as it was read, is as an operation leaves it."""
+    """Whether a user or group, as it was read, is as an operation leaves it."""
     if isinstance(operation, SetUsageLocation):
         return user.usage_location == operation.usage_location
     held = {lic.sku_id: lic for lic in user.licenses if lic.is_direct}
     added = all(lic.sku_id in held and held[lic.sku_id].is_held and held[lic.sku_id].disabled_plans == lic.disabled_plans for lic in operation.add)
     return added and not held.keys() & set(operation.remove)
+
+
+def _is_processed(group: Group) -> bool:
+    """Whether Graph has carried a group's licenses to its members; a group that never had any has no state."""
+    return (group.processing_state or "ProcessingComplete") == "ProcessingComplete"
 
 
 def _described(operation: Any) -> str:

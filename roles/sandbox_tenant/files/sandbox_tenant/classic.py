@@ -22,7 +22,8 @@ def assign_license(tenant: Tenant, user: dict, body: dict, location: str | None)
         raise refusal("E1")
     gone = [claim for sku_id in remove for claim in _removable(tenant, user, sku_id)]
     pools = {sku_id: _pool_for(tenant, user, sku_id) for sku_id in add if not _direct(tenant, user, sku_id)}
-    check_plans(tenant, _paths_after(tenant, user, add, remove))
+    before = [(sku_id, off) for sku_id, off, dummy in tenant.effective_paths(user["id"])]
+    check_plans(tenant, before, _paths_after(tenant, user, add, remove))
     if user["proxy_clash"] and any(has_mailbox(tenant, sku_id, off) for sku_id, off in add.items()):
         raise refusal("E14")
     for claim in gone:
@@ -34,23 +35,30 @@ def assign_license(tenant: Tenant, user: dict, body: dict, location: str | None)
             tenant.add_claim(pools[sku_id], "user", user["id"], disabled)
 
 
-def check_plans(tenant: Tenant, paths: Iterable[tuple[str, Iterable[str]]]) -> None:
-    """Refuses service plans that exclude each other, and those that lack what they need."""
-    on = tenant.enabled_plans(paths)
-    clash = excluding_plans(tenant, on)
+Paths = Iterable[tuple[str, Iterable[str]]]
+
+
+def check_plans(tenant: Tenant, before: Paths, after: Paths) -> None:
+    """Refuses service plans that exclude each other, and those that lack what they need; not those that did so before."""
+    old, new = tenant.enabled_plans(before), tenant.enabled_plans(after)
+    clash = excluding_plans(tenant, old, new)
     if clash:
         raise refusal("E3", plans=",".join(clash))
     for name, choices in tenant.needs.items():
-        needed = [tenant.plan_ids[choice] for choice in choices if choice in tenant.plan_ids]
-        if tenant.plan_ids.get(name) in on and not on.intersection(needed):
-            raise refusal("E4", plan=tenant.plan_ids[name], needs=",".join(needed))
+        plan_id, needed = tenant.plan_ids.get(name, ""), [tenant.plan_ids[choice] for choice in choices if choice in tenant.plan_ids]
+        if _lacks(plan_id, needed, new) and not _lacks(plan_id, needed, old):
+            raise refusal("E4", plan=plan_id, needs=",".join(needed))
 
 
-def excluding_plans(tenant: Tenant, on: set[str]) -> list[str]:
-    """The ids of service plans that are on and exclude each other; the first such pair, or nothing."""
+def _lacks(plan_id: str, needed: list[str], on: set[str]) -> bool:
+    return plan_id in on and on.isdisjoint(needed)
+
+
+def excluding_plans(tenant: Tenant, old: set[str], new: set[str]) -> list[str]:
+    """The ids of service plans that are on and exclude each other, and did not before; the first such pair, or nothing."""
     for pair in tenant.excludes:
         ids = [tenant.plan_ids[name] for name in pair if name in tenant.plan_ids]
-        if len(ids) == len(pair) and on.issuperset(ids):
+        if len(ids) == len(pair) and new.issuperset(ids) and not old.issuperset(ids):
             return ids
     return []
 
@@ -129,11 +137,10 @@ def _pool_for(tenant: Tenant, user: dict, sku_id: str) -> Pool:
     return pool
 
 
-def _paths_after(tenant: Tenant, user: dict, add: dict[str, list[str]], remove: list[str]) -> Iterable[tuple[str, Iterable[str]]]:
-    for claim, group_id in tenant.paths_of(user["id"]):
-        sku_id = tenant.sku_of(claim)["sku_id"]
+def _paths_after(tenant: Tenant, user: dict, add: dict[str, list[str]], remove: list[str]) -> Paths:
+    for sku_id, off, group_id in tenant.effective_paths(user["id"]):
         if group_id or (sku_id not in add and sku_id not in remove):
-            yield sku_id, claim.disabled
+            yield sku_id, off
     yield from add.items()
 
 

@@ -102,7 +102,7 @@ class CloudLicensing:
         if kind != "group" and pool.free < 1 and principal["id"] not in pool.seats:
             raise cloud_refusal("noAvailableLicenses", "There are no available licenses for the specified allotment")
         if kind == "user":
-            self._check_plans(principal, pool, disabled)
+            self._check_plans(principal["id"], pool, disabled)
             if principal["proxy_clash"] and has_mailbox(self.tenant, pool.sku_id, disabled):
                 raise cloud_refusal("proxyAddressConflict", "Another object has the same proxy address")
         claim = self.tenant.add_claim(pool, kind, principal["id"], disabled)
@@ -127,7 +127,10 @@ class CloudLicensing:
             holder = self.tenant.principal(claim.kind, key)
             if bind is not None and current not in (key.lower(), holder["id"] if holder else None):
                 raise cloud_refusal("immutablePropertyModified", f"The property {name} cannot be modified", propertyName=name)
-        claim.disabled = tuple(self._plans(body, pool))
+        disabled = self._plans(body, pool)
+        if claim.kind == "user":
+            self._check_plans(claim.holder_id, pool, disabled, claim)
+        claim.disabled = tuple(disabled)
         self._changed(claim)
 
     def usage_rights(self, kind: str, holder_id: str) -> list[dict]:
@@ -234,10 +237,13 @@ class CloudLicensing:
         found = next((right for right in rights if right["skuId"] == row["skuId"]), None)
         return {name: found[name] for name in ("id", "services", "skuId", "skuPartNumber")} if found else None
 
-    def _check_plans(self, user: dict, pool: Pool, disabled: list[str]) -> None:
-        """Refuses service plans that exclude those that the user has (graph-contract 4.5)."""
-        paths = [(self.tenant.sku_of(claim)["sku_id"], claim.disabled) for claim, group_id in self.tenant.paths_of(user["id"])]
-        clash = excluding_plans(self.tenant, self.tenant.enabled_plans([*paths, (pool.sku_id, disabled)]))
+    def _check_plans(self, user_id: str, pool: Pool, disabled: list[str], claim: Claim | None = None) -> None:
+        """Refuses service plans that exclude those that the user has (graph-contract 4.5); a changed claim no longer counts as it was."""
+        before = [(sku_id, off) for sku_id, off, dummy in self.tenant.effective_paths(user_id)]
+        kept = list(before)
+        if claim is not None and (pool.sku_id, claim.disabled) in kept:
+            kept.remove((pool.sku_id, claim.disabled))
+        clash = excluding_plans(self.tenant, self.tenant.enabled_plans(before), self.tenant.enabled_plans([*kept, (pool.sku_id, disabled)]))
         if clash:
             raise cloud_refusal("mutuallyExclusiveServicePlans", f"Service plans {','.join(clash)} are mutually exclusive")
 

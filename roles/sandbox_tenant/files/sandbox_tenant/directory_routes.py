@@ -136,7 +136,9 @@ class DirectoryRoutes:
 
     def _members(self, call: Call, key: str) -> Reply:
         group = self._graph.find("groups", key)
-        return self._graph.page(call, [self._tenant.users[user_id] for user_id in self._tenant.members[group["id"]]], MEMBER, "directoryObjects")
+        users = [self._tenant.users[user_id] for user_id in self._tenant.members[group["id"]]]
+        inside = [self._tenant.groups[group_id] for group_id in self._tenant.nested[group["id"]] if group_id in self._tenant.groups]
+        return self._graph.page(call, users + inside, MEMBER, "directoryObjects")
 
     def _members_with_errors(self, call: Call, key: str) -> Reply:
         group = self._graph.find("groups", key)

@@ -91,15 +91,11 @@ def _check_member(tenant: Tenant, group_id: str, user: dict) -> None:
     tenant.blocked.pop((group_id, user["id"]), None)
     claims = tenant.claims_of(group_id)
     own = [(tenant.sku_of(claim)["sku_id"], claim.disabled) for claim in claims]
-    others = [
-        (tenant.sku_of(claim)["sku_id"], claim.disabled)
-        for claim, through in tenant.paths_of(user["id"])
-        if through != group_id and (through, user["id"]) not in tenant.blocked
-    ]
+    others = [(sku_id, off) for sku_id, off, through in tenant.effective_paths(user["id"]) if through != group_id]
     code = _location_error(tenant, user, claims) or ("UniquenessViolation" if user["proxy_clash"] and own else None)
     try:
         if code is None:
-            check_plans(tenant, [*others, *own])
+            check_plans(tenant, others, [*others, *own])
     except Refusal as error:
         code = next(name for text, name in PLAN_ERRORS.items() if text in error.message)
         tenant.blocked[group_id, user["id"]] = code

@@ -77,18 +77,25 @@ def filtered(entities: list[dict], text: str | None) -> list[dict]:
     """The entities for which a filter holds; a filter that is not understood is refused."""
     if not text:
         return entities
-    tests = [_test(part.strip()) for part in _conditions(text)]
-    return [entity for entity in entities if all(test(entity) for test in tests)]
+    test = _test(text.strip())
+    return [entity for entity in entities if test(entity)]
 
 
 def is_advanced(text: str) -> bool:
     """Whether a filter needs the advanced query mode of users (graph-contract 7)."""
-    return any("/$count" in part or part.startswith("not ") or " ne " in part for part in _conditions(text))
+    return re.search(r"/\$count|\bnot | ne ", re.sub(r"'[^']*'", "''", text)) is not None
 
 
-def _conditions(text: str) -> list[str]:
-    """The parts of a filter that all must hold; an and inside a string is no such part."""
-    return re.split(r" and (?=(?:[^']*'[^']*')*[^']*$)", text)
+def _parts(text: str, word: str) -> list[str]:
+    """The parts of a filter between words; one inside a string or parentheses does not count."""
+    parts, depth, is_quoted, start = [], 0, False, 0
+    for index, sign in enumerate(text):
+        is_quoted ^= sign == "'"
+        depth += 0 if is_quoted else {"(": 1, ")": -1}.get(sign, 0)
+        if not is_quoted and depth == 0 and text.startswith(f" {word} ", index):
+            parts.append(text[start:index])
+            start = index + len(word) + 2
+    return [*parts, text[start:]]
 
 
 def _value(entity: dict, name: str) -> Any:
@@ -98,6 +105,17 @@ def _value(entity: dict, name: str) -> Any:
 
 
 def _test(text: str) -> Callable[[dict], bool]:
+    for word, holds in (("or", any), ("and", all)):
+        parts = _parts(text, word)
+        if len(parts) > 1:
+            tests = [_test(part.strip()) for part in parts]
+            return lambda entity: holds(test(entity) for test in tests)
+    if text.startswith("(") and text.endswith(")"):
+        return _test(text[1:-1].strip())
+    return _condition(text)
+
+
+def _condition(text: str) -> Callable[[dict], bool]:
     if text.startswith("not "):
         test = _test(text[4:])
         return lambda entity: not test(entity)

@@ -62,6 +62,7 @@ FORM: dict[str, tuple[type, bool, Any]] = {
             "display_name": (str, True, None),
             "key": (str, False, None),
             "members": (list, False, str),
+            "groups": (list, False, str),
             "security_enabled": (bool, False, None),
             "licenses": LICENSES,
         },
@@ -150,6 +151,8 @@ def _rule_faults(seed: dict) -> Iterator[str]:
     names = {user["name"].lower() for user in seed["users"]}
     for index, group in enumerate(seed["groups"]):
         yield from (f"seed.groups[{index}].members: no user {name!r}" for name in group.get("members", []) if name.lower() not in names)
+        inside = {other["display_name"] for other in seed["groups"]}
+        yield from (f"seed.groups[{index}].groups: no group {name!r}" for name in group.get("groups", []) if name not in inside)
     for part, key in HOLDERS:
         for index, holder in enumerate(seed[part]):
             rows = holder.get(key, [])

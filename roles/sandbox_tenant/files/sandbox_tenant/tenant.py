@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-_NAMESPACE = uuid.UUID("6f3b5c1e-0c55-4d2b-9a53-0d6f9f6d1f00")
+from .principals import named_of, object_id, user_of
 
 
 @dataclass
@@ -67,12 +67,14 @@ class Tenant:
         self.plan_ids = {plan["name"]: plan["id"] for sku in seed["skus"] for plan in sku["service_plans"]}
         self.excludes: list[list[str]] = seed.get("rules", {}).get("excludes", [])
         self.needs: dict[str, list[str]] = seed.get("rules", {}).get("needs", {})
-        self.users = {user["id"]: user for user in map(self._user, seed["users"])}
-        self.groups = {group["id"]: group for group in (self._named("group", row) for row in seed["groups"])}
-        self.devices = {device["id"]: device for device in (self._named("device", row) for row in seed["devices"])}
+        self.users = {user["id"]: user for user in (user_of(row, self.domain) for row in seed["users"])}
+        self.groups = {group["id"]: group for group in (named_of("group", row) for row in seed["groups"])}
+        self.devices = {device["id"]: device for device in (named_of("device", row) for row in seed["devices"])}
         self._by_upn = {user["userPrincipalName"].lower(): user for user in self.users.values()}
         self.prohibited: dict[str, list[str]] = seed.get("rules", {}).get("prohibited", {})
         self.country: str = seed["tenant"].get("country", "US")
+        names = {group["displayName"]: group["id"] for group in self.groups.values()}
+        self.nested = {group["id"]: [names[name] for name in group.pop("groups")] for group in self.groups.values()}
         self.jobs: dict[str, Job] = {}
         self.blocked: dict[tuple[str, str], str] = {}
         self.members = {gid: [self._by_upn[f"{name}@{self.domain}".lower()]["id"] for name in group["members"]] for gid, group in self.groups.items()}
@@ -115,6 +117,13 @@ class Tenant:
         for group_id in self.groups_of(user_id):
             for claim in self.claims_of(group_id):
                 yield claim, group_id
+
+    def effective_paths(self, user_id: str) -> Iterator[tuple[str, tuple[str, ...], str | None]]:
+        """SKU, what is off, and the group, of each claim that reaches a user and gives a seat: one in error gives nothing."""
+        for claim, group_id in self.paths_of(user_id):
+            pool = self.pools[claim.pool_id]
+            if user_id in pool.seats and (group_id or "", user_id) not in self.blocked:
+                yield pool.sku_id, claim.disabled, group_id
 
     def sku_of(self, claim: Claim) -> dict:
         """The SKU that a claim is about."""
@@ -170,7 +179,7 @@ class Tenant:
 
     def add_user(self, upn: str, display_name: str, usage_location: str | None) -> dict:
         """A new user, without licenses."""
-        user = self._user({"name": upn.partition("@")[0], "display_name": display_name, "usage_location": usage_location})
+        user = user_of({"name": upn.partition("@")[0], "display_name": display_name, "usage_location": usage_location}, self.domain)
         user.pop("licenses")
         user["userPrincipalName"] = user["mail"] = upn
         user["id"] = str(uuid.uuid4())
@@ -222,50 +231,16 @@ class Tenant:
             pool.seats[holder] = None
             del pool.waiting[holder]
 
-    def _user(self, row: dict) -> dict:
-        upn = f"{row['name']}@{self.domain}"
-        given, dummy, surname = row["display_name"].partition(" ")
-        return {
-            "@odata.type": "#microsoft.graph.user",
-            "id": _id("user", upn),
-            "userPrincipalName": upn,
-            "displayName": row["display_name"],
-            "givenName": given,
-            "surname": surname or None,
-            "mail": upn,
-            "businessPhones": [],
-            "jobTitle": None,
-            "mobilePhone": None,
-            "officeLocation": None,
-            "preferredLanguage": None,
-            "accountEnabled": row.get("enabled", True),
-            "department": row.get("department"),
-            "userType": row.get("type", "Member"),
-            "usageLocation": row.get("usage_location"),
-            "roles": row.get("roles", []),
-            "permissions": row.get("permissions", []),
-            "proxy_clash": row.get("proxy_clash", False),
-            "licenses": row.get("licenses", []),
-        }
-
-    def _named(self, kind: str, row: dict) -> dict:
-        name = row["display_name"]
-        base = {"@odata.type": f"#microsoft.graph.{kind}", "id": _id(kind, row.get("key", name)), "displayName": name}
-        if kind == "device":
-            return {**base, "accountEnabled": True, "operatingSystem": "Windows", "assignments": row.get("assignments", [])}
-        own = {"members": row.get("members", []), "licenses": row.get("licenses", []), "mailNickname": name.lower().replace(" ", "-")}
-        return {**base, **own, "description": None, "groupTypes": [], "mailEnabled": False, "securityEnabled": row.get("security_enabled", True)}
-
     def _pools(self, seed: dict) -> Iterator[Pool]:
         named = {sku["part_number"]: sku["sku_id"] for sku in seed["skus"]}
         left = {sku["sku_id"]: sku["enabled"] + sku.get("warning", 0) for sku in seed["skus"]}
         for row in seed["allotments"]:
             sku_id = named[row["sku"]]
             left[sku_id] -= row["units"]
-            yield Pool(_pool_id(row["name"]), sku_id, row["units"], row["assignable_to"], _id("subscription", row["name"]))
+            yield Pool(_pool_id(row["name"]), sku_id, row["units"], row["assignable_to"], object_id("subscription", row["name"]))
         for sku_id, units in left.items():
             if units > 0:
-                yield Pool(_pool_id(f"hidden {sku_id}"), sku_id, units, "user,group", _id("subscription", sku_id), is_hidden=True)
+                yield Pool(_pool_id(f"hidden {sku_id}"), sku_id, units, "user,group", object_id("subscription", sku_id), is_hidden=True)
 
     def _claim_all(self) -> None:
         """Makes the claims that the seed says."""
@@ -280,10 +255,6 @@ class Tenant:
                     pools = [pool for pool in self.pools_of(sku["sku_id"]) if kind in pool.assignable_to.split(",")]
                     pool = next((pool for pool in pools if pool.free > 0), pools[0])
                     self.add_claim(pool, kind, holder["id"], disabled)
-
-
-def _id(kind: str, name: str) -> str:
-    return str(uuid.uuid5(_NAMESPACE, f"{kind} {name.lower()}"))
 
 
 def _pool_id(name: str) -> str:

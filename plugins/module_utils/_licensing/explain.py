@@ -1,0 +1,143 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an error of Graph means, and what to do about it: one table (graph-contract 4.2, 4.5), matched by status, then code, then text."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from .catalog import Catalog
+from .permissions import needed_for
+
+_GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A short name that a playbook can branch on (that of the finding which foresees the same), the cause and the remedy."""
+
+    code: str
+    cause: str
+    remedy: str
+
+
+# status, what is in code and message (lower case, without blanks and underscores), short name, cause, remedy
+_ROWS: tuple[tuple[int, tuple[str, ...], str, str, str], ...] = (
+    (
+        400,
+        ("invalidusagelocation",),
+        "usage_location_missing",
+        "the user has no usage location that Graph can use, or Graph does not see yet one that was just written",
+        "give usage_location; when it is there, try again in a minute",
+    ),
+    (
+        400,
+        ("anyavailablelicenses", "noavailablelicenses", "notenoughlicenses"),
+        "no_seats",
+        "no seat is free",
+        "free or buy one; m365.licensing.sku_info lists the seats",
+    ),
+    (
+        400,
+        ("mutuallyexclusive", "conflictingserviceplan"),
+        "plans_exclude",
+        "service plans exclude each other",
+        "turn one of them off with disabled_plans, or remove the SKU that brings the other in the same task",
+    ),
+    (400, ("dependsontheserviceplan",), "plans_need", "a service plan needs another one", "turn that one on, or this one off, in the same task"),
+    (
+        400,
+        ("inheritedfromagroup",),
+        "inherited_only",
+        "the license comes from a group",
+        "remove the user from the group, or the license from the group",
+    ),
+    (
+        400,
+        ("doesnothaveacorrespondinglicense",),
+        "not_held",
+        "the license is not held any more",
+        "run the task again: somebody else has removed it meanwhile",
+    ),
+    (400, ("validcompanylicense",), "sku_not_owned", "the tenant does not own the SKU, or its subscription has ended", "renew it, or leave the SKU out"),
+    (400, ("cannotbeassignedtoauser",), "sku_not_assignable", "the SKU is for the organization, not for people", "leave it out"),
+    (
+        400,
+        ("isnotpartoflicense", "notbelongto"),
+        "plan_unknown",
+        "a service plan is not part of the SKU any more",
+        "run the task again: names are looked up anew",
+    ),
+    (
+        400,
+        ("proxyaddress",),
+        "proxy_address_conflict",
+        "another object has the mail address that the user's mailbox would get",
+        "remove the address from one of them",
+    ),
+    (
+        400,
+        ("invalidassigneetype",),
+        "not_assignable_to_kind",
+        "the allotment is not for this kind of principal",
+        "choose another allotment; m365.licensing.cloud_license_info lists them",
+    ),
+    (400, ("notsecurityenabled",), "group_not_security_enabled", "the group is not security enabled", "take another group"),
+    (400, ("duplicate",), "duplicate", "it is there already, or named twice", "run the task again: it looks up what is there"),
+    (
+        400,
+        ("invalidfilter", "invalidqueryoption", "unsupportedquery", "iscurrentlynotsupported"),
+        "filter_refused",
+        "Graph does not understand the filter",
+        "correct the option filter; Graph's words say what is wrong with it",
+    ),
+    (404, ("directoryobjectnotfound",), "tenant_not_found", "Graph finds no data of the tenant", "check tenant_id and cloud"),
+    (
+        404,
+        ("",),
+        "not_found",
+        "Graph does not know it, or not yet: what was created a moment ago can take a minute to show",
+        "check the name, the id and the tenant, and try again",
+    ),
+    (409, ("concurren",), "busy", "somebody else writes at the same moment", "try again"),
+    (
+        429,
+        ("",),
+        "throttled",
+        "too many requests were sent",
+        "try again later, with fewer tasks side by side or a longer max_wait",
+    ),
+    (502, ("",), "unavailable", "Graph is not available", "try again later"),
+    (503, ("",), "unavailable", "Graph is not available", "try again later"),
+    (504, ("",), "unavailable", "Graph is not available", "try again later"),
+)
+
+
+def explain(status: int, code: str, text: str, method: str, path: str) -> Explanation | None:
+    """The cause and remedy of an error, or None for one that nobody knows. method and path say what was asked, the path from below the version."""
+    if status == 403:
+        return _forbidden(method, path)
+    said = f"{code} {text}".lower().replace(" ", "").replace("_", "")
+    for known, signs, name, cause, remedy in _ROWS:
+        if status == known and any(sign in said for sign in signs):
+            return Explanation(name, cause, remedy)
+    return None
+
+
+def with_names(text: str, catalog: Catalog) -> str:
+    """The text with the name behind each id of a SKU or service plan that the tenant, or the file of product names, knows."""
+
+    def named(found: re.Match) -> str:
+        name = catalog.name_of(found.group().lower())
+        return f"{found.group()} ({name})" if name else found.group()
+
+    return _GUID.sub(named, text)
+
+
+def _forbidden(method: str, path: str) -> Explanation:
+    needed = needed_for(method, path)
+    cause = "the application, or the signed-in user, lacks a permission or a role"
+    if needed is None:
+        return Explanation("forbidden", cause, "grant it, with the consent of an administrator")
+    return Explanation("forbidden", cause, f"for {method} {path.split('?', maxsplit=1)[0]} {needed.text}; grant it with the consent of an administrator")

@@ -1,0 +1,150 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a tenant has, as rows of the info modules, and as the options that would bring it there again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from .catalog import Catalog
+from .findings import error_of
+from .model import Allotment, Group, License, Principal, ServicePlan, Sku, UsageRight
+from .payloads import assignment_of, right_of
+from .present import license_rows
+
+
+def sku_row(sku: Sku, catalog: Catalog) -> dict:
+    """A SKU with its seats and service plans."""
+    seats = sku.seats
+    return {
+        "sku": catalog.label(sku.id),
+        "sku_id": sku.id,
+        "name": catalog.names.sku_name(sku.id),
+        "applies_to": sku.applies_to,
+        "status": sku.status,
+        "seats": {
+            "owned": seats.owned,
+            "used": seats.consumed,
+            "free": seats.free,
+            "enabled": seats.enabled,
+            "warning": seats.warning,
+            "suspended": seats.suspended,
+            "locked_out": seats.locked_out,
+        },
+        "service_plans": [
+            {"service_plan": plan.name, "service_plan_id": plan.id, "name": catalog.names.plan_name(plan.id), "is_switchable": plan.is_switchable}
+            for plan in sorted(sku.service_plans, key=lambda plan: plan.name)
+        ],
+    }
+
+
+def user_row(user: Principal, entity: Mapping, catalog: Catalog) -> dict:
+    """A user with licenses; entity is the user as Graph shows it."""
+    return {
+        "id": user.id,
+        "user_principal_name": user.name,
+        "display_name": entity.get("displayName"),
+        "account_enabled": entity.get("accountEnabled"),
+        "usage_location": user.usage_location,
+        "licenses": license_rows(user, catalog),
+    }
+
+
+def group_row(group: Group, catalog: Catalog) -> dict:
+    """A group with its licenses."""
+    licenses = [{name: row[name] for name in ("sku", "sku_id", "disabled_plans")} for row in license_rows(group, catalog)]
+    return {"id": group.id, "display_name": group.name, "processing_state": group.processing_state, "licenses": licenses}
+
+
+def desired_user(user: Principal, catalog: Catalog) -> dict:
+    """The options of M(m365.licensing.user_assign_license) for which a user has exactly the direct licenses of now.
+
+    What is inherited, and what Graph does not say the origin of, is no wish; neither is a license of the user's own that is in error.
+    """
+    location = {"usage_location": user.usage_location} if user.usage_location else {}
+    return {"user": user.name, **location, **_desired_licenses(user.licenses, catalog)}
+
+
+def desired_group(group: Group, catalog: Catalog) -> dict:
+    """The options of M(m365.licensing.group_assign_license) for which a group has exactly the licenses of now."""
+    return {"group": group.id, **_desired_licenses(group.licenses, catalog)}
+
+
+def _desired_licenses(licenses: Iterable[License], catalog: Catalog) -> dict:
+    wishes = [_desired_license(lic, catalog) for lic in licenses if lic.is_direct]
+    allow_empty = {} if wishes else {"allow_empty": True}
+    return {"licenses": {"set": sorted(wishes, key=lambda wish: wish["sku"])}, **allow_empty}
+
+
+def _desired_license(lic: License, catalog: Catalog) -> dict:
+    """A SKU with the service plans that are off, as far as people can switch them; by id where a name would not do."""
+    sku = catalog.sku(lic.sku_id)
+    is_shared = catalog.label(lic.sku_id) != sku.part_number
+    if not sku.is_owned:
+        return {"sku": lic.sku_id}
+    off = [plan for plan in sku.service_plans if plan.id in lic.disabled_plans and plan.is_switchable]
+    return {"sku": lic.sku_id if is_shared else sku.part_number, "disabled_plans": sorted(_unmistakable(plan, sku) for plan in off)}
+
+
+def _unmistakable(plan: ServicePlan, sku: Sku) -> str:
+    return plan.name if sum(other.name.lower() == plan.name.lower() for other in sku.service_plans) == 1 else plan.id
+
+
+def allotment_row(pool: Allotment, catalog: Catalog) -> dict:
+    """A pool of seats."""
+    return {
+        "id": pool.id,
+        "sku": catalog.label(pool.sku.id),
+        "sku_id": pool.sku.id,
+        "name": catalog.names.sku_name(pool.sku.id),
+        "seats": {"owned": pool.allotted, "used": pool.consumed, "free": pool.free},
+        "assignable_to": sorted(pool.assignable_to),
+        "subscriptions": [
+            {"id": sub.id, "state": sub.state, "start_date": sub.start_date, "next_lifecycle_date": sub.next_lifecycle_date}
+            for sub in sorted(pool.subscriptions, key=lambda sub: sub.id)
+        ],
+    }
+
+
+def assignment_row(entity: Mapping, catalog: Catalog, holder: Principal | None = None) -> dict:
+    """An assignment, with its holder where the path does not say it."""
+    held = assignment_of(entity)
+    return {
+        "id": held.id,
+        "allotment": held.allotment_id,
+        "sku": catalog.label(held.sku_id) if held.sku_id else None,
+        "sku_id": held.sku_id,
+        "disabled_plans": catalog.plan_names(held.sku_id or "", held.disabled_plans),
+        "assigned_to": holder_row(entity.get("assignedTo") or {}, holder),
+    }
+
+
+def holder_row(entity: Mapping, holder: Principal | None = None) -> dict:
+    """Who holds or waits: kind, id and display name."""
+    if holder is not None:
+        return {"kind": holder.kind, "id": holder.id, "display_name": holder.name}
+    kind = (entity.get("@odata.type") or "").rpartition(".")[2] or None
+    return {"kind": kind, "id": entity.get("id"), "display_name": entity.get("displayName")}
+
+
+def cloud_error_row(entity: Mapping, catalog: Catalog, holder: Principal | None = None) -> dict:
+    """Why somebody does not have what an assignment says (graph-contract 4.4)."""
+    sku_id = (entity.get("skuId") or "").lower() or None
+    cause, remedy = error_of(entity.get("code"))
+    words = {"code": entity.get("code"), "message": entity.get("message"), "since": entity.get("occurrenceDateTime"), "cause": cause, "remedy": remedy}
+    who = holder_row(entity.get("assignedTo") or {}, holder)
+    return {"id": entity.get("id"), "sku": catalog.label(sku_id) if sku_id else None, "sku_id": sku_id, **words, "assigned_to": who}
+
+
+def waiting_row(entity: Mapping, pool: Allotment, catalog: Catalog, holder: Principal | None = None) -> dict:
+    """Somebody who waits for a seat of a pool."""
+    sku = {"allotment": pool.id, "sku": catalog.label(pool.sku.id), "sku_id": pool.sku.id}
+    who = holder_row(entity.get("assignedTo") or {}, holder)
+    return {"id": entity.get("id"), **sku, "since": entity.get("waitingSinceDateTime"), "assigned_to": who}
+
+
+def right_row(entity: Mapping, holder: Principal) -> dict:
+    """What a principal may use of a SKU."""
+    right: UsageRight = right_of(entity)
+    who = holder_row({}, holder)
+    return {"sku": right.sku, "sku_id": right.sku_id, "service_plans": list(right.plan_names), "allotments": sorted(right.allotment_ids), "assigned_to": who}

@@ -1,0 +1,97 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads cloudLicensing of a whole tenant, or of some principals, for the info modules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from .._errors import OptionError
+from .._graph.batch import send_all
+from .._graph.client import GraphClient, Request
+from .._licensing.catalog import Catalog
+from .._licensing.model import Allotment, Principal
+from .._licensing.payloads import COLLECTIONS, allotment_of, principal_of
+from .._licensing.reports import allotment_row, assignment_row, cloud_error_row, right_row, waiting_row
+from .readers import ALLOTMENTS, Reader
+
+_POOL = "$expand=allotment($select=id,skuId,skuPartNumber)"
+
+
+class CloudSurvey:
+    """Reads pools of seats, and what is about them."""
+
+    def __init__(self, client: GraphClient, reader: Reader) -> None:
+        self._client, self.reader = client, reader
+
+    def allotments(self) -> list[Allotment]:
+        """The pools of the tenant. Raises LicensingError where the API is not available."""
+        first = self._client.send("beta", Request("GET", ALLOTMENTS))
+        self.reader.check_available(first)
+        return [allotment_of(row) for row in self._client.rows("beta", first.checked())]
+
+    def named(self, params: Mapping) -> list[Principal]:
+        """The users, groups and devices that a task names: 20 in a request, one more for each display name. Raises GraphError for an unknown one."""
+        listed = [(kind, name) for kind, option in (("user", "users"), ("group", "groups"), ("device", "devices")) for name in params[option] or ()]
+        requests = [Request("GET", self._identity(kind, name)) for kind, name in listed]
+        answers = send_all(self._client, "v1.0", requests)
+        return [principal_of(kind, self.reader.found(answer, kind, name)) for (kind, name), answer in zip(listed, answers)]
+
+    def _identity(self, kind: str, name: str) -> str:
+        return f"{self.reader.path(kind, name)}?$select={'id,userPrincipalName' if kind == 'user' else 'id,displayName'}"
+
+    def check_gather(self, gather: set[str], named: list[Principal]) -> None:
+        """Raises OptionError for what Graph does not have of a whole tenant."""
+        if "usage_rights" in gather and not named:
+            raise OptionError("gather: usage_rights are those of principals; name users, groups or devices, or take it out")
+
+    def cloud(self, gather: set[str], named: list[Principal], pools: list[Allotment], catalog: Catalog) -> dict[str, list[dict]]:
+        """Rows of each part that is to be gathered."""
+        rows = {}
+        if "allotments" in gather:
+            rows["allotments"] = sorted((allotment_row(pool, catalog) for pool in pools), key=lambda row: (row["sku"], row["id"]))
+        if "assignments" in gather:
+            rows["assignments"] = [assignment_row(row, catalog, who) for row, who in self._assignments(named)]
+        if "errors" in gather:
+            rows["errors"] = [cloud_error_row(row, catalog, who) for row, who in self._errors(named)]
+        if "waiting_members" in gather:
+            rows["waiting_members"] = [waiting_row(row, pool, catalog, who) for row, pool, who in self._waiting(named, pools)]
+        if "usage_rights" in gather:
+            rows["usage_rights"] = [right_row(row, who) for row, who in self._parts(named, "usageRights?$expand=allotments")]
+        return rows
+
+    def _assignments(self, named: list[Principal]) -> Iterator[tuple[Mapping, Principal | None]]:
+        if named:
+            yield from self._parts(named, f"assignments?{_POOL}&$top=999")
+            return
+        for row in self._client.pages("beta", f"/admin/cloudLicensing/assignments?{_POOL},assignedTo&$top=999"):
+            yield row, None
+
+    def _errors(self, named: list[Principal]) -> Iterator[tuple[Mapping, Principal | None]]:
+        if named:
+            yield from self._parts(named, "assignmentErrors", ("user",))
+            return
+        for row in self._client.pages("beta", "/admin/cloudLicensing/assignmentErrors?$expand=assignedTo&$top=999"):
+            yield row, None
+
+    def _waiting(self, named: list[Principal], pools: list[Allotment]) -> Iterator[tuple[Mapping, Allotment, Principal | None]]:
+        """Who waits: of some principals, or pool by pool, 20 pools in a request."""
+        if named:
+            known = {pool.id: pool for pool in pools}
+            for row, who in self._parts(named, "waitingMembers?$expand=allotment", ("user", "device")):
+                pool = row.get("allotment") or {}
+                if pool.get("id"):
+                    yield row, known.get(pool["id"]) or allotment_of(pool), who
+            return
+        requests = [Request("GET", f"/admin/cloudLicensing/allotments/{pool.id}/waitingMembers?$expand=assignedTo&$top=999") for pool in pools]
+        for pool, answer in zip(pools, send_all(self._client, "beta", requests)):
+            for row in self._client.rows("beta", answer.checked()):
+                yield row, pool, None
+
+    def _parts(self, named: list[Principal], part: str, kinds: tuple[str, ...] = ("user", "group", "device")) -> Iterator[tuple[Mapping, Principal]]:
+        """The rows of a part of principals, 20 of them in a request; a kind that has no such part has no rows (graph-contract 1.2 to 1.4)."""
+        asked = [who for who in named if who.kind in kinds]
+        requests = [Request("GET", f"/{COLLECTIONS[who.kind]}/{who.id}/cloudLicensing/{part}") for who in asked]
+        for who, answer in zip(asked, send_all(self._client, "beta", requests)):
+            for row in self._client.rows("beta", answer.checked()):
+                yield row, who

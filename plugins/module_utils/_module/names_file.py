@@ -1,0 +1,33 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads Microsoft's file of product names, once for each version of it in a process."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from .._errors import OptionError
+from .._licensing.product_names import NO_NAMES, ProductNames, product_names
+
+
+def read_names(path: str | None, option: str) -> ProductNames:
+    """The names of the file, or none without a path. Raises OptionError, which names the option, for a file that is not it."""
+    if path is None:
+        return NO_NAMES
+    try:
+        changed = Path(path).stat().st_mtime_ns
+        return _read(path, changed, option)
+    except OSError as error:
+        raise OptionError(f"{option}: cannot read {path}: {error.strerror}") from None
+
+
+@lru_cache(maxsize=4)
+def _read(path: str, changed: int, option: str) -> ProductNames:
+    """In UTF-8, or in the code page in which the file came for years; changed makes a new version another entry."""
+    raw = Path(path).read_bytes()
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = raw.decode("cp1252", errors="replace")
+    return product_names(text.splitlines(), f"{option}: {path}")

@@ -1,0 +1,272 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Licenses of one group, over assignLicense of Microsoft Graph."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: group_assign_license
+short_description: Manage the licenses of one Microsoft Entra group
+version_added: 0.1.0
+author:
+  - m365.licensing contributors (@m365-licensing)
+description:
+  - Gives a group licenses, which its members inherit, takes them away, and turns their service plans on and off, over C(assignLicense) of Microsoft Graph.
+  - SKUs and service plans that the task does not name stay as they are. Everything that changes travels in one call.
+  - Graph carries the licenses to the members later. O(wait=true) follows that, and returns the members whom they did not reach, with the reason.
+  - Members of groups inside the group get nothing, and only a group that is security enabled takes licenses.
+extends_documentation_fragment:
+  - m365.licensing._graph
+  - m365.licensing._graph.attributes
+  - m365.licensing._licenses
+options:
+  group:
+    description:
+      - Object id or exact display name of the group. A display name that several groups have is an error that lists their ids.
+    type: str
+    required: true
+  wait:
+    description:
+      - Whether to read until Graph has carried the licenses to the members. That takes minutes, and for a large group up to a day.
+      - It waits too when nothing has to be changed, but an earlier change is still on its way.
+    type: bool
+    default: false
+seealso:
+  - module: m365.licensing.user_assign_license
+  - module: m365.licensing.group_license_info
+"""
+
+EXAMPLES = r"""
+- name: The support desk gets E3 without Sway, and keeps what else it has
+  m365.licensing.group_assign_license:
+    group: Support desk
+    licenses:
+      add:
+        - sku: SPE_E3
+          disabled_plans: [SWAY]
+
+- name: Swap E3 for E5 with the same service plans off, and see whom it does not reach
+  m365.licensing.group_assign_license:
+    group: Support desk
+    licenses:
+      add:
+        - sku: SPE_E5
+      remove: [SPE_E3]
+    carry_plans: true
+    wait: true
+    wait_timeout: 3600
+
+- name: Exactly this license, and at most one less than now
+  m365.licensing.group_assign_license:
+    group: Support desk
+    licenses:
+      set:
+        - sku: SPE_E3
+          enabled_plans: [EXCHANGE_S_ENTERPRISE, TEAMS1]
+    max_removals: 1
+"""
+
+RETURN = r"""
+group:
+  description: The group.
+  returned: success
+  type: dict
+  contains:
+    id:
+      description: Object id.
+      type: str
+      returned: always
+    display_name:
+      description: Display name.
+      type: str
+      returned: always
+      sample: Support desk
+licenses:
+  description: The group's licenses after the task, sorted by SKU.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    sku:
+      description: Part number of the SKU, or its id when the tenant does not own it.
+      type: str
+      returned: always
+      sample: SPE_E5
+    sku_id:
+      description: Id of the SKU.
+      type: str
+      returned: always
+      sample: 06ebc4ee-1bb5-47dd-8120-11324bc54e06
+    disabled_plans:
+      description: Names of the service plans that are off, sorted.
+      type: list
+      elements: str
+      returned: always
+      sample: [YAMMER_ENTERPRISE]
+    origin:
+      description: Always V(direct), the group's own.
+      type: str
+      returned: always
+      sample: direct
+    group:
+      description: Always null.
+      type: str
+      returned: always
+    state:
+      description: Always C(Active). How it goes with the members is in RV(members_with_errors).
+      type: str
+      returned: always
+    error:
+      description: Always null.
+      type: str
+      returned: always
+processing:
+  description: How far Graph has come with carrying the licenses to the members.
+  returned: with O(wait=true), not in check mode, also when O(wait_timeout) is over
+  type: dict
+  contains:
+    state:
+      description: C(QueuedForProcessing), C(ProcessingInProgress) or C(ProcessingComplete).
+      type: str
+      returned: always
+      sample: ProcessingComplete
+    seconds_waited:
+      description: Seconds that the task has waited.
+      type: float
+      returned: always
+members_with_errors:
+  description: The members whom a license of the group did not reach, one row for each license.
+  returned: with O(wait=true), not in check mode
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: Object id of the user.
+      type: str
+      returned: always
+    user_principal_name:
+      description: User principal name.
+      type: str
+      returned: always
+      sample: ivan@contoso.example
+    sku:
+      description: Part number of the SKU.
+      type: str
+      returned: always
+      sample: SPE_E5
+    sku_id:
+      description: Id of the SKU.
+      type: str
+      returned: always
+    group:
+      description: Object id of the group.
+      type: str
+      returned: always
+    error:
+      description: Graph's code, such as C(CountViolation).
+      type: str
+      returned: always
+      sample: CountViolation
+    cause:
+      description: What it means.
+      type: str
+      returned: always
+    remedy:
+      description: What to do about it.
+      type: str
+      returned: always
+changes:
+  description:
+    - What was done, or in check mode would be done, one row for each license. After a failure, what was done before it.
+    - C(action) is one of V(add) and V(update) with C(sku), C(sku_id) and C(disabled_plans),
+      and V(remove) with C(sku) and C(sku_id).
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - action: add
+      sku: SPE_E5
+      sku_id: 06ebc4ee-1bb5-47dd-8120-11324bc54e06
+      disabled_plans: []
+findings:
+  description: Refusals that were predicted (the task failed for them, and nothing was written) and cautions.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    code:
+      description: Short name of the finding.
+      type: str
+      returned: always
+      sample: no_seats
+    severity:
+      description: V(refusal) or V(caution).
+      type: str
+      returned: always
+      sample: refusal
+    message:
+      description: What is wrong, and what to do about it.
+      type: str
+      returned: always
+    remedy:
+      description: What to do about it, alone, or null.
+      type: str
+      returned: always
+failure:
+  description: What failed, for a playbook to branch on.
+  returned: failure
+  type: dict
+  contains:
+    code:
+      description: Code of the finding, or of the finding that foresees what Graph refused, else Graph's own code, or null.
+      type: str
+      returned: always
+    status:
+      description: HTTP status of Graph's answer, or null.
+      type: int
+      returned: always
+    request_id:
+      description: Graph's request id, for Microsoft's support, or null.
+      type: str
+      returned: always
+    retriable:
+      description: Whether the same task may succeed later.
+      type: bool
+      returned: always
+    remedy:
+      description: What to do about it, or null.
+      type: str
+      returned: always
+"""
+
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired import desired_licenses
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.license_changes import plan_licenses
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.present import license_result
+from ansible_collections.m365.licensing.plugins.module_utils._module.options import LICENSES, SHARED, GraphModule
+from ansible_collections.m365.licensing.plugins.module_utils._module.run import run_module
+
+
+def make_changes(params, reader):
+    """The changes to the group's licenses; reads only."""
+    desired = desired_licenses(params)
+    group, catalog = reader.group_and_skus(params["group"])
+    changes = plan_licenses(group, catalog, desired)
+    if changes.wants_members:
+        changes = plan_licenses(reader.with_members(group), catalog, desired)
+    return changes
+
+
+def main():
+    """Entry point."""
+    module = GraphModule(
+        argument_spec={**SHARED, **LICENSES, "group": {"type": "str", "required": True}},
+        required_one_of=[("licenses", "wait")],
+        supports_check_mode=True,
+    )
+    run_module(module, make_changes, license_result)
+
+
+if __name__ == "__main__":
+    main()

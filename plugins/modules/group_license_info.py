@@ -1,0 +1,168 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which groups give which licenses, and to whom they do not reach."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: group_license_info
+short_description: Licenses of groups, and members whom they do not reach
+version_added: 0.1.0
+author:
+  - m365.licensing contributors (@m365-licensing)
+description:
+  - Reads the licenses of groups. All groups of a tenant come in pages of 999, one request each, and one more for the SKUs; those without licenses are left out.
+extends_documentation_fragment:
+  - m365.licensing._graph
+  - m365.licensing._graph.info_attributes
+options:
+  groups:
+    description:
+      - Only these groups, by object id or exact display name. A display name that several groups have is an error that lists their ids.
+      - If unset, all groups that have licenses.
+    type: list
+    elements: str
+  sku:
+    description:
+      - Only groups that have this SKU, by part number or id; with O(sku_names) also by product name.
+    type: str
+  only_errors:
+    description:
+      - Whether to read only groups of which Graph says that members are in error. Ignored with O(groups).
+    type: bool
+    default: false
+  member_errors:
+    description:
+      - Whether to read also the members whom licenses do not reach. A request for each group, and one more for every 20 such members.
+    type: bool
+    default: false
+  as_desired:
+    description:
+      - Whether to return RV(desired), the options of M(m365.licensing.group_assign_license) for which each group has exactly the licenses of now,
+        instead of RV(groups). Saved and applied, it changes nothing; applied later, it restores.
+    type: bool
+    default: false
+seealso:
+  - module: m365.licensing.group_assign_license
+  - module: m365.licensing.user_license_info
+"""
+
+EXAMPLES = r"""
+- name: Groups that have licenses
+  m365.licensing.group_license_info:
+
+- name: Whom the licenses of groups do not reach, and why
+  m365.licensing.group_license_info:
+    only_errors: true
+    member_errors: true
+
+- name: What the support desk has, in the form that can be applied again
+  m365.licensing.group_license_info:
+    groups: [Support desk]
+    as_desired: true
+"""
+
+RETURN = r"""
+groups:
+  description: The groups, in the order of O(groups), else by display name. Absent with O(as_desired).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: Object id.
+      type: str
+      returned: always
+    display_name:
+      description: Display name.
+      type: str
+      returned: always
+      sample: Support desk
+    processing_state:
+      description: How far Graph has come with carrying the licenses to the members, such as C(ProcessingComplete), or null.
+      type: str
+      returned: always
+    licenses:
+      description: The licenses, sorted, each with C(sku), C(sku_id) and C(disabled_plans) by name.
+      type: list
+      elements: dict
+      returned: always
+desired:
+  description: The groups as options of M(m365.licensing.group_assign_license), by object id.
+  returned: with O(as_desired)
+  type: list
+  elements: dict
+members_with_errors:
+  description: The members whom licenses do not reach, as RV(m365.licensing.group_assign_license#module:members_with_errors) has them.
+  returned: with O(member_errors)
+  type: list
+  elements: dict
+failure:
+  description: What failed, for a playbook to branch on.
+  returned: failure
+  type: dict
+  contains:
+    code:
+      description: Short name of what failed, else Graph's own code, or null.
+      type: str
+      returned: always
+    status:
+      description: HTTP status of Graph's answer, or null.
+      type: int
+      returned: always
+    request_id:
+      description: Graph's request id, for Microsoft's support, or null.
+      type: str
+      returned: always
+    retriable:
+      description: Whether the same task may succeed later.
+      type: bool
+      returned: always
+    remedy:
+      description: What to do about it, or null.
+      type: str
+      returned: always
+"""
+
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.present import error_rows
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.reports import desired_group, group_row
+from ansible_collections.m365.licensing.plugins.module_utils._module.options import SHARED, GraphModule
+from ansible_collections.m365.licensing.plugins.module_utils._module.run import run_info
+from ansible_collections.m365.licensing.plugins.module_utils._module.surveys import sku_ids_of
+
+
+def read(params, survey):
+    """The groups that are asked for."""
+    catalog = survey.catalog()
+    (sku_id,) = sku_ids_of(catalog, [params["sku"]], "sku") if params["sku"] else (None,)
+    groups = [group for group in survey.groups(params["groups"], params["only_errors"]) if not sku_id or group.direct(sku_id)]
+    if not params["groups"]:
+        groups.sort(key=lambda group: (group.name, group.id))
+    as_desired = params["as_desired"]
+    results = {"desired" if as_desired else "groups": [desired_group(group, catalog) if as_desired else group_row(group, catalog) for group in groups]}
+    if params["member_errors"]:
+        members = ((group, member) for group in groups for member in survey.reader.members_in_error(group))
+        results["members_with_errors"] = [row for group, member in members for row in error_rows(member, catalog, group.id)]
+    return results
+
+
+def main():
+    """Entry point."""
+    module = GraphModule(
+        argument_spec={
+            **SHARED,
+            "groups": {"type": "list", "elements": "str"},
+            "sku": {"type": "str"},
+            "only_errors": {"type": "bool", "default": False},
+            "member_errors": {"type": "bool", "default": False},
+            "as_desired": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    run_info(module, read)
+
+
+if __name__ == "__main__":
+    main()

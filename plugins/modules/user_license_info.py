@@ -1,0 +1,210 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Who holds what: the licenses of one user, of some, or of all."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: user_license_info
+short_description: Licenses of users, direct and inherited
+version_added: 0.1.0
+author:
+  - m365.licensing contributors (@m365-licensing)
+description:
+  - Reads the licenses of users, with the way each comes by (direct, or the group it is inherited from), service plans that are off, and errors.
+  - All users of a tenant come in pages of 999, one request each, and one more for the SKUs. With O(report_path) one page at a time lies in memory.
+extends_documentation_fragment:
+  - m365.licensing._graph
+  - m365.licensing._graph.info_attributes
+options:
+  users:
+    description:
+      - Only these users, by object id or user principal name. One that the tenant does not have is an error that names all such.
+      - If O(users), O(filter) and O(group) are unset, all users of the tenant.
+    type: list
+    elements: str
+  filter:
+    description:
+      - Only users for whom this OData filter holds, such as V(department eq 'Sales'). What Graph wants of advanced filters is sent along.
+    type: str
+  group:
+    description:
+      - Only direct members of this group, by object id or exact display name.
+    type: str
+  sku:
+    description:
+      - Only users who hold this SKU in any way, by part number or id; with O(sku_names) also by product name.
+    type: str
+  only_errors:
+    description:
+      - Whether to leave out users of whom no license is in error.
+    type: bool
+    default: false
+  as_desired:
+    description:
+      - Whether to return RV(desired), the options of M(m365.licensing.user_assign_license) for which each user holds exactly the direct licenses of now,
+        instead of RV(users). Saved and applied, it changes nothing; applied later, it restores.
+    type: bool
+    default: false
+  report_path:
+    description:
+      - A file to write the rows to, as JSON lines, instead of returning them. It is replaced when all rows are there, in check mode too.
+    type: path
+seealso:
+  - module: m365.licensing.user_assign_license
+  - module: m365.licensing.group_license_info
+"""
+
+EXAMPLES = r"""
+- name: What Alice and Bob hold
+  m365.licensing.user_license_info:
+    users: [alice@contoso.example, bob@contoso.example]
+
+- name: Who in Sales holds E3, in the form that can be applied again
+  m365.licensing.user_license_info:
+    filter: department eq 'Sales'
+    sku: SPE_E3
+    as_desired: true
+
+- name: Everybody, into a file
+  m365.licensing.user_license_info:
+    report_path: /tmp/licenses.jsonl
+"""
+
+RETURN = r"""
+users:
+  description: The users, in the order of O(users), else that of Graph. Empty with O(report_path), absent with O(as_desired).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: Object id.
+      type: str
+      returned: always
+    user_principal_name:
+      description: User principal name.
+      type: str
+      returned: always
+      sample: alice@contoso.example
+    display_name:
+      description: Display name.
+      type: str
+      returned: always
+    account_enabled:
+      description: Whether the account can sign in.
+      type: bool
+      returned: always
+    usage_location:
+      description: Country code, or null.
+      type: str
+      returned: always
+    licenses:
+      description: One row for each way a SKU reaches the user, as RV(m365.licensing.user_assign_license#module:licenses) has them.
+      type: list
+      elements: dict
+      returned: always
+desired:
+  description: The users as options of M(m365.licensing.user_assign_license). Empty with O(report_path).
+  returned: with O(as_desired)
+  type: list
+  elements: dict
+  sample:
+    - user: bob@contoso.example
+      usage_location: DE
+      licenses:
+        set:
+          - sku: SPE_E3
+            disabled_plans: [SWAY, YAMMER_ENTERPRISE]
+count:
+  description: How many users there are.
+  returned: success
+  type: int
+  sample: 12
+errors:
+  description: The licenses that are in error, one row for each, with C(user_principal_name), C(sku), C(group), C(error), C(cause) and C(remedy).
+    Empty with O(report_path), where C(cause) and C(remedy) are not written.
+  returned: success
+  type: list
+  elements: dict
+report_path:
+  description: The file, or null.
+  returned: success
+  type: str
+failure:
+  description: What failed, for a playbook to branch on.
+  returned: failure
+  type: dict
+  contains:
+    code:
+      description: Short name of what failed, else Graph's own code, or null.
+      type: str
+      returned: always
+    status:
+      description: HTTP status of Graph's answer, or null.
+      type: int
+      returned: always
+    request_id:
+      description: Graph's request id, for Microsoft's support, or null.
+      type: str
+      returned: always
+    retriable:
+      description: Whether the same task may succeed later.
+      type: bool
+      returned: always
+    remedy:
+      description: What to do about it, or null.
+      type: str
+      returned: always
+"""
+
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.present import error_rows
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.reports import desired_user, user_row
+from ansible_collections.m365.licensing.plugins.module_utils._module.options import SHARED, GraphModule
+from ansible_collections.m365.licensing.plugins.module_utils._module.report_file import write_report
+from ansible_collections.m365.licensing.plugins.module_utils._module.run import run_info
+from ansible_collections.m365.licensing.plugins.module_utils._module.surveys import sku_ids_of
+
+
+def read(params, survey):
+    """The users that are asked for, as rows or in a file."""
+    errors: list[dict] = []
+    kind, path = "desired" if params["as_desired"] else "users", params["report_path"]
+
+    def rows():
+        catalog = survey.catalog()
+        (sku_id,) = sku_ids_of(catalog, [params["sku"]], "sku") if params["sku"] else (None,)
+        for user, entity in survey.users(params["users"], params["group"], params["filter"], sku_id):
+            found = error_rows(user, catalog)
+            if found or not params["only_errors"]:
+                errors.extend(() if path else found)
+                yield desired_user(user, catalog) if params["as_desired"] else user_row(user, entity, catalog)
+
+    listed = [] if path else list(rows())
+    count = write_report(path, rows()) if path else len(listed)
+    return {kind: listed, "count": count, "errors": errors, "report_path": path}
+
+
+def main():
+    """Entry point."""
+    module = GraphModule(
+        argument_spec={
+            **SHARED,
+            "users": {"type": "list", "elements": "str"},
+            "filter": {"type": "str"},
+            "group": {"type": "str"},
+            "sku": {"type": "str"},
+            "only_errors": {"type": "bool", "default": False},
+            "as_desired": {"type": "bool", "default": False},
+            "report_path": {"type": "path"},
+        },
+        mutually_exclusive=[("users", "filter", "group")],
+        supports_check_mode=True,
+    )
+    run_info(module, read)
+
+
+if __name__ == "__main__":
+    main()
