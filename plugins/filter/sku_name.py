@@ -45,7 +45,6 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.m365.licensing.plugins.module_utils._errors import OptionError
 from ansible_collections.m365.licensing.plugins.module_utils._module.names_file import read_names
 

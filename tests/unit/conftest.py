@@ -15,6 +15,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import requests
 from ansible.module_utils import basic
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +27,7 @@ from sandbox_tenant.seed import load_seed  # noqa: E402
 from sandbox_tenant.server import Sandbox  # noqa: E402
 from sandbox_tenant.weather import Fault  # noqa: E402
 
+SEED = load_seed(None)
 MODULES = "ansible_collections.m365.licensing.plugins.modules"
 
 
@@ -88,6 +90,11 @@ class Tenant:
         (group_id,) = [key for key, value in self.state()["groups"].items() if value == name]
         return group_id
 
+    def graph(self, method: str, path: str, body: dict | None = None) -> requests.Response:
+        """An answer of the sandbox itself, without this collection."""
+        bearer = {"Authorization": f"Bearer {self.credentials['access_token']}"}
+        return requests.request(method, f"{self.sandbox.url}{path}", json=body, headers=bearer, verify=self.ready_token["ca_path"], timeout=30)
+
     def pools(self, sku: str) -> list[str]:
         """The ids of a SKU's allotments, by name order of the seed."""
         return [key for key, value in self.state()["allotments"].items() if value["sku"] == sku]
@@ -108,7 +115,7 @@ def run_module(module: str, params: dict, check: bool = False) -> dict:
 @pytest.fixture(scope="session")
 def running_sandbox(tmp_path_factory):
     """A sandbox that serves until the tests end."""
-    sandbox = Sandbox(load_seed(None), tmp_path_factory.mktemp("sandbox"))
+    sandbox = Sandbox(SEED, tmp_path_factory.mktemp("sandbox"))
     sandbox.faults_of_form = []
     if schema_path():
         observe(sandbox.service, Schema(schema_path()), sandbox.faults_of_form.extend)
@@ -125,7 +132,7 @@ def tenant(running_sandbox, monkeypatch):
     for name in list(os.environ):
         if name.startswith(("AZURE_", "MSGRAPH_", "IDENTITY_", "MSI_")):
             monkeypatch.delenv(name)
-    running_sandbox.service.reset()
+    running_sandbox.service.reset(SEED)
     running_sandbox.faults_of_form.clear()
     yield Tenant(running_sandbox)
     assert running_sandbox.faults_of_form == [], "an answer that Microsoft's schema does not allow"

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import io
 from functools import lru_cache
 from pathlib import Path
 
@@ -30,4 +31,4 @@ def _read(path: str, changed: int, option: str) -> ProductNames:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = raw.decode("cp1252", errors="replace")
-    return product_names(text.splitlines(), f"{option}: {path}")
+    return product_names(io.StringIO(text, newline=""), f"{option}: {path}")
