@@ -87,7 +87,7 @@ _ROWS: tuple[tuple[int, tuple[str, ...], str, str, str], ...] = (
     (400, ("duplicate",), "duplicate", "it is there already, or named twice", "run the task again: it looks up what is there"),
     (
         400,
-        ("invalidfilter", "invalidqueryoption", "unsupportedquery", "iscurrentlynotsupported"),
+        ("invalidfilter", "invalidqueryoption", "unsupportedquery", "notcurrentlysupported", "invalidfilterclause"),
         "filter_refused",
         "Graph does not understand the filter",
         "correct the option filter; Graph's words say what is wrong with it",
