@@ -10,13 +10,13 @@ GATE := $(PYTHON) .ci/gate.py
 export ANSIBLE_COLLECTIONS_PATH := $(TREE)
 export PATH := $(BIN):$(PATH)
 
-.PHONY: demo test build lint sanity integration importer unit chaos matrix bench tree clean
+.PHONY: demo test build lint sanity integration importer unit chaos truth matrix bench tree clean
 
 demo: .venv/demo tree
 	@$(BIN)/python $(COLLECTION)/demo/run.py
 
 test: lint sanity integration importer
-	@$(MAKE) --no-print-directory chaos RUNS=100
+	@$(MAKE) --no-print-directory chaos truth RUNS=100 TRUTHS=200
 	@$(MAKE) --no-print-directory unit
 
 lint: .venv/test tree
@@ -48,6 +48,10 @@ unit: .venv/test tree
 RUNS ?= 2000
 chaos: .venv/test tree
 	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/chaos/chaos.py --runs $(RUNS)
+
+TRUTHS ?= 1000
+truth: .venv/test tree
+	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/chaos/truth.py --runs $(TRUTHS)
 
 matrix: .venv/test
 	$(GATE) matrix

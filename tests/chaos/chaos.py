@@ -43,7 +43,7 @@ PLANS = {
     "STANDARDPACK": ["SWAY"],
 }
 FORESEEN = {"no_seats", "usage_location_missing", "inherited_only", "already_inherited", "protected", "origin_unknown"}
-FORESEEN |= {"sku_not_assignable", "not_assignable_to_kind"}
+FORESEEN |= {"sku_not_assignable", "not_assignable_to_kind", "plans_exclude", "plans_need"}
 ONLY_GRAPH_KNOWS = ("mutually exclusive", "depends on", "proxyAddresses", "same proxy address")
 FAULTS = ["throttled", "throttled_without_time", "bad_gateway", "unavailable", "timeout", "busy", "cut_before", "cut_after", "expire_token", "revoke_tokens"]
 

@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
+from conftest import SEED
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -80,7 +83,78 @@ USER_REFUSALS = {
     "company": ({"user": "erin", "add": [{"sku": "WINDOWS_STORE"}]}, "sku_not_assignable", "organization"),
     "protected": ({"user": "erin", "remove": ["SPE_E5"], "protect": ["SPE_E5"]}, "protected", "protect"),
     "limit": ({"user": "dave", "set": [{"sku": "SPE_E5"}], "max_removals": 1}, "too_many_removals", "max_removals is 1"),
+    "exclusion": (
+        {"user": "carol", "add": [{"sku": "STANDARDPACK"}], "seat_check": "try"},
+        "plans_exclude",
+        "EXCHANGE_S_ENTERPRISE and EXCHANGE_S_STANDARD exclude each other",
+    ),
+    "dependency": (
+        {"user": "carol", "add": [{"sku": "SPE_E3", "disabled_plans": ["SHAREPOINTENTERPRISE"]}]},
+        "plans_need",
+        "SHAREPOINTWAC of carol@contoso.example needs SHAREPOINTDESKLESS or SHAREPOINTENTERPRISE or SHAREPOINTSTANDARD",
+    ),
 }
+
+
+def codes(result: dict) -> list[str]:
+    return [row["code"] for row in result["findings"]]
+
+
+def test_an_allow_list_names_what_microsoft_has_added(tenant):
+    """Bob's license was made by an allow-list, which does not name a service plan that is on by now."""
+    e3 = next(sku for sku in tenant.sandbox.service.tenant.skus.values() if sku["part_number"] == "SPE_E3")
+    listed = [plan["name"] for plan in e3["service_plans"] if plan["name"] not in ("SWAY", "YAMMER_ENTERPRISE", "WHITEBOARD_PLAN2")]
+    result = prove(tenant, USER, **user_params({"user": "bob", "add": [{"sku": "SPE_E3", "enabled_plans": listed}]}))
+    assert codes(result) == ["plans_not_listed"]
+    assert "does not name WHITEBOARD_PLAN2 of SPE_E3" in result["findings"][0]["message"]
+    first = tenant.check(USER, **user_params({"user": "carol", "add": [{"sku": "SPE_E3", "enabled_plans": listed}]}))
+    assert codes(first) == [], "an allow-list that comes into force says nothing"
+
+
+def test_the_diff_shows_what_stays_through_a_group(tenant):
+    tenant.run(USER, **user_params({"user": "heidi", "add": [{"sku": "SPE_E3", "disabled_plans": []}]}))
+    result = prove_diff(tenant, {"user": "heidi", "remove": ["SPE_E3"]})
+    group = {"group Support desk": {"disabled_plans": ["SWAY"]}}
+    assert result["diff"]["before"] == {"SPE_E3": {"direct": {"disabled_plans": []}, **group}}
+    assert result["diff"]["after"] == {"SPE_E3": group}
+    assert codes(result) == ["still_inherited"]
+
+
+def prove_diff(tenant, options: dict) -> dict:
+    foreseen, real = (tenant.run(USER, check=check, **user_params(options)) for check in (True, False))
+    assert foreseen["diff"] == real["diff"]
+    return real
+
+
+def test_a_second_allotment_is_a_second_seat(tenant):
+    (held,) = [claim["allotment"] for claim in tenant.claims(tenant.user_id("dave")) if claim["sku"] == "POWER_BI_PRO"]
+    (other,) = [pool for pool in tenant.pools("POWER_BI_PRO") if pool != held]
+    assert codes(tenant.check(CLOUD, user="dave@contoso.example", allotment=other, exclusive=True)) == []
+    result = prove(tenant, CLOUD, user="dave@contoso.example", allotment=other)
+    assert codes(result) == ["second_seat"]
+    assert held in result["findings"][0]["message"]
+    assert tenant.state()["seats_used"]["POWER_BI_PRO"] == 2
+
+
+def test_a_license_outside_the_allotments_beside_an_assignment_is_a_caution(tenant):
+    """Two of six seats of E5 are in no allotment: assignLicense gives carol one of them."""
+    seed = copy.deepcopy(SEED)
+    seed["skus"][0]["enabled"] = 6
+    tenant.sandbox.service.reset(seed)
+    for name in ("grace", "heidi"):
+        tenant.run(CLOUD, user=f"{name}@contoso.example", sku="SPE_E5")
+    tenant.run(USER, **user_params({"user": "carol", "add": [{"sku": "SPE_E5"}]}))
+    tenant.run(CLOUD, user="grace@contoso.example", sku="SPE_E5", state="absent")
+    result = prove(tenant, CLOUD, user="carol@contoso.example", sku="SPE_E5")
+    assert codes(result) == ["both_apis"]
+    assert tenant.state()["seats_used"]["SPE_E5"] == 5
+
+
+def test_cloud_licensing_refuses_service_plans_that_exclude_each_other(tenant):
+    refused = prove(tenant, CLOUD, user="judy@contoso.example", sku="SPE_E5")
+    assert refused["failure"]["code"] == "plans_exclude"
+    asked = tenant.run(CLOUD, user="judy@contoso.example", sku="SPE_E5", plan_check="try")
+    assert (asked["failure"]["code"], asked["failure"]["status"]) == ("plans_exclude", 400)
 
 
 @pytest.mark.parametrize("title", USER_REFUSALS)
@@ -274,7 +348,7 @@ def test_any_wish_keeps_the_law(tenant, wishes):
         tenant.forget()
         real = tenant.run(USER, **params)
         if real["failed"] and not foreseen["failed"]:
-            assert "mutually exclusive" in real["msg"] or "depends on" in real["msg"]
+            assert real["failure"]["code"] in ("plans_need", "plans_exclude")
             assert held_by_all(tenant.state()) == held_by_all(before)
             continue
         assert (foreseen["failed"], foreseen["changed"], foreseen.get("diff")) == (real["failed"], real["changed"], real.get("diff"))

@@ -26,6 +26,13 @@ class Explanation:
 _ROWS: tuple[tuple[int, tuple[str, ...], str, str, str], ...] = (
     (
         400,
+        ("invalidassigneetype",),
+        "not_assignable_to_kind",
+        "the allotment is not for this kind of principal",
+        "choose another allotment; m365.licensing.cloud_license_info lists them",
+    ),
+    (
+        400,
         ("invalidusagelocation",),
         "usage_location_missing",
         "the user has no usage location that Graph can use, or Graph does not see yet one that was just written",
@@ -75,13 +82,6 @@ _ROWS: tuple[tuple[int, tuple[str, ...], str, str, str], ...] = (
         "proxy_address_conflict",
         "another object has the mail address that the user's mailbox would get",
         "remove the address from one of them",
-    ),
-    (
-        400,
-        ("invalidassigneetype",),
-        "not_assignable_to_kind",
-        "the allotment is not for this kind of principal",
-        "choose another allotment; m365.licensing.cloud_license_info lists them",
     ),
     (400, ("notsecurityenabled",), "group_not_security_enabled", "the group is not security enabled", "take another group"),
     (400, ("duplicate",), "duplicate", "it is there already, or named twice", "run the task again: it looks up what is there"),

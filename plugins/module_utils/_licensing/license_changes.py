@@ -133,20 +133,20 @@ class _Addition:
         elif elsewhere and self._desired.inherited == "fail":
             self.findings.append(findings.already_inherited(self._principal, sku, elsewhere))
         else:
-            self._check_assignable(sku)
+            self._check_seats(sku)
             self._add(sku, disabled)
 
     def _add(self, sku: Sku, disabled: frozenset[str]) -> None:
-        if not sku.is_owned:
-            self.findings.append(findings.not_owned(sku))
+        problem = findings.not_assignable(sku) if sku.is_owned else findings.not_owned(sku)
+        if problem:
+            self.findings.append(problem)
         known = {plan.id for plan in sku.service_plans}
         self.licenses.append(License(sku.id, disabled & known if sku.is_owned else disabled))
 
-    def _check_assignable(self, sku: Sku) -> None:
-        problem = findings.not_assignable(sku)
-        if problem:
-            self.findings.append(problem)
-        elif self._principal.kind == "user" and sku.is_owned and not self._principal.holds(sku.id) and sku.seats.free < 1:
+    def _check_seats(self, sku: Sku) -> None:
+        """Refuses a user a seat that nobody has; a group's members go without (graph-contract 2.1)."""
+        is_counted = sku.is_owned and findings.not_assignable(sku) is None
+        if is_counted and self._principal.kind == "user" and not self._principal.holds(sku.id) and sku.seats.free < 1:
             seats = sku.seats
             self.findings.append(findings.no_seats(self._principal, sku.part_number, seats.owned, seats.consumed, self._desired.seat_check))
 
