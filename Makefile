@@ -59,6 +59,7 @@ matrix: .venv/test
 bench: .venv/test tree
 	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/bench/task_time.py
 	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/bench/sandbox_speed.py
+	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/bench/info_memory.py
 
 tree:
 	@$(GATE) tree $(TREE)

@@ -262,7 +262,7 @@ def main():
     """Entry point."""
     module = GraphModule(
         argument_spec={**SHARED, **LICENSES, "group": {"type": "str", "required": True}},
-        required_one_of=[("licenses", "wait")],
+        required_if=[("wait", False, ("licenses",))],
         supports_check_mode=True,
     )
     run_module(module, make_changes, license_result)

@@ -138,7 +138,7 @@ def read(params, survey):
     catalog = survey.catalog()
     (sku_id,) = sku_ids_of(catalog, [params["sku"]], "sku") if params["sku"] else (None,)
     groups = [group for group in survey.groups(params["groups"], params["only_errors"]) if not sku_id or group.direct(sku_id)]
-    if not params["groups"]:
+    if params["groups"] is None:
         groups.sort(key=lambda group: (group.name, group.id))
     as_desired = params["as_desired"]
     results = {"desired" if as_desired else "groups": [desired_group(group, catalog) if as_desired else group_row(group, catalog) for group in groups]}

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Random tenants, random wishes, random weather: both modules run until done, and what must never happen is looked for on the state.
+"""Random tenants, random wishes, random weather: the modules that write run until done, and what must never happen is looked for on the state.
 
     python chaos.py --runs 2000 [--seed 1] [--jobs 4]
 
@@ -35,7 +35,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SANDBOX = ROOT / "roles/sandbox_tenant/files"
 REGRESSIONS = Path(__file__).parent / "regressions.json"
 MODULES = "ansible_collections.m365.licensing.plugins.modules"
-USER, CLOUD = "user_assign_license", "cloud_license_assignment"
+USER, GROUP, CLOUD = "user_assign_license", "group_assign_license", "cloud_license_assignment"
 PLANS = {
     "SPE_E3": ["SWAY", "YAMMER_ENTERPRISE", "TEAMS1"],
     "SPE_E5": ["SWAY", "THREAT_INTELLIGENCE"],
@@ -132,8 +132,12 @@ class Case:
 
     def _wish(self) -> tuple[str, dict]:
         chance = self.chance
-        if chance.random() < 0.55:
+        kind = chance.random()
+        if kind < 0.5:
             return USER, self._user_wish()
+        if kind < 0.6:
+            wish = self._user_wish()
+            return GROUP, {"group": "Support desk", "wait": True, "wait_timeout": 20, **{name: wish[name] for name in ("licenses", "allow_empty") if name in wish}}
         sku = chance.choice(["SPE_E5", "SPE_E3", "POWER_BI_PRO", "INTUNE_A_D"])
         who = chance.choice([("user", chance.choice(self.people))] * 4 + [("group", "Support desk"), ("device", "KIOSK-01"), ("device", "KIOSK-02")])
         wish = {who[0]: who[1], "sku": sku, "allotment_choice": "most_available", "route": chance.choice(["principal", "admin", "allotment"])}
@@ -237,10 +241,14 @@ class Case:
             if mine and "disabled_plans" in params:
                 require(mine[0]["off"] == sorted(params["disabled_plans"]), "other service plans are off")
             return
-        held, licenses = direct(after, params["user"]), params["licenses"]
-        inherited = {row["sku"] for row in after["users"][params["user"]]["licenses"] if row["group"]}
+        licenses, inherited = params["licenses"], set()
+        if module == GROUP:
+            held = {claim["sku"]: claim["off"] for claim in after["assignments"] if claim["holder"] == self._holder(params, after)}
+        else:
+            held = direct(after, params["user"])
+            inherited = {row["sku"] for row in after["users"][params["user"]]["licenses"] if row["group"]}
         for entry in licenses.get("add") or licenses.get("set") or []:
-            require(entry["sku"] in held or (params["inherited"] == "accept" and entry["sku"] in inherited), f"{entry['sku']} is not held")
+            require(entry["sku"] in held or (params.get("inherited") == "accept" and entry["sku"] in inherited), f"{entry['sku']} is not held")
             if entry["sku"] in held and "disabled_plans" in entry:
                 require(held[entry["sku"]] == sorted(entry["disabled_plans"]), "other service plans are off")
         require(not set(licenses.get("remove", [])) & held.keys(), "what was to be removed is held")

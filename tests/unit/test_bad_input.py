@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-USER, CLOUD = "user_assign_license", "cloud_license_assignment"
+USER, CLOUD, GROUP, INFO = "user_assign_license", "cloud_license_assignment", "group_assign_license", "user_license_info"
 ERIN = {"user": "erin@contoso.example"}
 
 # title: (module, options, what the message says, whether Graph may be asked)
@@ -59,6 +59,27 @@ MISTAKES = {
     "plain http": (USER, {**ERIN, "usage_location": "DE", "graph_url": "http://graph.example"}, ["graph_url is 'http://graph.example'", "https"], False),
     "no address": (USER, {**ERIN, "usage_location": "DE", "graph_url": "https://"}, ["graph_url is"], False),
     "no CA file": (USER, {**ERIN, "usage_location": "DE", "ca_path": "/nowhere/ca.pem"}, ["ca_path", "/nowhere/ca.pem"], False),
+    "negative limit": (USER, {**ERIN, "licenses": {"add": []}, "max_removals": -1}, ["max_removals is -1", "zero or more"], False),
+    "group without wishes": (GROUP, {"group": "Support desk"}, ["wait is False", "licenses"], False),
+    "no group": (GROUP, {"licenses": {"add": []}}, ["group"], False),
+    "blank group": (GROUP, {"group": "  ", "licenses": {"add": []}}, ["group: an empty name"], False),
+    "unknown group": (GROUP, {"group": "Nobody", "licenses": {"add": []}}, ["no group has the display name 'Nobody'"], True),
+    "names of a group": (
+        GROUP,
+        {"group": "Support desk", "licenses": {"add": [{"sku": "SPE_E7"}], "remove": ["PBI"]}, "protect": ["E1"]},
+        ["licenses.add[0].sku: no SKU 'SPE_E7'", "licenses.remove[0]: no SKU 'PBI'", "protect[0]"],
+        True,
+    ),
+    "empty set of a group": (GROUP, {"group": "Support desk", "licenses": {"set": []}}, ["allow_empty: true"], False),
+    "wait without end": (GROUP, {"group": "Support desk", "wait": True, "wait_timeout": -1}, ["wait_timeout is -1"], False),
+    "nobody to reprocess": ("license_reprocess", {}, ["exactly one of user and me"], False),
+    "an unknown API": ("license_reprocess", {**ERIN, "api": "classic"}, ["api", "assignLicense, cloudLicensing"], False),
+    "a malformed user in a list": (INFO, {"users": ["erin@contoso.example", "erin"]}, ["users[1] is 'erin'"], True),
+    "a blank user in a list": (INFO, {"users": [""]}, ["users[0] is ''"], True),
+    "an unknown group to look at": (INFO, {"group": "Nobody"}, ["no group has the display name 'Nobody'"], True),
+    "an unknown SKU to look at": (INFO, {"sku": "SPE_E7"}, ["sku: no SKU 'SPE_E7'"], True),
+    "something else to gather": ("cloud_license_info", {"gather": ["seats"]}, ["gather", "allotments"], False),
+    "no file of names": (USER, {**ERIN, "usage_location": "DE", "sku_names": "/nowhere.csv"}, ["sku_names: cannot read /nowhere.csv"], False),
     "no time": (USER, {**ERIN, "usage_location": "DE", "timeout": 0}, ["timeout is 0"], False),
 }
 

@@ -101,9 +101,15 @@ def principal_of(params: Mapping, kinds: tuple[str, ...]) -> tuple[str, str]:
         listed = ", ".join(kinds[:-1]) + " and " + kinds[-1]
         raise OptionError(f"exactly one of {listed} must be given; " + (f"{' and '.join(given)} are" if given else "none is"))
     kind = given[0]
-    if kind == "user" and not is_guid(params["user"]) and not _is_upn(params["user"]):
-        raise OptionError(f"user is {params['user']!r}: give an object id or a user principal name such as alice@contoso.com")
+    if kind == "user":
+        check_user(params["user"], "user")
     return kind, "" if kind == "me" else params[kind]
+
+
+def check_user(name: str, where: str) -> None:
+    """Raises OptionError for what can be no name of a user."""
+    if not is_guid(name) and not _is_upn(name):
+        raise OptionError(f"{where} is {name!r}: give an object id or a user principal name such as alice@contoso.com")
 
 
 def _is_upn(text: str) -> bool:

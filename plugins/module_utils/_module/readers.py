@@ -116,6 +116,8 @@ class Reader:
         """The path of a principal by id or name; a display name costs a request."""
         if kind == "me":
             return "/me"
+        if not name.strip():
+            raise OptionError(f"{kind}: an empty name; give a display name or an object id")
         if kind == "user" or is_guid(name):
             return key_segment(COLLECTIONS[kind], name)
         return f"/{COLLECTIONS[kind]}/{self._id_of(kind, name)}"

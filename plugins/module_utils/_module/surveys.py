@@ -16,6 +16,7 @@ from .._licensing.catalog import Catalog, Resolver
 from .._licensing.model import Group, Principal, is_guid
 from .._licensing.payloads import GROUP_FIELDS, USER_FIELDS, group_of, principal_of, skus_of
 from .cloud_surveys import CloudSurvey
+from .options import check_user
 from .readers import SKUS
 
 _USER = f"displayName,accountEnabled,{USER_FIELDS}"
@@ -31,12 +32,14 @@ class Survey(CloudSurvey):
         """What the tenant owns: one request."""
         return Catalog(skus_of(self._client.pages("v1.0", SKUS)), self.reader.names)
 
-    def users(self, names: list[str], group: str | None, condition: str | None, sku_id: str | None) -> Iterator[tuple[Principal, Mapping]]:
+    def users(self, names: list[str] | None, group: str | None, condition: str | None, sku_id: str | None) -> Iterator[tuple[Principal, Mapping]]:
         """Users with licenses and as Graph shows them: those of names, of a group, of an OData condition, or all; of one SKU, if it is given.
 
         All are read in pages of 999. Raises OptionError for names that the tenant does not have.
         """
-        if names:
+        if names is not None:
+            for index, name in enumerate(names):
+                check_user(name, f"users[{index}]")
             rows = self._named(names)
         elif group:
             rows = self._members(group)
@@ -76,9 +79,9 @@ class Survey(CloudSurvey):
             for answer in send_all(self._client, "v1.0", [Request("GET", wish) for wish in part]):
                 yield from self._client.rows("v1.0", answer.checked())
 
-    def groups(self, names: list[str], is_in_error: bool = False) -> Iterator[Group]:
+    def groups(self, names: list[str] | None, is_in_error: bool = False) -> Iterator[Group]:
         """Groups with licenses: those of names, of which one may have none, or all in pages of 999."""
-        if names:
+        if names is not None:
             requests = [Request("GET", f"{self.reader.path('group', name)}?$select={GROUP_FIELDS}") for name in names]
             for name, answer in zip(names, send_all(self._client, "v1.0", requests)):
                 yield group_of(self.reader.found(answer, "group", name))
