@@ -137,7 +137,12 @@ class Case:
             return USER, self._user_wish()
         if kind < 0.6:
             wish = self._user_wish()
-            return GROUP, {"group": "Support desk", "wait": True, "wait_timeout": 20, **{name: wish[name] for name in ("licenses", "allow_empty") if name in wish}}
+            return GROUP, {
+                "group": "Support desk",
+                "wait": True,
+                "wait_timeout": 20,
+                **{name: wish[name] for name in ("licenses", "allow_empty") if name in wish},
+            }
         sku = chance.choice(["SPE_E5", "SPE_E3", "POWER_BI_PRO", "INTUNE_A_D"])
         who = chance.choice([("user", chance.choice(self.people))] * 4 + [("group", "Support desk"), ("device", "KIOSK-01"), ("device", "KIOSK-02")])
         wish = {who[0]: who[1], "sku": sku, "allotment_choice": "most_available", "route": chance.choice(["principal", "admin", "allotment"])}

@@ -7,35 +7,49 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .._errors import LicensingError, TransportError
-from .client import Answer, GraphClient, Request, is_unknown
+from .client import Answer, GraphClient, Request, is_unknown, status_of
 
 SIZE = 20
 
 
-def send_all(client: GraphClient, version: str, requests: Sequence[Request], in_order: bool = False) -> list[Answer]:
-    """The answers to requests, in their order; no error is raised for an item.
-
-    in_order chains them: one starts when the one before it has succeeded, else it is answered 424.
-    A single request goes without a batch.
-    """
+def send_all(client: GraphClient, version: str, requests: Sequence[Request]) -> list[Answer]:
+    """The answers to requests, in their order; no error is raised for an item. A single request goes without a batch."""
     if len(requests) == 1:
         return [client.send(version, requests[0])]
+    return [answer for start in range(0, len(requests), SIZE) for answer in _Batch(client, version, [[one] for one in requests[start : start + SIZE]]).run()]
+
+
+def send_chains(client: GraphClient, version: str, chains: Sequence[Sequence[Request]]) -> list[list[Answer]]:
+    """The answers to chains of requests, of which one starts when the one before it in its chain has succeeded, else it is answered 424.
+
+    All go in one batch as long as they fit into it; a chain that alone is longer goes in several.
+    """
+    if len(chains) == 1 and len(chains[0]) != 1:
+        return [_long_chain(client, version, chains[0])]
+    if len(chains) == 1:
+        return [[client.send(version, chains[0][0])]]
+    answers = iter(_Batch(client, version, chains).run())
+    return [[next(answers) for dummy in chain] for chain in chains]
+
+
+def _long_chain(client: GraphClient, version: str, chain: Sequence[Request]) -> list[Answer]:
     answers: list[Answer] = []
-    for start in range(0, len(requests), SIZE):
-        if in_order and answers and not answers[-1].is_ok:
-            answers += [Answer(424) for dummy in requests[start:]]
-            break
-        end = start + SIZE
-        answers += _Batch(client, version, requests[start:end], in_order).run()
+    for start in range(0, len(chain), SIZE):
+        if answers and not answers[-1].is_ok:
+            return answers + [Answer(424) for dummy in chain[start:]]
+        answers += _Batch(client, version, [chain[start : start + SIZE]]).run()
     return answers
 
 
 class _Batch:
-    """Up to twenty requests on their way."""
+    """Up to twenty requests on their way, in chains."""
 
-    def __init__(self, client: GraphClient, version: str, requests: Sequence[Request], in_order: bool) -> None:
-        self._client, self._version, self._requests, self._in_order = client, version, requests, in_order
-        self._patience = [client.patience() for dummy in requests]
+    def __init__(self, client: GraphClient, version: str, chains: Sequence[Sequence[Request]]) -> None:
+        self._client, self._version = client, version
+        self._requests = [request for chain in chains for request in chain]
+        places = [place for chain in chains for place in range(len(chain))]
+        self._before = {index: index - 1 for index, place in enumerate(places) if place > 0}
+        self._patience = [client.patience() for dummy in self._requests]
         self._answers: dict[int, Answer] = {}
         self._may_renew = True
 
@@ -53,7 +67,7 @@ class _Batch:
 
     def _send(self, items: list[int]) -> bool:
         """Sends items and keeps their answers. False when the call as a whole failed, which was tried often enough."""
-        body = {"requests": [self._item(index, previous) for index, previous in zip(items, [None, *items])]}
+        body = {"requests": [self._item(index, items) for index in items]}
         can_repeat = all(self._requests[index].can_repeat for index in items)
         try:
             outer = self._client.send(self._version, Request("POST", "/$batch", body, can_repeat=can_repeat))
@@ -70,15 +84,15 @@ class _Batch:
             answer.was_lost = was_lost[index] or outer.was_lost or is_unknown(answer)
         return outer.is_ok
 
-    def _item(self, index: int, previous: int | None) -> dict:
+    def _item(self, index: int, items: list[int]) -> dict:
         request = self._requests[index]
         item: dict = {"id": str(index), "method": request.method, "url": request.path}
         if request.headers:
             item["headers"] = dict(request.headers)
         if request.body is not None:
             item.update(headers={**item.get("headers", {}), "Content-Type": "application/json"}, body=request.body)
-        if self._in_order and previous is not None:
-            item["dependsOn"] = [str(previous)]
+        if self._before.get(index) in items:
+            item["dependsOn"] = [str(self._before[index])]
         return item
 
     def _answers_of(self, outer: Answer, items: list[int]) -> dict[int, Answer]:
@@ -94,7 +108,7 @@ class _Batch:
             else:
                 body = response.get("body")
                 headers = response.get("headers")
-                answers[index] = Answer(_status(response), body if isinstance(body, dict) else {}, dict(headers) if isinstance(headers, dict) else {})
+                answers[index] = Answer(status_of(response), body if isinstance(body, dict) else {}, dict(headers) if isinstance(headers, dict) else {})
                 self._explain(answers[index])
         return answers
 
@@ -121,11 +135,8 @@ class _Batch:
 
     def _with_followers(self, again: list[int], items: list[int]) -> list[int]:
         """What is sent again, with the items that could not start because of it."""
-        if not self._in_order or not again:
-            return again
-        return [index for index in items if index >= again[0] and not self._answers[index].is_ok]
-
-
-def _status(response: dict) -> int:
-    status = response.get("status")
-    return status if isinstance(status, int) else int(status) if isinstance(status, str) and status.isdigit() else 0
+        chosen = set(again)
+        for index in items:
+            if self._before.get(index) in chosen and not self._answers[index].is_ok:
+                chosen.add(index)
+        return sorted(chosen)

@@ -9,14 +9,15 @@ import binascii
 import json
 import random
 import re
-import time
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from .._errors import AuthenticationError, GraphError, LicensingError, TransportError
 from . import retry
+from .flow import Flow
 from .transport import LostConnectionError, Transport
 
 
@@ -92,7 +93,7 @@ class Patience:
         """Seconds to wait before the request is sent again, or None when its answer stands."""
         self._attempts += 1
         headers = {name.lower(): value for name, value in answer.headers.items()}
-        seconds = retry.delay(self._attempts, retry.retry_after_seconds(headers.get("retry-after")), random.random)
+        seconds = retry.delay(self._attempts, retry.number(headers.get("retry-after")), random.random)
         if is_lagging(request, answer):
             return seconds if seconds <= self._lag_left else None
         may_repeat = retry.is_throttled(answer.status, answer.error_text) or (is_unknown(answer) and request.can_repeat)
@@ -122,10 +123,16 @@ def is_unknown(answer: Answer) -> bool:
 
 
 class GraphClient:
-    """A client of one tenant. max_wait bounds what one request waits for throttling and retries, in seconds."""
+    """A client of one tenant, for any number of threads. max_wait bounds what one request waits for throttling and retries, in seconds."""
 
-    def __init__(self, transport: Transport, tokens: Any, graph_url: str, max_wait: float, pause: Callable[[float], None] = time.sleep) -> None:
-        self._transport, self._tokens, self.graph_url, self.max_wait, self.pause = transport, tokens, graph_url, max_wait, pause
+    def __init__(self, transport: Transport, tokens: Any, graph_url: str, max_wait: float, flow: Flow | None = None) -> None:
+        self._transport, self._tokens, self.graph_url, self.max_wait = transport, tokens, graph_url, max_wait
+        self.flow = flow or Flow()
+        self._token_lock = threading.Lock()
+
+    def pause(self, seconds: float) -> None:
+        """Waits, for the service to be ready or a write to show."""
+        self.flow.rest(seconds)
 
     def patience(self) -> Patience:
         """A fresh allowance for one request."""
@@ -177,25 +184,58 @@ class GraphClient:
         if request.headers:
             options["headers"] = request.headers
         try:
-            response = self._transport.send(request.method, url, token=self._tokens.token(), **options)
-            if response.status_code == 401 and self.renew(Answer(401, headers=dict(response.headers))):
-                response = self._transport.send(request.method, url, token=self._tokens.token(), **options)
+            with self.flow.sending(*_cost_of(request)):
+                response = self._transport.send(request.method, url, token=self._token(), **options)
+                if response.status_code == 401 and self.renew(Answer(401, headers=dict(response.headers))):
+                    response = self._transport.send(request.method, url, token=self._token(), **options)
         except LostConnectionError as fault:
             return Answer(0, fault=fault)
         answer = Answer(response.status_code, _json_of(response), dict(response.headers))
         if answer.status == 401:
             raise self.unaccepted(answer)
+        self.flow.learn(_parts_of(request, answer))
         return answer
+
+    def _token(self) -> str:
+        with self._token_lock:
+            return self._tokens.token()
 
     def renew(self, answer: Answer) -> bool:
         """Gets another token after a 401, with the claims that it asks for; False when there is none to be had."""
         headers = {name.lower(): value for name, value in answer.headers.items()}
-        return self._tokens.renew(claims_of(headers.get("www-authenticate")))
+        with self._token_lock:
+            return self._tokens.renew(claims_of(headers.get("www-authenticate")))
 
     def unaccepted(self, answer: Answer) -> AuthenticationError:
         """What a 401 means for the user."""
         reason = str(_error_of(answer.body).get("message") or "no reason given").rstrip(".")
         return AuthenticationError(f"Graph does not accept the token: {reason}. {self._tokens.remedy}")
+
+
+def _items_of(request: Request) -> list[dict]:
+    """The items of a batch."""
+    return (request.body or {}).get("requests", []) if request.path == "/$batch" else []
+
+
+def _cost_of(request: Request) -> tuple[int, float]:
+    """Writes and resource units of a request (graph-contract 6), each item of a batch for itself."""
+    methods = [item["method"] for item in _items_of(request)] or [request.method]
+    return sum(method != "GET" for method in methods), float(len(methods))
+
+
+def _parts_of(request: Request, answer: Answer) -> list[tuple[bool, int, dict]]:
+    """What is to be learned from: the answer, and each item of a batch; whether it was a write, its status, and its headers."""
+    is_write = {str(item["id"]): item["method"] != "GET" for item in _items_of(request)}
+    rows = answer.body.get("responses") if is_write else None
+    rows = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    items = [(is_write.get(str(row.get("id")), False), status_of(row), row["headers"] if isinstance(row.get("headers"), dict) else {}) for row in rows]
+    return [(request.method != "GET" and not is_write, answer.status, answer.headers), *items]
+
+
+def status_of(row: dict) -> int:
+    """The status of an item of a batch, 0 where it has none."""
+    status = row.get("status")
+    return int(status) if isinstance(status, int) or (isinstance(status, str) and status.isdigit()) else 0
 
 
 def claims_of(challenge: str | None) -> str | None:

@@ -37,10 +37,10 @@ def delay(attempt: int, retry_after: float | None, jitter: Callable[[], float]) 
     return min(_CAP, _BASE * 2 ** min(attempt - 1, 10)) * (0.5 + jitter() / 2)
 
 
-def retry_after_seconds(header: str | None) -> float | None:
-    """The header as seconds, which may be fractional (graph-contract E22); None when it is absent or not a number."""
+def number(header: str | None) -> float | None:
+    """A header as a number that is not negative, which may be fractional (graph-contract E22); None when it is absent or something else."""
     try:
-        seconds = float(header) if header is not None else None
+        value = float(header) if header is not None else None
     except ValueError:
         return None
-    return seconds if seconds is not None and 0 <= seconds < float("inf") else None
+    return value if value is not None and 0 <= value < float("inf") else None

@@ -210,7 +210,7 @@ class _RetryingHttp:
             if response is not None and not retry.is_retriable(response.status_code, ""):
                 return response
             header = response.headers.get("Retry-After") if response is not None else None
-            seconds = retry.delay(attempt, retry.retry_after_seconds(header), lambda: 1.0)
+            seconds = retry.delay(attempt, retry.number(header), lambda: 1.0)
             if seconds > left or (fault is not None and attempt >= retry.CONNECT_ATTEMPTS):
                 if fault is not None:
                     raise fault

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 
 from .._errors import LicensingError, OptionError, TransportError
@@ -40,15 +41,15 @@ class _Bearer(AuthBase):
 
 
 class Transport:
-    """Sends one request at a time and follows no redirect.
+    """Sends requests, each thread over a connection of its own, and follows no redirect.
 
     ca_path wins over REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE, which requests would put before a session's own verify.
     timeout is in seconds, for connecting and for each wait on an answer.
     """
 
     def __init__(self, ca_path: str | None, validate_certs: bool, timeout: float) -> None:
-        self._session = requests.Session()
-        self._session.headers["User-Agent"] = "m365.licensing"
+        self._sessions: list[requests.Session] = []
+        self._own = threading.local()
         self._verify: bool | str = (ca_path or True) if validate_certs else False
         self._timeout = timeout
         if not validate_certs:
@@ -61,7 +62,7 @@ class Transport:
         if token is not None:
             options["auth"] = _Bearer(token)
         try:
-            response = self._session.request(method, url, verify=self._verify, timeout=self._timeout, allow_redirects=False, **options)
+            response = self._session().request(method, url, verify=self._verify, timeout=self._timeout, allow_redirects=False, **options)
         except requests.exceptions.RequestException as fault:
             raise self._translated(fault, url) from None
         except OSError as fault:
@@ -70,9 +71,18 @@ class Transport:
             raise TransportError(f"{url} answered with a redirect to {response.headers['location']}, which is not followed; check the address")
         return response
 
+    def _session(self) -> requests.Session:
+        """The session of this thread: requests does not promise that one can be shared."""
+        if not hasattr(self._own, "session"):
+            self._own.session = requests.Session()
+            self._own.session.headers["User-Agent"] = "m365.licensing"
+            self._sessions.append(self._own.session)
+        return self._own.session
+
     def close(self) -> None:
         """Closes the connections."""
-        self._session.close()
+        for session in self._sessions:
+            session.close()
 
     def _translated(self, fault: Exception, url: str) -> LicensingError:
         host, shown = url.split("?", maxsplit=1)[0], repr(fault)

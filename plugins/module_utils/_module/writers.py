@@ -10,7 +10,7 @@ from typing import Any
 
 from .._errors import LicensingError, WaitTimeoutError
 from .._graph import retry
-from .._graph.batch import send_all
+from .._graph.batch import send_chains
 from .._graph.client import Answer, GraphClient, Request, is_unknown
 from .._licensing.changes import AssignLicenses, Changes, CreateAssignment, DeleteAssignment, Outcome, SetUsageLocation
 from .._licensing.model import Assignment, Group, Principal
@@ -32,7 +32,7 @@ class Writer:
         """Carries out the operations of one principal in their order, in one call of Graph. Raises the first that fails."""
         calls = calls_of(operations, self._client.graph_url, self._route)
         requests = [Request(call.method, call.path, call.body, call.can_repeat, call.lag_code) for call in calls]
-        answers = send_all(self._client, calls[0].version, requests, in_order=True)
+        (answers,) = send_chains(self._client, calls[0].version, [requests])
         for operation, request, answer in zip(operations, requests, answers):
             self._settle(operation, calls[0].version, request, answer)
             self.done.append(operation)

@@ -1,0 +1,77 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What all requests of a task share, whichever thread sends them: the pace, how many are in flight, and the count of both."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from . import retry
+from .pace import UNIT_SECONDS, UNITS, WRITE_SECONDS, WRITES, Bucket, Crowd
+
+_TROUBLE = frozenset((409, 429, 503))
+
+
+class Flow:
+    """Lets requests through as fast as the service takes them. most is how many may be in flight, writes the quota of writes in 150 s."""
+
+    def __init__(self, most: int = 1, writes: float = WRITES, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._writes, self._units = Bucket(writes, WRITE_SECONDS, clock), Bucket(UNITS, UNIT_SECONDS, clock)
+        self._crowd, self._active = Crowd(most), 0
+        self._lock = threading.Condition()
+        self._sleep = sleep
+        self.requests = 0
+        self.seconds_throttled = 0.0
+
+    @contextlib.contextmanager
+    def sending(self, writes: int, units: float) -> Iterator[None]:
+        """Holds a place among the requests in flight, once the quota has room for so many writes and resource units."""
+        with self._lock:
+            self._lock.wait_for(lambda: self._active < self._crowd.limit)
+            self._active += 1
+            self.requests += 1
+        try:
+            self._take(self._writes, writes)
+            self._take(self._units, units)
+            yield
+        finally:
+            with self._lock:
+                self._active -= 1
+                self._lock.notify_all()
+
+    def _take(self, bucket: Bucket, amount: float) -> None:
+        while amount:
+            with self._lock:
+                seconds = bucket.wait(amount)
+            if seconds <= 0:
+                return
+            self.rest(seconds)
+
+    def rest(self, seconds: float) -> None:
+        """Waits for the service's sake."""
+        with self._lock:
+            self.seconds_throttled += seconds
+        self._sleep(seconds)
+
+    def learn(self, answers: Iterable[tuple[bool, int, Mapping]]) -> None:
+        """What answers say of the quota: for each whether it was a write, its status, and its headers."""
+        is_troubled = False
+        with self._lock:
+            for is_write, status, headers in answers:
+                bucket = self._writes if is_write else self._units
+                named = {name.lower(): value for name, value in headers.items()}
+                is_troubled = is_troubled or status in _TROUBLE
+                part = retry.number(named.get("x-ms-throttle-limit-percentage"))
+                if part is not None:
+                    bucket.learn(part)
+                if status == 429:
+                    bucket.learn(1.0)
+                    bucket.close(retry.number(named.get("retry-after")) or 0.0)
+            if is_troubled:
+                self._crowd.had_trouble()
+            else:
+                self._crowd.went_well()
+            self._lock.notify_all()
