@@ -63,17 +63,21 @@ class Answer:
         error = _error_of(self.body)
         return f"{error.get('code', '')} {_inner_of(error).get('code', '')} {error.get('message', '')}"
 
+    @property
+    def request_id(self) -> str | None:
+        """Graph's id of the request, where the answer says it."""
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        return _inner_of(_error_of(self.body)).get("request-id") or headers.get("request-id")
+
     def error(self) -> LicensingError:
         """The error that this answer stands for."""
         if self.fault is not None:
             return self.fault
         error = _error_of(self.body)
         inner = _inner_of(error)
-        headers = {name.lower(): value for name, value in self.headers.items()}
         code = str(inner.get("code") or error.get("code") or "without a code")
-        request_id = inner.get("request-id") or headers.get("request-id")
         message = str(error.get("message") or "")
-        return GraphError(self.status, code, message, request_id, retry.is_retriable(self.status, self.error_text), self.asked)
+        return GraphError(self.status, code, message, self.request_id, retry.is_retriable(self.status, self.error_text), self.asked)
 
     def checked(self) -> dict:
         """The body, or the error is raised."""

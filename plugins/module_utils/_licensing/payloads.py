@@ -39,16 +39,16 @@ def principal_path(principal: Principal) -> str:
     return "/me" if principal.is_me else f"/{COLLECTIONS[principal.kind]}/{principal.id}"
 
 
-def calls_of(operations: Iterable[Any], graph_url: str, route: str = "principal") -> list[Call]:
-    """The requests that carry out the operations of one principal, all below one version of Graph.
+def calls_of(operations: Iterable[Any], graph_url: str, route: str = "principal", version: str | None = None) -> list[Call]:
+    """The requests that carry out the operations of one principal, all below one version of Graph: the one given, else the one they need.
 
     route chooses Graph's path for assignments: principal, admin or allotment (graph-contract 1.1 to 1.4).
     graph_url is the base of bind values, which are absolute.
     """
     listed = list(operations)
     after_location = any(isinstance(operation, SetUsageLocation) for operation in listed)
-    version = "beta" if any(isinstance(operation, _CLOUD) for operation in listed) else "v1.0"
-    return [_call_of(operation, graph_url, route, version, after_location) for operation in listed]
+    needed = "beta" if any(isinstance(operation, _CLOUD) for operation in listed) else "v1.0"
+    return [_call_of(operation, graph_url, route, version or needed, after_location) for operation in listed]
 
 
 def _call_of(operation: Any, graph_url: str, route: str, version: str, after_location: bool) -> Call:

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from .._errors import LicensingError, WaitTimeoutError
@@ -14,14 +16,24 @@ from .._graph.batch import send_chains
 from .._graph.client import Answer, GraphClient, Request, is_unknown
 from .._licensing.changes import AssignLicenses, Changes, CreateAssignment, DeleteAssignment, Outcome, SetUsageLocation
 from .._licensing.model import Assignment, Group, Principal
-from .._licensing.payloads import calls_of, unwrap
+from .._licensing.payloads import Call, calls_of, unwrap
 from .readers import Reader
 
 _LOOK = 5.0  # seconds to look for the id of what was created
 
 
+@dataclass
+class Written:
+    """What became of one principal's operations: those carried out, the id of what was created, Graph's request id, and why the rest was not."""
+
+    done: list[Any] = field(default_factory=list)
+    created_id: str | None = None
+    request_id: str | None = None
+    error: LicensingError | None = None
+
+
 class Writer:
-    """Writes to one principal after the other. C(done) lists the operations that were carried out, also when one fails."""
+    """Writes to principals. C(done) and C(outcome) are of the one principal of apply, also when it fails."""
 
     def __init__(self, client: GraphClient, reader: Reader, route: str) -> None:
         self._client, self._reader, self._route = client, reader, route
@@ -30,12 +42,35 @@ class Writer:
 
     def apply(self, operations: tuple) -> None:
         """Carries out the operations of one principal in their order, in one call of Graph. Raises the first that fails."""
-        calls = calls_of(operations, self._client.graph_url, self._route)
-        requests = [Request(call.method, call.path, call.body, call.can_repeat, call.lag_code) for call in calls]
-        (answers,) = send_chains(self._client, calls[0].version, [requests])
-        for operation, request, answer in zip(operations, requests, answers):
-            self._settle(operation, calls[0].version, request, answer)
-            self.done.append(operation)
+        written = Written()
+        try:
+            calls = calls_of(operations, self._client.graph_url, self._route)
+            (answers,) = send_chains(self._client, calls[0].version, [_requests_of(calls)])
+            self._settle_all(operations, calls, answers, written)
+        finally:
+            self.done, self.outcome.created_id = written.done, written.created_id
+
+    def apply_all(self, version: str, wishes: Sequence[tuple[tuple, str]]) -> list[Written]:
+        """Carries out the operations of some principals, each with its route, in one batch. No error is raised: each principal has its own."""
+        listed = [calls_of(operations, self._client.graph_url, route, version) for operations, route in wishes]
+        written = [Written() for dummy in wishes]
+        try:
+            chains = send_chains(self._client, version, [_requests_of(calls) for calls in listed])
+        except LicensingError as error:
+            return [Written(error=error) for dummy in wishes]
+        for (operations, dummy), calls, answers, result in zip(wishes, listed, chains, written):
+            try:
+                self._settle_all(operations, calls, answers, result)
+            except LicensingError as error:
+                result.error = error
+        return written
+
+    def _settle_all(self, operations: tuple, calls: list[Call], answers: list[Answer], written: Written) -> None:
+        for operation, call, request, answer in zip(operations, calls, _requests_of(calls), answers):
+            created_id = self._settle(operation, call.version, request, answer)
+            written.created_id = created_id or written.created_id
+            written.request_id = answer.request_id or written.request_id
+            written.done.append(operation)
 
     def wait(self, changes: Changes, timeout: float) -> None:
         """Reads until a user or group shows the operations, and a group's processing has ended.
@@ -64,18 +99,17 @@ class Writer:
         if is_group:
             self.outcome.members = tuple(self._reader.members_in_error(principal))
 
-    def _settle(self, operation: Any, version: str, request: Request, answer: Answer) -> None:
-        """Makes sure that an operation was carried out, whatever became of its answer, or raises why not."""
+    def _settle(self, operation: Any, version: str, request: Request, answer: Answer) -> str | None:
+        """Makes sure that an operation was carried out, whatever became of its answer, or raises why not. The id of what it created."""
         if isinstance(operation, CreateAssignment):
-            self.outcome.created_id = self._settle_create(operation, request, answer)
-            return
+            return self._settle_create(operation, request, answer)
         if answer.status == 424 or (is_unknown(answer) and request.can_repeat):
             answer = self._client.send(version, request)
         is_gone = isinstance(operation, DeleteAssignment) and answer.status == 404 and "segment" not in answer.error_text.lower()
         if answer.is_ok or is_gone:
-            return
+            return None
         if isinstance(operation, AssignLicenses) and answer.status == 400 and answer.was_lost and self._comes_to_show(operation):
-            return
+            return None
         raise answer.error()
 
     def _settle_create(self, operation: CreateAssignment, request: Request, answer: Answer) -> str | None:
@@ -124,6 +158,10 @@ class Writer:
                 return True
             self._client.pause(retry.delay(attempt, None, random.random))
         return _shows(self._reader.again(operation.principal), operation)
+
+
+def _requests_of(calls: list[Call]) -> list[Request]:
+    return [Request(call.method, call.path, call.body, call.can_repeat, call.lag_code) for call in calls]
 
 
 def _shows(user: Principal, operation: Any) -> bool:
