@@ -24,7 +24,14 @@ class OptionError(LicensingError):
 
 
 class AuthenticationError(LicensingError):
-    """No token could be had, or Graph does not accept it."""
+    """No token could be had, or Graph does not accept it: then there are a status and a request id."""
+
+    def __init__(self, message: str, status: int | None = None, request_id: str | None = None, remedy: str | None = None) -> None:
+        super().__init__(message + (f" (request-id {request_id})" if request_id else ""))
+        self.status, self.request_id, self.remedy = status, request_id, remedy
+
+    def as_failure(self) -> dict:
+        return {**super().as_failure(), "code": "not_authenticated", "status": self.status, "request_id": self.request_id}
 
 
 class MissingLibraryError(LicensingError):
@@ -49,8 +56,10 @@ class TransportError(LicensingError):
 class WaitTimeoutError(LicensingError):
     """The change was accepted, but does not show in reads within C(wait_timeout)."""
 
+    remedy = "the change itself is done: look later, or wait longer with wait_timeout"
+
     def as_failure(self) -> dict:
-        return {**super().as_failure(), "retriable": True}
+        return {**super().as_failure(), "code": "wait_timeout", "retriable": True}
 
 
 class GraphError(LicensingError):

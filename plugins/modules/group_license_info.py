@@ -130,7 +130,7 @@ from ansible_collections.m365.licensing.plugins.module_utils._licensing.present 
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.reports import desired_group, group_row
 from ansible_collections.m365.licensing.plugins.module_utils._module.options import SHARED, GraphModule
 from ansible_collections.m365.licensing.plugins.module_utils._module.run import run_info
-from ansible_collections.m365.licensing.plugins.module_utils._module.surveys import sku_ids_of
+from ansible_collections.m365.licensing.plugins.module_utils._module.surveys import gone, sku_ids_of
 
 
 def read(params, survey):
@@ -141,7 +141,8 @@ def read(params, survey):
     if params["groups"] is None:
         groups.sort(key=lambda group: (group.name, group.id))
     as_desired = params["as_desired"]
-    results = {"desired" if as_desired else "groups": [desired_group(group, catalog) if as_desired else group_row(group, catalog) for group in groups]}
+    results: dict = {"warnings": gone(catalog, sku_id)}
+    results["desired" if as_desired else "groups"] = [desired_group(group, catalog) if as_desired else group_row(group, catalog) for group in groups]
     if params["member_errors"]:
         members = ((group, member) for group in groups for member in survey.reader.members_in_error(group))
         results["members_with_errors"] = [row for group, member in members for row in error_rows(member, catalog, group.id)]

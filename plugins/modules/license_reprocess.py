@@ -159,16 +159,18 @@ failure:
 
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.present import reprocess_result
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.reprocess_changes import plan_cloud_reprocess, plan_reprocess
-from ansible_collections.m365.licensing.plugins.module_utils._module.options import SHARED, GraphModule, principal_of
+from ansible_collections.m365.licensing.plugins.module_utils._module.options import SHARED, GraphModule, principal_for_api, principal_of
 from ansible_collections.m365.licensing.plugins.module_utils._module.run import run_module
 
 
 def make_changes(params, reader):
     """What to trigger; reads only."""
+    kinds = ("user", "group", "device", "me")
     if params["api"] == "cloudLicensing":
-        who, troubles = reader.troubles(*principal_of(params, ("user", "group", "device", "me")))
+        who, troubles = reader.troubles(*principal_of(params, kinds))
         return plan_cloud_reprocess(who, troubles, params["force"])
-    user, catalog = reader.user_and_skus(*principal_of(params, ("user", "me")))
+    hint = "assignLicense reprocesses users; give api: cloudLicensing"
+    user, catalog = reader.user_and_skus(*principal_for_api(params, kinds, ("user", "me"), hint))
     return plan_reprocess(user, catalog, params["force"])
 
 

@@ -110,15 +110,16 @@ failure:
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.reports import sku_row
 from ansible_collections.m365.licensing.plugins.module_utils._module.options import SHARED, GraphModule
 from ansible_collections.m365.licensing.plugins.module_utils._module.run import run_info
-from ansible_collections.m365.licensing.plugins.module_utils._module.surveys import sku_ids_of
+from ansible_collections.m365.licensing.plugins.module_utils._module.surveys import gone, sku_ids_of
 
 
 def read(params, survey):
     """The SKUs that are asked for."""
     catalog = survey.catalog()
-    ids = sku_ids_of(catalog, params["skus"], "skus")
-    rows = [sku_row(sku, catalog) for sku in catalog if sku.id in ids or not params["skus"]]
-    return {"skus": sorted(rows, key=lambda row: (row["sku"], row["sku_id"]))}
+    ids = None if params["skus"] is None else sku_ids_of(catalog, params["skus"], "skus")
+    rows = [sku_row(sku, catalog) for sku in catalog if ids is None or sku.id in ids]
+    warnings = [text for sku_id in ids or () for text in gone(catalog, sku_id)]
+    return {"skus": sorted(rows, key=lambda row: (row["sku"], row["sku_id"])), "warnings": warnings}
 
 
 def main():

@@ -36,6 +36,7 @@ options:
   sku:
     description:
       - Only users who hold this SKU in any way, by part number or id; with O(sku_names) also by product name.
+        With O(only_errors=true), also those who do not hold it because it is in error.
     type: str
   only_errors:
     description:
@@ -45,7 +46,7 @@ options:
   as_desired:
     description:
       - Whether to return RV(desired), the options of M(m365.licensing.user_assign_license) for which each user holds exactly the direct licenses of now,
-        instead of RV(users). Saved and applied, it changes nothing; applied later, it restores.
+        instead of RV(users). Saved and applied, it changes nothing, but for a direct license in error, which is tried again; applied later, it restores.
     type: bool
     default: false
   report_path:
@@ -165,18 +166,20 @@ from ansible_collections.m365.licensing.plugins.module_utils._licensing.reports 
 from ansible_collections.m365.licensing.plugins.module_utils._module.options import SHARED, GraphModule
 from ansible_collections.m365.licensing.plugins.module_utils._module.report_file import write_report
 from ansible_collections.m365.licensing.plugins.module_utils._module.run import run_info
-from ansible_collections.m365.licensing.plugins.module_utils._module.surveys import sku_ids_of
+from ansible_collections.m365.licensing.plugins.module_utils._module.surveys import gone, sku_ids_of
 
 
 def read(params, survey):
     """The users that are asked for, as rows or in a file."""
     errors: list[dict] = []
+    warnings: list[str] = []
     kind, path = "desired" if params["as_desired"] else "users", params["report_path"]
 
     def rows():
         catalog = survey.catalog()
         (sku_id,) = sku_ids_of(catalog, [params["sku"]], "sku") if params["sku"] else (None,)
-        for user, entity in survey.users(params["users"], params["group"], params["filter"], sku_id):
+        warnings.extend(gone(catalog, sku_id))
+        for user, entity in survey.users(params["users"], params["group"], params["filter"], sku_id, params["only_errors"]):
             found = error_rows(user, catalog)
             if found or not params["only_errors"]:
                 errors.extend(() if path else found)
@@ -184,7 +187,7 @@ def read(params, survey):
 
     listed = [] if path else list(rows())
     count = write_report(path, rows()) if path else len(listed)
-    return {kind: listed, "count": count, "errors": errors, "report_path": path}
+    return {kind: listed, "count": count, "errors": errors, "report_path": path, "warnings": warnings}
 
 
 def main():

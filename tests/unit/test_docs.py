@@ -58,6 +58,11 @@ def test_block(tenant, tmp_path, block):
     assert "failed=0" in output
 
 
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)
+def test_no_guide_has_a_gap(guide):
+    assert not re.findall(r"\b[A-Z]+_(?:BEYOND|RIGHT)\b|TODO|TBD|XXX", guide.read_text())
+
+
 def test_there_are_blocks():
     assert len(blocks()) >= 9
 

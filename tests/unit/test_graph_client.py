@@ -116,8 +116,38 @@ def test_an_assignment_whose_allotment_graph_does_not_say_is_left_out_of_account
     rows = [{"id": "dark", "disabledServicePlanIds": [], "allotment": None}]
     graph.table["GET", "/beta/users/ann@c.example/cloudLicensing/assignments"] = (200, {}, {"value": rows})
     result = run(graph)
-    assert [finding["code"] for finding in result["findings"]] == ["allotment_unknown"]
+    assert [finding["code"] for finding in result["findings"]] == ["allotment_unknown", "rights_unreadable"]
     assert [row["action"] for row in result["changes"]] == ["create"]
+
+
+def test_members_of_a_group_that_are_no_users_take_no_seat(graph):
+    rows = [
+        {"@odata.type": f"#microsoft.graph.{kind}", "id": kind, "displayName": kind} for kind in ("user", "device", "servicePrincipal", "orgContact", "group")
+    ]
+    group = {"id": "22222222-0000-4000-8000-000000000001", "displayName": "Desk", "assignedLicenses": None}
+    sku = {"skuId": POOL["skuId"], "skuPartNumber": "SPE_E5", "prepaidUnits": {"enabled": 0}, "consumedUnits": 0}
+    base = f"/v1.0/groups/{group['id']}"
+    graph.table |= {
+        ("GET", base): (200, {}, group),
+        ("GET", f"{base}/members"): (200, {}, {"value": [*rows, {"id": "untyped"}]}),
+        ("GET", "/v1.0/subscribedSkus"): (200, {}, {"value": [sku]}),
+        ("POST", f"{base}/assignLicense"): (202, {}, {}),
+    }
+    options = {"graph_url": graph.url, "access_token": "made.up.token", "group": group["id"], "licenses": {"add": [{"sku": "SPE_E5"}]}}
+    result = run_module("group_assign_license", options)
+    assert not result["failed"], result
+    assert [row["code"] for row in result["findings"]] == ["members_wait", "nested_groups"]
+    assert "has 2 members" in result["findings"][0]["message"]
+
+
+def test_a_token_that_graph_does_not_accept_has_a_status_and_a_request_id(graph):
+    error = {"error": {"code": "InvalidAuthenticationToken", "message": "Lifetime validation failed.", "innerError": {"request-id": "r-1"}}}
+    graph.table["GET", "/v1.0/users/ann@c.example"] = (401, {}, error)
+    result = run(graph, "user_assign_license")
+    assert result["failure"] == {
+        "code": "not_authenticated", "status": 401, "request_id": "r-1", "retriable": False, "remedy": "Give a fresh access_token",
+    }  # fmt: skip
+    assert "request-id r-1" in result["msg"]
 
 
 def test_an_assignment_on_a_pool_that_is_listed_no_more_can_be_deleted(graph):

@@ -145,7 +145,29 @@ def test_wait_timeout_says_what_is_outstanding_and_what_was_done(tenant):
     assert [row["action"] for row in result["changes"]] == ["add"]
     assert "the processing of the group, which is QueuedForProcessing" in result["msg"]
     assert result["processing"]["state"] == "QueuedForProcessing"
-    assert result["failure"]["retriable"]
+    assert (result["failure"]["code"], result["failure"]["retriable"]) == ("wait_timeout", True)
+    assert result["failure"]["remedy"]
+    assert "members_with_errors" not in result, "nobody has read them"
+
+
+def test_only_errors_of_this_group_are_its_own(tenant):
+    """Ivan is in error by another group as well."""
+    seed = seed_with(lambda seed: seed["groups"][1].update(display_name="Sales", members=["ivan"]))
+    tenant.sandbox.service.reset(seed)
+    tenant.sandbox.service.weather.set({"group_reads": 0})
+    for group in ("Sales", "Support desk"):
+        result = tenant.run(GROUP, **params({"add": [{"sku": "SPE_E5"}], "wait": True}, group))
+        assert {row["group"] for row in result["members_with_errors"]} == {tenant.group_id(group)}
+
+
+def test_members_in_error_who_cannot_be_read_are_no_all_clear(tenant):
+    tenant.sandbox.service.weather.set({"group_reads": 0})
+    tenant.fault("/users/", method="GET", status=403, code="Authorization_RequestDenied", message="Insufficient privileges", times=99)
+    result = tenant.run(GROUP, **params({"add": [{"sku": "SPE_E5"}], "wait": True}))
+    assert result["failed"]
+    assert result["changed"]
+    assert "members_with_errors" not in result
+    assert "User.Read.All" in result["failure"]["remedy"]
 
 
 def test_check_mode_does_not_wait(tenant):
@@ -214,6 +236,13 @@ def test_reprocess_of_assignments(tenant, who):
     assert lazy["reprocessed"] == ("group" in who)
 
 
+@pytest.mark.parametrize("who", [{"user": "ivan@contoso.example"}, {"group": "Support desk"}, {"device": "KIOSK-01"}])
+def test_reprocess_where_cloud_licensing_is_not_available(tenant, who):
+    tenant.fault("cloudLicensing", status=400, code="BadRequest", message="Resource not found for the segment 'cloudLicensing'.", times=9)
+    results = [tenant.run(REPROCESS, check=check, **who, api="cloudLicensing", force=True) for check in (True, False)]
+    assert all("not available in AzureCloud" in result["msg"] for result in results)
+
+
 def test_reprocess_of_a_group_needs_cloud_licensing(tenant):
     result = tenant.run(REPROCESS, group="Support desk")
-    assert "exactly one of user and me" in result["msg"]
+    assert "give api: cloudLicensing" in result["msg"]

@@ -60,6 +60,44 @@ def test_choice_of_users(tenant, title):
     assert result["count"] == len(who)
 
 
+@pytest.mark.parametrize(("module", "option"), [(USERS, "users"), (GROUPS, "groups"), (SKUS, "skus"), (CLOUD, "users")])
+def test_an_empty_list_is_nobody(tenant, module, option):
+    result = tenant.run(module, **{option: []})
+    assert not result["failed"], result
+    assert all(rows == [] for name, rows in result.items() if isinstance(rows, list) and name not in ("allotments", "warnings"))
+
+
+def test_a_sku_in_error_is_found_with_only_errors_whichever_way_users_are_chosen(tenant):
+    tenant.sandbox.service.weather.set({"group_reads": 0})
+    tenant.run(GROUP, group="Support desk", licenses={"add": [{"sku": "SPE_E5"}]})
+    ways = [{}, {"filter": "department eq 'Support'"}, {"group": "Support desk"}, {"users": ["ivan@contoso.example"]}]
+    for way in ways:
+        assert names(tenant.run(USERS, sku="SPE_E5", only_errors=True, **way)) == {"ivan"}
+        assert "ivan" not in names(tenant.run(USERS, sku="SPE_E5", **way))
+
+
+def test_a_sku_that_nobody_owns_is_warned_of(tenant):
+    gone = "11111111-2222-3333-4444-555555555555"
+    for module, option in ((SKUS, {"skus": [gone]}), (USERS, {"sku": gone}), (GROUPS, {"sku": gone})):
+        result = tenant.run(module, **option)
+        assert not result["failed"]
+        assert f"sku: the tenant does not own SKU {gone}" in json.dumps(result["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("module", "options"),
+    [
+        (USERS, {"users": ["bo@contoso.example", "bob", "no@contoso.example"]}),
+        (CLOUD, {"users": ["bo@contoso.example", "bob", "no@contoso.example"]}),
+        (GROUPS, {"groups": ["Nobody", "", "Project team"]}),
+    ],
+)
+def test_every_unknown_name_is_in_one_error(tenant, module, options):
+    result = tenant.run(module, **options)
+    (option,) = options
+    assert all(f"{option}[{index}]" in result["msg"] for index in range(3)), result["msg"]
+
+
 def test_what_is_said_of_a_user(tenant):
     (row,) = tenant.run(USERS, users=["heidi@contoso.example"])["users"]
     assert (row["display_name"], row["account_enabled"], row["usage_location"]) == ("Heidi Hahn", True, "DE")
@@ -122,6 +160,11 @@ def test_a_report_instead_of_rows(tenant, tmp_path):
 def test_a_report_that_cannot_be_written_is_refused_before_anything_is_read(tenant, tmp_path):
     result = tenant.run(USERS, report_path=str(tmp_path / "nowhere" / "licenses.jsonl"))
     assert result["msg"].startswith("report_path: cannot write")
+    assert not tenant.journal()
+
+
+def test_a_folder_is_no_report(tenant, tmp_path):
+    assert "it is a folder" in tenant.run(USERS, report_path=str(tmp_path))["msg"]
     assert not tenant.journal()
 
 
@@ -221,7 +264,7 @@ def test_a_saved_group_is_restored(tenant):
     assert tenant.run(GROUP, group="Support desk", licenses={"set": [{"sku": "SPE_E5"}]})["changed"]
     assert all(result["changed"] for result in applied(tenant, saved, GROUP))
     after = tenant.state()["assignments"]
-    assert [(row["sku"], row["holder"], row["off"]) for row in after].sort() == [(row["sku"], row["holder"], row["off"]) for row in before].sort()
+    assert sorted((row["sku"], row["holder"], row["off"]) for row in after) == sorted((row["sku"], row["holder"], row["off"]) for row in before)
 
 
 PLANS = {"SPE_E3": ["SWAY", "YAMMER_ENTERPRISE", "TEAMS1"], "SPE_E5": ["SWAY", "THREAT_INTELLIGENCE"], "POWER_BI_PRO": ["BI_AZURE_P2"]}

@@ -91,7 +91,7 @@ USER_REFUSALS = {
     "dependency": (
         {"user": "carol", "add": [{"sku": "SPE_E3", "disabled_plans": ["SHAREPOINTENTERPRISE"]}]},
         "plans_need",
-        "SHAREPOINTWAC of carol@contoso.example needs SHAREPOINTDESKLESS or SHAREPOINTENTERPRISE or SHAREPOINTSTANDARD",
+        "SHAREPOINTWAC of carol@contoso.example needs SHAREPOINTSTANDARD or SHAREPOINTENTERPRISE or SHAREPOINTDESKLESS or another",
     ),
 }
 
@@ -148,6 +148,21 @@ def test_a_license_outside_the_allotments_beside_an_assignment_is_a_caution(tena
     result = prove(tenant, CLOUD, user="carol@contoso.example", sku="SPE_E5")
     assert codes(result) == ["both_apis"]
     assert tenant.state()["seats_used"]["SPE_E5"] == 5
+
+
+def test_what_a_group_keeps_on_is_not_off(tenant):
+    """Heidi has E3 through a group and an assignment of her own: turning something off in the latter turns nothing off."""
+    tenant.run(CLOUD, user="heidi@contoso.example", sku="SPE_E3")
+    result = prove(tenant, CLOUD, user="heidi@contoso.example", sku="SPE_E3", disabled_plans=["SHAREPOINTENTERPRISE"])
+    assert codes(result) == []
+    alone = prove(tenant, CLOUD, user="carol@contoso.example", sku="SPE_E3", disabled_plans=["SHAREPOINTENTERPRISE"])
+    assert codes(alone) == ["plans_need"]
+
+
+def test_usage_rights_that_cannot_be_read_are_spoken_of(tenant):
+    tenant.fault("usageRights", status=403, code="Authorization_RequestDenied", message="Insufficient privileges", times=99)
+    assert codes(tenant.check(CLOUD, user="grace@contoso.example", sku="SPE_E5")) == ["rights_unreadable"]
+    assert codes(tenant.check(CLOUD, user="erin@contoso.example", sku="SPE_E5")) == []
 
 
 def test_cloud_licensing_refuses_service_plans_that_exclude_each_other(tenant):

@@ -49,8 +49,9 @@ def plan_assignment(state: CloudState, desired: DesiredAssignment, names: Produc
         operations.insert(0, SetUsageLocation(state.principal, desired.usage_location))
     resolver.check()
     subject = kept[0] if kept else None
-    notes += planned + _conflicts(state, operations, desired)
-    return Changes(state, _after(state, operations), tuple(operations), tuple(notes), catalog, subject)
+    after = _after(state, operations)
+    notes += planned + _conflicts(state, after, operations, desired)
+    return Changes(state, after, tuple(operations), tuple(notes), catalog, subject)
 
 
 def _pools(state: CloudState, desired: DesiredAssignment, resolver: Resolver) -> tuple[Sku, list[Allotment]]:
@@ -95,30 +96,30 @@ def _unlisted(state: CloudState, sku: Sku, old: Assignment, new: Assignment, des
     return [findings.plans_not_listed(state.principal, sku, names)] if names else []
 
 
-def _conflicts(state: CloudState, operations: list[Any], desired: DesiredAssignment) -> list[Finding]:
-    """Service plans that exclude or need each other, of a user: what is on by any path, and what is turned on and off beside it.
+def _conflicts(state: CloudState, after: CloudState, operations: list[Any], desired: DesiredAssignment) -> list[Finding]:
+    """Service plans that exclude or need each other, of a user: what is on by any path, and what will be.
 
     cloudLicensing refuses those that exclude each other; what is needed and missing shows in assignmentErrors (graph-contract 4.4, 4.5).
     """
-    before = frozenset(plan_id for right in state.rights for plan_id in right.plan_ids)
-    after = before
-    for operation in operations:
-        if isinstance(operation, (CreateAssignment, UpdateAssignment)):
-            pool = state.allotment(operation.assignment.allotment_id)
-            ids = {plan.id for plan in pool.sku.service_plans} if pool else set()
-            after = (after | (ids - operation.assignment.disabled_plans)) - _turned_off(state, operation.assignment)
-    if state.principal.kind != "user" or after == before:
+    written = [one.assignment for one in operations if isinstance(one, (CreateAssignment, UpdateAssignment))]
+    if state.principal.kind != "user" or not written:
         return []
-    return [findings.plans_conflict(state.principal, rule, not rule.lacking, desired.plan_check) for rule in broken_rules(before, after)]
+    if not state.are_rights_known:
+        return [findings.rights_unreadable(state.principal)]
+    sku_id = written[0].sku_id
+    before = frozenset(plan_id for right in state.rights for plan_id in right.plan_ids)
+    others = frozenset(plan_id for right in state.rights if right.sku_id != sku_id for plan_id in right.plan_ids)
+    later = others | _on(after, sku_id)
+    return [findings.plans_conflict(state.principal, rule, not rule.lacking, desired.plan_check) for rule in broken_rules(before, later)]
 
 
-def _turned_off(state: CloudState, new: Assignment) -> frozenset[str]:
-    """What a change of an assignment turns off, when no other path is known that keeps it on."""
-    old = next((held for held in state.assignments if held.id == new.id and new.id is not None), None)
-    if old is None:
-        return frozenset()
-    others = [held for held in state.assignments if held.sku_id == new.sku_id and held.id != new.id]
-    return frozenset(plan_id for plan_id in new.disabled_plans - old.disabled_plans if all(plan_id in held.disabled_plans for held in others))
+def _on(state: CloudState, sku_id: str | None) -> frozenset[str]:
+    """The service plans of a SKU that are on by assignments of the principal's own, or by licenses that come from elsewhere."""
+    pools = [pool for pool in state.allotments if pool.sku.id == sku_id]
+    plan_ids = frozenset(plan.id for pool in pools for plan in pool.sku.service_plans)
+    own = [held.disabled_plans for held in state.assignments if held.sku_id == sku_id]
+    inherited = [lic.disabled_plans for lic in state.principal.not_direct(sku_id or "") if lic.group_id]
+    return frozenset(plan_id for off in own + inherited for plan_id in plan_ids - off)
 
 
 def _with_plans(held: Assignment, state: CloudState, sku: Sku, desired: DesiredAssignment, resolver: Resolver) -> Assignment:

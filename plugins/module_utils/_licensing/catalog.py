@@ -53,8 +53,8 @@ class Resolver:
         self._problems: list[str] = []
 
     def sku(self, name: str, where: str) -> Sku | None:
-        """The SKU of a part number or id, else None and a problem is noted. An id that the principal holds is known."""
-        if name.lower() in self._held_ids:
+        """The SKU of a part number, id or product name, else None and a problem is noted. An id is known, also when the tenant does not own it."""
+        if is_guid(name):
             return self._catalog.sku(name.lower())
         found = [sku for sku in self._catalog if name.lower() in (sku.id, sku.part_number.lower())] or self._by_product_name(name)
         if len(found) == 1:
@@ -73,7 +73,12 @@ class Resolver:
         return [sku for sku in self._catalog if sku.id in ids] or [self._catalog.sku(sku_id) for sku_id in sorted(ids & self._held_ids)]
 
     def plans(self, sku: Sku, names: Iterable[str], where: str, must_switch: bool = False) -> frozenset[str]:
-        """The ids of service plans of a SKU. With must_switch, one that people cannot switch off is a problem."""
+        """The ids of service plans of a SKU. With must_switch, one that people cannot switch off is a problem.
+
+        Of a SKU that the tenant does not own, nothing is known but ids.
+        """
+        if not sku.is_owned:
+            return frozenset(name.lower() for name in names if is_guid(name))
         found = (self._plan(sku, name, f"{where}[{index}]", must_switch) for index, name in enumerate(names))
         return frozenset(plan.id for plan in found if plan is not None)
 
@@ -100,7 +105,7 @@ class Resolver:
         if not name:
             self._problems.append(f"{where}: an empty name; give a {what} or leave the entry out")
             return
-        hint = "" if is_guid(name) else _nearest(name, known)
+        hint = _nearest(name, known)
         if what == "SKU" and self._catalog.names.sku_ids(name):
             hint = " (a product that the tenant does not own)"
         self._problems.append(f"{where}: no {what} {name!r} {whose}{hint}")

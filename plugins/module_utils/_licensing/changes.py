@@ -65,12 +65,12 @@ class Reprocess:
 
 @dataclass
 class Outcome:
-    """What only the real run learns: the id of a created assignment, and how far the processing of a group came, in seconds since it began."""
+    """What only the real run learns: the id of a created assignment, and of a group how far its processing came, and the members in error if they were read."""
 
     created_id: str | None = None
     processing_state: str | None = None
     seconds_waited: float = 0.0
-    members: tuple[Principal, ...] = ()
+    members: tuple[Principal, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,12 @@ def not_owned(sku: Sku) -> Finding:
     return Finding("sku_not_owned", f"the tenant no longer owns SKU {sku.part_number}", "it can only be removed")
 
 
+def nothing_to_remove(principal: Principal, sku: Sku) -> Finding:
+    """An id that the tenant does not own and the principal does not hold: an old wish, or a mistyped one."""
+    cause = f"the tenant does not own SKU {sku.part_number}, and {principal.name} does not hold it, so there is nothing to remove"
+    return Finding("sku_not_owned", cause, "check the id, or take it out", is_refusal=False)
+
+
 def not_assignable(sku: Sku) -> Finding | None:
     """The SKU is for the organization (graph-contract E8), or its subscription has ended."""
     if sku.applies_to.lower() != "user":
@@ -64,12 +70,12 @@ def no_usage_location(principal: Principal) -> Finding:
 def plans_conflict(principal: Principal, rule: BrokenRule, is_refusal: bool, plan_check: str) -> Finding:
     """Service plans exclude or need each other (graph-contract E3, E4, mutuallyExclusiveServicePlans)."""
     if rule.lacking:
-        code, cause = "plans_need", f"service plan {rule.lacking} of {principal.name} needs {' or '.join(rule.needed)}, which would be off"
+        code, cause = "plans_need", f"service plan {rule.lacking} of {principal.name} needs {_one_of(rule.needed)}, which would be off"
         remedy = "turn one of them on, or that one off"
     else:
         code, cause = "plans_exclude", f"service plans {' and '.join(rule.excluding)} exclude each other, and {principal.name} would have both on"
         remedy = "turn all but one off, or remove the SKU that brings the other"
-    if not is_refusal:
+    if not is_refusal or not rule.is_certain:
         return Finding(code, cause, remedy, is_refusal=False)
     if plan_check == "try":
         return Finding(code, cause, "Graph decides, as plan_check is try", is_refusal=False)
@@ -176,12 +182,29 @@ def origin_unknown(principal: Principal, sku: Sku, is_refusal: bool = True) -> F
     return Finding("origin_unknown", cause, "try again later, or look at licenseAssignmentStates", is_refusal)
 
 
+def rights_unreadable(principal: Principal) -> Finding:
+    """Without usage rights, what is on and which seats are taken by other paths is not known (graph-contract U9)."""
+    cause = f"the usage rights of {principal.name} cannot be read, so it is not foreseen whether service plans conflict or a second seat is taken"
+    return Finding("rights_unreadable", cause, "grant the permission to read them", is_refusal=False)
+
+
+def origin_ambiguous(principal: Principal, sku: Sku) -> Finding:
+    """A license is added although Graph lists the SKU as held by a path that it does not name."""
+    cause = f"{principal.name} holds {sku.part_number} by a path that Graph does not name, and gets it directly as well"
+    return Finding("origin_unknown", cause, is_refusal=False)
+
+
 def error_of(code: str | None) -> tuple[str, str]:
     """Cause and remedy of a license error (graph-contract 4.3) or of a code of assignmentErrors (4.4), of which there is no list."""
     for start, cause, remedy in _ERRORS:
         if start in (code or "").lower():
             return cause, remedy
     return "Graph gives an error that is not documented", "look the code up, or ask Microsoft's support"
+
+
+def _one_of(names: tuple[str, ...]) -> str:
+    """The first few of names that would all do."""
+    return " or ".join(names[:3]) + (" or another of their kind" if len(names) > 3 else "")
 
 
 def _groups(principal: Principal, paths: tuple[License, ...]) -> tuple[str, tuple[str, ...]]:

@@ -84,6 +84,8 @@ class _Removal:
 
     def leave_only(self, sku_ids: set[str]) -> None:
         """Removes every direct license that is neither named nor protected."""
+        for sku_id in sorted({lic.sku_id for lic in self._principal.licenses if not lic.is_known} - sku_ids):
+            self.findings.append(findings.origin_unknown(self._principal, self._catalog.sku(sku_id), is_refusal=False))
         for sku_id in sorted({lic.sku_id for lic in self._principal.licenses if lic.is_direct} - sku_ids):
             if sku_id in self._protected:
                 self.findings.append(findings.is_protected(self._catalog.sku(sku_id), is_asked=False))
@@ -101,6 +103,8 @@ class _Removal:
                 self.findings.append(findings.still_inherited(self._principal, sku, elsewhere))
         elif elsewhere:
             self.findings.append(findings.inherited_only(self._principal, sku, elsewhere))
+        elif not sku.is_owned:
+            self.findings.append(findings.nothing_to_remove(self._principal, sku))
 
     def limit(self, max_removals: int | None) -> None:
         """Refuses when more would be removed than the task allows."""
@@ -133,6 +137,8 @@ class _Addition:
         elif elsewhere and self._desired.inherited == "fail":
             self.findings.append(findings.already_inherited(self._principal, sku, elsewhere))
         else:
+            if any(not path.is_known for path in elsewhere):
+                self.findings.append(findings.origin_ambiguous(self._principal, sku))
             self._check_seats(sku)
             self._add(sku, disabled)
 

@@ -191,6 +191,7 @@ class CloudState:
     assignments: tuple[Assignment, ...]
     allotments: tuple[Allotment, ...]
     rights: tuple[UsageRight, ...] = ()
+    are_rights_known: bool = True
 
     @property
     def reached(self) -> frozenset[str]:

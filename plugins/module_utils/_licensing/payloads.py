@@ -118,7 +118,7 @@ def principal_of(kind: str, body: Mapping, is_me: bool = False) -> Principal:
         kind=kind,
         id=entity["id"].lower(),
         name=entity.get("userPrincipalName") or entity.get("displayName") or entity["id"],
-        usage_location=entity.get("usageLocation") or None,
+        usage_location=(entity.get("usageLocation") or "").upper() or None,
         licenses=tuple(_licenses(entity)) if kind == "user" else (),
         is_me=is_me,
     )

@@ -25,80 +25,77 @@ class Needed:
 
 _ROLES = ("License Administrator", "User Administrator", "Directory Writers")
 _GROUP_ROLES = (*_ROLES, "Groups Administrator")
-_USER_READ = ("User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")
-_GROUP_READ = ("Group.Read.All", "Group.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All")
-_DIRECTORY = ("Directory.Read.All", "Directory.ReadWrite.All")
+_DIRECTORY_READ = ("Directory.Read.All", "Directory.ReadWrite.All")
+_USER_READ = ("User.Read.All", "User.ReadWrite.All", *_DIRECTORY_READ)
+_GROUP_READ = ("Group.Read.All", "Group.ReadWrite.All", *_DIRECTORY_READ)
 _USER_WRITE = ("User.ReadWrite.All", "Directory.ReadWrite.All")
 _GROUP_WRITE = ("Group.ReadWrite.All", "Directory.ReadWrite.All")
-_SKUS = ("LicenseAssignment.Read.All", "Organization.Read.All", "Directory.Read.All", "Directory.ReadWrite.All")
-_CLOUD_READ = "CloudLicensing.Read.All"
-_ASSIGN = ("CloudLicensing.AssignLicenses.Organization", "Directory.ReadWrite.All")
-_USER_ASSIGN = ("User-CloudLicensing.AssignLicenses.Organization", *_USER_WRITE)
-_GROUP_ASSIGN = ("Group-CloudLicensing.AssignLicenses.Organization", *_GROUP_WRITE)
-_DEVICE_ASSIGN = ("CloudLicensing-Assignment.ReadWrite.All", "Directory.ReadWrite.All")
-_DEVICE_READ = ("CloudLicensing-UsageRights.Read.All", "Directory.Read.All", "Directory.ReadWrite.All")
-_OWN = r"/(?:me|users/[^/]+)"
+_SKUS = ("LicenseAssignment.Read.All", "Organization.Read.All", *_DIRECTORY_READ)
+_LICENSE = "LicenseAssignment.ReadWrite.All"
+_READ = "CloudLicensing.Read.All"
+_ORGANIZATION = "CloudLicensing.AssignLicenses.Organization"
+_USER_ORGANIZATION = "User-CloudLicensing.AssignLicenses.Organization"
+_GROUP_ORGANIZATION = "Group-CloudLicensing.AssignLicenses.Organization"
+_USER_PART = r"/(?:me|users/[^/]+)"
+_GROUP_PART, _DEVICE_PART = r"/groups/[^/]+", r"/devices/[^/]+"
+_CLOUD, _ADMIN = r"/cloudLicensing/.*", r"/admin/cloudLicensing/"
+_REPROCESS = r"/cloudLicensing/assignments/[^/]*reprocessAssignments"
 
-# method, path below the version, what opens it; the first row that fits decides
-TABLE: tuple[tuple[str, str, Needed], ...] = (
-    ("GET", r"/admin/cloudLicensing/.*", Needed((_CLOUD_READ, *_DIRECTORY), ("CloudLicensing.Read", *_DIRECTORY))),
-    (
-        "POST",
-        r"/admin/cloudLicensing/.*",
-        Needed(_ASSIGN, ("CloudLicensing.AssignLicenses", "Directory.ReadWrite.All"), _ROLES),
-    ),
-    ("*", r"/admin/cloudLicensing/.*", Needed(_ASSIGN, ("CloudLicensing.AssignLicenses", "Directory.ReadWrite.All"), _ROLES)),
+# method (* for any), path below the version, what opens it: an application, a signed-in user, roles; the first row that fits decides
+_ROWS: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = (
+    ("GET", _ADMIN + r"assignmentErrors.*", (_READ, "User-CloudLicensing.Read.All", *_USER_READ), ("CloudLicensing.Read", *_USER_READ), ()),
+    ("GET", _ADMIN + r".*", (_READ, *_DIRECTORY_READ), ("CloudLicensing.Read", *_DIRECTORY_READ), ()),
+    ("*", _ADMIN + r".*", (_ORGANIZATION, "Directory.ReadWrite.All"), ("CloudLicensing.AssignLicenses", "Directory.ReadWrite.All"), _ROLES),
     (
         "GET",
-        _OWN + r"/cloudLicensing/(?:usageRights|waitingMembers).*",
-        Needed(("User-UsageRight.Read.All", *_USER_READ), ("User-UsageRight.Read", "User.Read", *_USER_READ)),
+        _USER_PART + r"/cloudLicensing/(?:usageRights|waitingMembers).*",
+        ("User-UsageRight.Read.All", *_USER_READ),
+        ("User-UsageRight.Read", "User.Read", *_USER_READ),
+        (),
     ),
-    ("GET", _OWN + r"/cloudLicensing/.*", Needed((_CLOUD_READ, "User-CloudLicensing.Read.All", *_USER_READ), ("CloudLicensing.Read", *_USER_READ))),
-    ("*", _OWN + r"/cloudLicensing/.*", Needed(_USER_ASSIGN, ("User-CloudLicensing.AssignLicenses", *_USER_WRITE), _ROLES)),
-    ("GET", r"/groups/[^/]+/cloudLicensing/usageRights.*", Needed(("Group-UsageRight.Read.All", *_GROUP_READ), ("Group-UsageRight.Read.All", *_GROUP_READ))),
+    ("GET", _USER_PART + _CLOUD, (_READ, "User-CloudLicensing.Read.All", *_USER_READ), ("CloudLicensing.Read", "User.Read", *_USER_READ), ()),
+    ("POST", _USER_PART + _REPROCESS, (_ORGANIZATION, _USER_ORGANIZATION, *_USER_WRITE), ("CloudLicensing.AssignLicenses", *_USER_WRITE), _ROLES),
+    ("POST", _USER_PART + _CLOUD, (_USER_ORGANIZATION, *_USER_WRITE), (_USER_ORGANIZATION, "User.ReadWrite", *_USER_WRITE), _ROLES),
+    ("*", _USER_PART + _CLOUD, (_USER_ORGANIZATION, *_USER_WRITE), ("User-CloudLicensing.AssignLicenses", "User.ReadWrite", *_USER_WRITE), _ROLES),
+    ("GET", _GROUP_PART + r"/cloudLicensing/usageRights.*", ("Group-UsageRight.Read.All", *_GROUP_READ), ("Group-UsageRight.Read.All", *_GROUP_READ), ()),
     (
         "GET",
-        r"/groups/[^/]+/cloudLicensing/.*",
-        Needed((_CLOUD_READ, "Group-CloudLicensing.Read.All", *_GROUP_READ), ("CloudLicensing.Read", *_GROUP_READ)),
+        _GROUP_PART + _CLOUD,
+        (_READ, "Group-CloudLicensing.Read.All", "User.Read.All", *_GROUP_READ),
+        ("CloudLicensing.Read", "User.Read.All", *_GROUP_READ),
+        (),
     ),
-    (
-        "POST",
-        r"/groups/[^/]+/cloudLicensing/.*",
-        Needed(("CloudLicensing.AssignLicenses.Organization", *_GROUP_ASSIGN), ("Group-CloudLicensing.AssignLicenses", *_GROUP_WRITE), _GROUP_ROLES),
-    ),
-    ("*", r"/groups/[^/]+/cloudLicensing/.*", Needed(_GROUP_ASSIGN, ("Group-CloudLicensing.AssignLicenses", *_GROUP_WRITE), _GROUP_ROLES)),
+    ("POST", _GROUP_PART + _REPROCESS, _GROUP_WRITE, _GROUP_WRITE, _GROUP_ROLES),
+    ("POST", _GROUP_PART + _CLOUD, (_ORGANIZATION, _GROUP_ORGANIZATION, *_USER_WRITE), (_ORGANIZATION, "Group.ReadWrite.All", *_USER_WRITE), _GROUP_ROLES),
+    ("*", _GROUP_PART + _CLOUD, (_GROUP_ORGANIZATION, *_GROUP_WRITE), ("Group-CloudLicensing.AssignLicenses", *_GROUP_WRITE), _GROUP_ROLES),
     (
         "GET",
-        r"/devices/[^/]+/cloudLicensing/.*",
-        Needed((*_DEVICE_READ, "Device.Read.All"), ("CloudLicensing-UsageRights.Read", "Device-CloudLicensing.Read", *_DIRECTORY)),
+        _DEVICE_PART + _CLOUD,
+        ("CloudLicensing-UsageRights.Read.All", "Device.Read.All", *_DIRECTORY_READ),
+        ("CloudLicensing-UsageRights.Read", "Device-CloudLicensing.Read", *_DIRECTORY_READ),
+        (),
     ),
     (
         "*",
-        r"/devices/[^/]+/cloudLicensing/.*",
-        Needed((*_DEVICE_ASSIGN, "Device.ReadWrite.All"), ("CloudLicensing-Assignment.ReadWrite", "Directory.ReadWrite.All"), _ROLES),
+        _DEVICE_PART + _CLOUD,
+        ("CloudLicensing-Assignment.ReadWrite.All", "Device.ReadWrite.All", "Directory.ReadWrite.All"),
+        ("CloudLicensing-Assignment.ReadWrite", "Directory.ReadWrite.All"),
+        _ROLES,
     ),
-    ("GET", r"/devices.*", Needed(("Device.Read.All", *_DIRECTORY), ("Device.Read.All", *_DIRECTORY))),
-    (
-        "POST",
-        _OWN + r"/assignLicense",
-        Needed(("LicenseAssignment.ReadWrite.All", *_USER_WRITE), ("LicenseAssignment.ReadWrite.All", *_USER_WRITE), _ROLES),
-    ),
-    ("POST", _OWN + r"/reprocessLicenseAssignment", Needed(_USER_WRITE, _USER_WRITE, _ROLES)),
-    ("GET", _OWN + r".*", Needed(_USER_READ, ("User.Read", *_USER_READ))),
-    ("GET", r"/users.*", Needed(_USER_READ, _USER_READ)),
-    ("*", _OWN + r".*", Needed(_USER_WRITE, _USER_WRITE, ("User Administrator", "Directory Writers"))),
-    (
-        "POST",
-        r"/groups/[^/]+/assignLicense",
-        Needed(("LicenseAssignment.ReadWrite.All", *_GROUP_WRITE), ("LicenseAssignment.ReadWrite.All", *_GROUP_WRITE), _GROUP_ROLES),
-    ),
-    ("GET", r"/groups.*", Needed(_GROUP_READ, _GROUP_READ)),
-    ("GET", r"/(?:subscribedSkus|directory/subscriptions).*", Needed(_SKUS, _SKUS)),
+    ("GET", r"/devices.*", ("Device.Read.All", *_DIRECTORY_READ), ("Device.Read.All", *_DIRECTORY_READ), ()),
+    ("POST", _USER_PART + r"/assignLicense", (_LICENSE, *_USER_WRITE), (_LICENSE, *_USER_WRITE), _ROLES),
+    ("POST", _USER_PART + r"/reprocessLicenseAssignment", _USER_WRITE, _USER_WRITE, _ROLES),
+    ("GET", _USER_PART + r".*", _USER_READ, ("User.Read", *_USER_READ), ()),
+    ("GET", r"/users.*", _USER_READ, _USER_READ, ()),
+    ("*", _USER_PART + r".*", _USER_WRITE, _USER_WRITE, ("User Administrator", "Directory Writers")),
+    ("POST", _GROUP_PART + r"/assignLicense", (_LICENSE, *_GROUP_WRITE), (_LICENSE, *_GROUP_WRITE), _GROUP_ROLES),
+    ("GET", r"/groups.*", _GROUP_READ, _GROUP_READ, ()),
+    ("GET", r"/(?:subscribedSkus|directory/subscriptions).*", _SKUS, _SKUS, ()),
 )
 
 
 def needed_for(method: str, path: str) -> Needed | None:
     """What opens an operation; path begins below the version of Graph, with or without a query. None for an unknown one."""
     bare = re.sub(r"^/(v1\.0|beta)(?=/)", "", path.split("?", maxsplit=1)[0])
-    rows = (needed for known, pattern, needed in TABLE if known in (method, "*") and re.fullmatch(pattern, bare))
+    rows = (Needed(*opens) for known, pattern, *opens in _ROWS if known in (method, "*") and re.fullmatch(pattern, bare))
     return next(rows, None)

@@ -25,7 +25,7 @@ def license_result(changes: Changes, outcome: Outcome) -> dict:
     licenses = license_rows(principal, changes.catalog)
     if isinstance(principal, Group):
         group = {"id": principal.id, "display_name": principal.name}
-        return {"group": group, "licenses": licenses, **outcome_rows(outcome, changes.catalog)}
+        return {"group": group, "licenses": licenses, **outcome_rows(outcome, changes)}
     return {"user": {"id": principal.id, "user_principal_name": principal.name, "usage_location": principal.usage_location}, "licenses": licenses}
 
 
@@ -35,12 +35,15 @@ def license_rows(principal: Principal, catalog: Catalog) -> list[dict]:
     return sorted(rows, key=lambda row: (row["sku"], row["origin"], row["group"] or ""))
 
 
-def outcome_rows(outcome: Outcome, catalog: Catalog) -> dict:
+def outcome_rows(outcome: Outcome, changes: Changes) -> dict:
     """How far the processing of a group came, where a task waited for it, and the members whom it did not reach."""
     if outcome.processing_state is None:
         return {}
     processing = {"state": outcome.processing_state, "seconds_waited": round(outcome.seconds_waited, 1)}
-    return {"processing": processing, "members_with_errors": [row for member in outcome.members for row in error_rows(member, catalog)]}
+    if outcome.members is None:
+        return {"processing": processing}
+    rows = [row for member in outcome.members for row in error_rows(member, changes.catalog, changes.before.id)]
+    return {"processing": processing, "members_with_errors": rows}
 
 
 def error_rows(user: Principal, catalog: Catalog, group_id: str | None = None) -> list[dict]:

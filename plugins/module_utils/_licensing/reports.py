@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from .catalog import Catalog
 from .findings import error_of
@@ -59,7 +59,8 @@ def group_row(group: Group, catalog: Catalog) -> dict:
 def desired_user(user: Principal, catalog: Catalog) -> dict:
     """The options of M(m365.licensing.user_assign_license) for which a user has exactly the direct licenses of now.
 
-    What is inherited, and what Graph does not say the origin of, is no wish; neither is a license of the user's own that is in error.
+    What is inherited is no wish. A license of the user's own that is in error is one, so that applying tries it again. As long as Graph does not
+    say of a SKU where it comes from, the wish is to add the others, not to have no more than them.
     """
     location = {"usage_location": user.usage_location} if user.usage_location else {}
     return {"user": user.name, **location, **_desired_licenses(user.licenses, catalog)}
@@ -70,10 +71,12 @@ def desired_group(group: Group, catalog: Catalog) -> dict:
     return {"group": group.id, **_desired_licenses(group.licenses, catalog)}
 
 
-def _desired_licenses(licenses: Iterable[License], catalog: Catalog) -> dict:
+def _desired_licenses(licenses: tuple[License, ...], catalog: Catalog) -> dict:
     wishes = [_desired_license(lic, catalog) for lic in licenses if lic.is_direct]
-    allow_empty = {} if wishes else {"allow_empty": True}
-    return {"licenses": {"set": sorted(wishes, key=lambda wish: wish["sku"])}, **allow_empty}
+    wishes.sort(key=lambda wish: wish["sku"])
+    if not all(lic.is_known for lic in licenses):
+        return {"licenses": {"add": wishes}}
+    return {"licenses": {"set": wishes}, **({} if wishes else {"allow_empty": True})}
 
 
 def _desired_license(lic: License, catalog: Catalog) -> dict:

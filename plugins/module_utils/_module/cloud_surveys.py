@@ -4,15 +4,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 
 from .._errors import OptionError
-from .._graph.batch import send_all
+from .._graph.batch import SIZE, send_all
 from .._graph.client import GraphClient, Request
 from .._licensing.catalog import Catalog
 from .._licensing.model import Allotment, Principal
 from .._licensing.payloads import COLLECTIONS, allotment_of, principal_of
 from .._licensing.reports import allotment_row, assignment_row, cloud_error_row, right_row, waiting_row
+from .options import check_user
 from .readers import ALLOTMENTS, Reader
 
 _POOL = "$expand=allotment($select=id,skuId,skuPartNumber)"
@@ -30,22 +32,48 @@ class CloudSurvey:
         self.reader.check_available(first)
         return [allotment_of(row) for row in self._client.rows("beta", first.checked())]
 
-    def named(self, params: Mapping) -> list[Principal]:
-        """The users, groups and devices that a task names: 20 in a request, one more for each display name. Raises GraphError for an unknown one."""
-        listed = [(kind, name) for kind, option in (("user", "users"), ("group", "groups"), ("device", "devices")) for name in params[option] or ()]
-        requests = [Request("GET", self._identity(kind, name)) for kind, name in listed]
-        answers = send_all(self._client, "v1.0", requests)
-        return [principal_of(kind, self.reader.found(answer, kind, name)) for (kind, name), answer in zip(listed, answers)]
+    def named(self, params: Mapping) -> list[Principal] | None:
+        """The users, groups and devices that a task names, None when it names none at all. Raises OptionError with all that the tenant does not have."""
+        options = {"user": "users", "group": "groups", "device": "devices"}
+        if all(params[option] is None for option in options.values()):
+            return None
+        listed = [(kind, name, f"{option}[{index}]") for kind, option in options.items() for index, name in enumerate(params[option] or ())]
+        fields = {"user": "id,userPrincipalName", "group": "id,displayName", "device": "id,displayName"}
+        return [principal_of(kind, body) for kind, body in self.named_entities(listed, fields)]
 
-    def _identity(self, kind: str, name: str) -> str:
-        return f"{self.reader.path(kind, name)}?$select={'id,userPrincipalName' if kind == 'user' else 'id,displayName'}"
+    def named_entities(self, listed: list[tuple[str, str, str]], fields: Mapping[str, str]) -> Iterator[tuple[str, Mapping]]:
+        """Kind and body of principals, of each of which kind, name and option are given: 20 in a request, one more for each display name.
 
-    def check_gather(self, gather: set[str], named: list[Principal]) -> None:
+        Raises OptionError at the end, with every name that the tenant does not have.
+        """
+        problems: list[str] = []
+        for part in slices(listed, SIZE):
+            paths = [(kind, name, where, self._path(kind, name, where, problems)) for kind, name, where in part]
+            known = [row for row in paths if row[3]]
+            answers = send_all(self._client, "v1.0", [Request("GET", f"{path}?$select={fields[kind]}") for kind, dummy, dummy_too, path in known])
+            for (kind, name, where, dummy), answer in zip(known, answers):
+                if answer.status == 404:
+                    problems.append(f"{where}: this tenant has no {kind} {name!r}")
+                else:
+                    yield kind, answer.checked()
+        if problems:
+            raise OptionError("; ".join(problems) + "; check the spelling and the tenant")
+
+    def _path(self, kind: str, name: str, where: str, problems: list[str]) -> str | None:
+        try:
+            if kind == "user":
+                check_user(name, where)
+            return self.reader.path(kind, name)
+        except OptionError as error:
+            problems.append(error.message if error.message.startswith(where) else f"{where}: {error.message}")
+            return None
+
+    def check_gather(self, gather: set[str], named: list[Principal] | None) -> None:
         """Raises OptionError for what Graph does not have of a whole tenant."""
-        if "usage_rights" in gather and not named:
+        if "usage_rights" in gather and named is None:
             raise OptionError("gather: usage_rights are those of principals; name users, groups or devices, or take it out")
 
-    def cloud(self, gather: set[str], named: list[Principal], pools: list[Allotment], catalog: Catalog) -> dict[str, list[dict]]:
+    def cloud(self, gather: set[str], named: list[Principal] | None, pools: list[Allotment], catalog: Catalog) -> dict[str, list[dict]]:
         """Rows of each part that is to be gathered."""
         rows = {}
         if "allotments" in gather:
@@ -57,26 +85,26 @@ class CloudSurvey:
         if "waiting_members" in gather:
             rows["waiting_members"] = [waiting_row(row, pool, catalog, who) for row, pool, who in self._waiting(named, pools)]
         if "usage_rights" in gather:
-            rows["usage_rights"] = [right_row(row, who) for row, who in self._parts(named, "usageRights?$expand=allotments")]
+            rows["usage_rights"] = [right_row(row, who) for row, who in self._parts(named or [], "usageRights?$expand=allotments")]
         return rows
 
-    def _assignments(self, named: list[Principal]) -> Iterator[tuple[Mapping, Principal | None]]:
-        if named:
+    def _assignments(self, named: list[Principal] | None) -> Iterator[tuple[Mapping, Principal | None]]:
+        if named is not None:
             yield from self._parts(named, f"assignments?{_POOL}&$top=999")
             return
         for row in self._client.pages("beta", f"/admin/cloudLicensing/assignments?{_POOL},assignedTo&$top=999"):
             yield row, None
 
-    def _errors(self, named: list[Principal]) -> Iterator[tuple[Mapping, Principal | None]]:
-        if named:
+    def _errors(self, named: list[Principal] | None) -> Iterator[tuple[Mapping, Principal | None]]:
+        if named is not None:
             yield from self._parts(named, "assignmentErrors", ("user",))
             return
         for row in self._client.pages("beta", "/admin/cloudLicensing/assignmentErrors?$expand=assignedTo&$top=999"):
             yield row, None
 
-    def _waiting(self, named: list[Principal], pools: list[Allotment]) -> Iterator[tuple[Mapping, Allotment, Principal | None]]:
+    def _waiting(self, named: list[Principal] | None, pools: list[Allotment]) -> Iterator[tuple[Mapping, Allotment, Principal | None]]:
         """Who waits: of some principals, or pool by pool, 20 pools in a request."""
-        if named:
+        if named is not None:
             known = {pool.id: pool for pool in pools}
             for row, who in self._parts(named, "waitingMembers?$expand=allotment", ("user", "device")):
                 pool = row.get("allotment") or {}
@@ -95,3 +123,10 @@ class CloudSurvey:
         for who, answer in zip(asked, send_all(self._client, "beta", requests)):
             for row in self._client.rows("beta", answer.checked()):
                 yield row, who
+
+
+def slices(rows: Iterable, size: int) -> Iterator[list]:
+    """Rows in lists of a size, the last one perhaps shorter, taken only as they are needed."""
+    iterator = iter(rows)
+    while part := list(islice(iterator, size)):
+        yield part

@@ -106,6 +106,14 @@ def principal_of(params: Mapping, kinds: tuple[str, ...]) -> tuple[str, str]:
     return kind, "" if kind == "me" else params[kind]
 
 
+def principal_for_api(params: Mapping, kinds: tuple[str, ...], takes: tuple[str, ...], hint: str) -> tuple[str, str]:
+    """As principal_of, of which the task can use only some kinds. Raises OptionError, with the hint, for another one."""
+    kind, name = principal_of(params, kinds)
+    if kind not in takes:
+        raise OptionError(f"{kind} is {name!r}: {hint}")
+    return kind, name
+
+
 def check_user(name: str, where: str) -> None:
     """Raises OptionError for what can be no name of a user."""
     if not is_guid(name) and not _is_upn(name):

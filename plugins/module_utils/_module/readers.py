@@ -32,6 +32,9 @@ ALLOTMENTS = f"/admin/cloudLicensing/allotments?$select={_POOL_FIELDS}&$top=999"
 _EXPAND = "$expand=allotment($select=id,skuId,skuPartNumber)&$top=999"
 
 
+_NO_USERS = ("group", "device", "serviceprincipal", "orgcontact")
+
+
 class Reader:
     """Reads users, SKUs, allotments and assignments in as few requests as it takes."""
 
@@ -59,16 +62,17 @@ class Reader:
         return principal_of("user", self._client.get("v1.0", f"{path}?$select={USER_FIELDS}"), principal.is_me)
 
     def with_members(self, group: Group) -> Group:
-        """The group with the number of its members, and the names of the groups inside it, which licensing passes by."""
+        """The group with the number of users in it, and the names of the groups inside it, which licensing passes by."""
         rows = list(self._client.pages("v1.0", f"/groups/{group.id}/members?$select=id,displayName&$top=999"))
-        nested = sorted(row.get("displayName") or row["id"] for row in rows if (row.get("@odata.type") or "").endswith("graph.group"))
-        return replace(group, member_count=len(rows) - len(nested), nested=tuple(nested))
+        kinds = [(row.get("@odata.type") or "user").rpartition(".")[2].lower() for row in rows]
+        nested = sorted(row.get("displayName") or row["id"] for row, kind in zip(rows, kinds) if kind == "group")
+        return replace(group, member_count=sum(kind not in _NO_USERS for kind in kinds), nested=tuple(nested))
 
     def members_in_error(self, group: Principal) -> list[Principal]:
         """The members of a group who do not have all of its licenses, each with licenses: a page of 999, then 20 in a request."""
         rows = list(self._client.pages("v1.0", f"/groups/{group.id}/membersWithLicenseErrors?$select=id&$top=999"))
         answers = send_all(self._client, "v1.0", [Request("GET", f"/users/{row['id']}?$select={USER_FIELDS}") for row in rows])
-        return [principal_of("user", answer.body) for answer in answers if answer.is_ok]
+        return [principal_of("user", answer.checked()) for answer in answers if answer.status != 404]  # who is gone has no error
 
     def _catalog(self, skus: Answer) -> Catalog:
         return Catalog(skus_of(self._client.rows("v1.0", skus.checked())), self.names)
@@ -78,15 +82,16 @@ class Reader:
         path = self.path(kind, name)
         identity = "id,userPrincipalName" if kind in ("user", "me") else "id,displayName"
         lists = {"group": [], "device": ["waitingMembers"]}.get(kind, ["assignmentErrors", "waitingMembers"])
-        requests = [Request("GET", f"{path}?$select={identity}")] + [Request("GET", f"{path}/cloudLicensing/{part}") for part in lists]
-        who, *rows = send_all(self._client, "beta", requests)
+        parts = [f"{path}/cloudLicensing/{part}" for part in ("assignments?$top=1", *lists)]
+        who, probe, *rows = send_all(self._client, "beta", [Request("GET", one) for one in (f"{path}?$select={identity}", *parts)])
         principal = principal_of("user" if kind == "me" else kind, self.found(who, kind, name), is_me=kind == "me")
+        self.check_available(probe)
         return principal, [row for answer in rows for row in self._client.rows("beta", answer.checked())] if lists else None
 
     def cloud_state(self, kind: str, name: str) -> CloudState:
         """A principal with its assignments, and the tenant's allotments: one request, one more to find a display name."""
         path = self.path(kind, name)
-        identity = "id,userPrincipalName,usageLocation" if kind in ("user", "me") else "id,displayName"
+        identity = USER_FIELDS if kind in ("user", "me") else "id,displayName"
         paths = [f"{path}?$select={identity}", ALLOTMENTS, f"{path}/cloudLicensing/assignments?{_EXPAND}"]
         if kind in ("user", "me"):
             paths.append(f"{path}/cloudLicensing/usageRights?$expand=allotments")
@@ -99,7 +104,7 @@ class Reader:
         known = {pool.id for pool in listed}
         extra = {row["allotment"]["id"]: row["allotment"] for row in rows if row.get("allotment") and row["allotment"]["id"] not in known}
         allotments = [allotment_of(row, is_listed=False) for row in extra.values()] + listed
-        return CloudState(principal, tuple(assignment_of(row) for row in rows), tuple(allotments), self._rights(rights))
+        return CloudState(principal, tuple(assignment_of(row) for row in rows), tuple(allotments), self._rights(rights), all(answer.is_ok for answer in rights))
 
     def assignments(self, principal: Principal) -> list[Assignment]:
         """The assignments of a principal, read again."""

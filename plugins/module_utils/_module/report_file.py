@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,15 +14,18 @@ from .._errors import OptionError
 
 
 def write_report(path: str, rows: Iterable[dict]) -> int:
-    """Writes rows as they come, and puts the file in its place when all are there. How many there were.
+    """Writes rows as they come, and puts the file, for its owner only, in its place when all are there. How many there were.
 
     Raises OptionError before the first row is asked for when the file cannot be written.
     """
-    part = Path(f"{path}.part")
     try:
-        part.touch()
+        if Path(path).is_dir():
+            raise IsADirectoryError(21, "it is a folder")
+        handle, name = tempfile.mkstemp(dir=Path(path).parent, prefix=f".{Path(path).name}.")
+        os.close(handle)
     except OSError as error:
         raise OptionError(f"report_path: cannot write {path}: {error.strerror}; give a path in a folder that exists and can be written") from None
+    part = Path(name)
     count = 0
     try:
         with part.open("w", encoding="utf-8") as file:

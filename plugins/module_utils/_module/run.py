@@ -104,8 +104,8 @@ def _fail(run: _Run, error: LicensingError) -> None:
     results: dict = {}
     if session is not None:
         module.no_log_values.update(session.tokens.secrets())
-        results = {"changed": bool(session.writer.done), **outcome_rows(session.writer.outcome, changes.catalog if changes else Catalog())}
     if changes is not None and session is not None:
+        results = {"changed": bool(session.writer.done), **outcome_rows(session.writer.outcome, changes)}
         results |= {"changes": operation_rows(tuple(session.writer.done), changes.catalog), "findings": finding_rows(changes.findings)}
     message, failure = _explained(error, changes.catalog if changes else Catalog())
     module.fail_json(msg=message, **{"changed": False, "changes": [], "findings": [], **results}, failure=failure)

@@ -5,18 +5,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Iterator, Mapping
 
-from .._errors import OptionError
 from .._graph.batch import SIZE, send_all
 from .._graph.client import Request
 from .._graph.odata import among, escaped
 from .._licensing.catalog import Catalog, Resolver
-from .._licensing.model import Group, Principal, is_guid
+from .._licensing.model import Group, Principal
 from .._licensing.payloads import GROUP_FIELDS, USER_FIELDS, group_of, principal_of, skus_of
-from .cloud_surveys import CloudSurvey
-from .options import check_user
+from .cloud_surveys import CloudSurvey, slices
 from .readers import SKUS
 
 _USER = f"displayName,accountEnabled,{USER_FIELDS}"
@@ -32,23 +29,26 @@ class Survey(CloudSurvey):
         """What the tenant owns: one request."""
         return Catalog(skus_of(self._client.pages("v1.0", SKUS)), self.reader.names)
 
-    def users(self, names: list[str] | None, group: str | None, condition: str | None, sku_id: str | None) -> Iterator[tuple[Principal, Mapping]]:
+    def users(
+        self, names: list[str] | None, group: str | None, condition: str | None, sku_id: str | None, only_errors: bool = False
+    ) -> Iterator[tuple[Principal, Mapping]]:
         """Users with licenses and as Graph shows them: those of names, of a group, of an OData condition, or all; of one SKU, if it is given.
 
+        Who has a SKU only in error does not hold it, and counts with only_errors; Graph's filter does not find such users (graph-contract 7).
         All are read in pages of 999. Raises OptionError for names that the tenant does not have.
         """
+        rows: Iterator[Mapping]
         if names is not None:
-            for index, name in enumerate(names):
-                check_user(name, f"users[{index}]")
-            rows = self._named(names)
+            rows = (body for dummy, body in self.named_entities([("user", name, f"users[{index}]") for index, name in enumerate(names)], {"user": _USER}))
         elif group:
             rows = self._members(group)
         else:
-            parts = [condition and f"({condition})" if sku_id else condition, sku_id and f"assignedLicenses/any(s:s/skuId eq {sku_id})"]
+            sku = sku_id and not only_errors and f"assignedLicenses/any(s:s/skuId eq {sku_id})"
+            parts = [condition and f"({condition})" if sku else condition, sku]
             rows = self._found(" and ".join(part for part in parts if part))
         for row in rows:
             user = principal_of("user", row)
-            if sku_id is None or any(lic.sku_id == sku_id for lic in user.licenses):
+            if sku_id is None or any(lic.sku_id == sku_id and (lic.is_held or only_errors) for lic in user.licenses):
                 yield user, row
 
     def _found(self, condition: str) -> Iterator[Mapping]:
@@ -57,34 +57,21 @@ class Survey(CloudSurvey):
         count = "&$count=true" if is_advanced else ""
         return self._client.pages("v1.0", f"/users?$select={_USER}&$top=999{wish}{count}", _EVENTUAL if is_advanced else None)
 
-    def _named(self, names: list[str]) -> Iterator[Mapping]:
-        unknown = []
-        for part in _slices(list(enumerate(names)), SIZE):
-            requests = [Request("GET", f"{self.reader.path('user', name)}?$select={_USER}") for dummy, name in part]
-            for (index, name), answer in zip(part, send_all(self._client, "v1.0", requests)):
-                if answer.status == 404:
-                    unknown.append(f"users[{index}]: this tenant has no user {name!r}")
-                else:
-                    yield answer.checked()
-        if unknown:
-            raise OptionError("; ".join(unknown) + "; check the spelling and the tenant")
-
     def _members(self, name: str) -> Iterator[Mapping]:
         """The users among the members of a group: the ids in pages of 999, then 15 in a filter and 20 filters in a request."""
         path = self.reader.path("group", name)
         rows = self._client.pages("v1.0", f"{path}/members?$select=id&$top=999")
         ids = (row["id"] for row in rows if not (row.get("@odata.type") or "").endswith(("graph.group", "graph.device")))
-        filters = (f"/users?$select={_USER}&$filter={among('id', part)}&$top={_IDS}" for part in _slices(ids, _IDS))
-        for part in _slices(filters, SIZE):
+        filters = (f"/users?$select={_USER}&$filter={among('id', part)}&$top={_IDS}" for part in slices(ids, _IDS))
+        for part in slices(filters, SIZE):
             for answer in send_all(self._client, "v1.0", [Request("GET", wish) for wish in part]):
                 yield from self._client.rows("v1.0", answer.checked())
 
     def groups(self, names: list[str] | None, is_in_error: bool = False) -> Iterator[Group]:
         """Groups with licenses: those of names, of which one may have none, or all in pages of 999."""
         if names is not None:
-            requests = [Request("GET", f"{self.reader.path('group', name)}?$select={GROUP_FIELDS}") for name in names]
-            for name, answer in zip(names, send_all(self._client, "v1.0", requests)):
-                yield group_of(self.reader.found(answer, "group", name))
+            listed = [("group", name, f"groups[{index}]") for index, name in enumerate(names)]
+            yield from (group_of(body) for dummy, body in self.named_entities(listed, {"group": GROUP_FIELDS}))
             return
         wish = "&$filter=hasMembersWithLicenseErrors%20eq%20true" if is_in_error else ""
         for row in self._client.pages("v1.0", f"/groups?$select={GROUP_FIELDS}&$top=999{wish}"):
@@ -93,15 +80,14 @@ class Survey(CloudSurvey):
                 yield group
 
 
-def sku_ids_of(catalog: Catalog, names: list[str] | None, option: str) -> list[str]:
+def sku_ids_of(catalog: Catalog, names: list[str], option: str) -> list[str]:
     """The ids of SKUs by any name. An id that the tenant does not own is taken as it is: somebody may still hold it."""
-    resolver = Resolver(catalog, [name.lower() for name in names or () if is_guid(name)])
-    found = [resolver.sku(name, option if len(names or ()) == 1 else f"{option}[{index}]") for index, name in enumerate(names or ())]
+    resolver = Resolver(catalog)
+    found = [resolver.sku(name, option if len(names) == 1 else f"{option}[{index}]") for index, name in enumerate(names)]
     resolver.check()
     return [sku.id for sku in found if sku is not None]
 
 
-def _slices(rows: Iterable, size: int) -> Iterator[list]:
-    iterator = iter(rows)
-    while part := list(islice(iterator, size)):
-        yield part
+def gone(catalog: Catalog, sku_id: str | None) -> list[str]:
+    """A warning for a SKU that the tenant does not own."""
+    return [f"sku: the tenant does not own SKU {sku_id}"] if sku_id and not catalog.sku(sku_id).is_owned else []
