@@ -23,6 +23,17 @@ class OptionError(LicensingError):
     """An option's value cannot be used; nothing was sent because of it."""
 
 
+class RefusedError(LicensingError):
+    """What a finding forbids: C(code) is that of the finding."""
+
+    def __init__(self, code: str, message: str, remedy: str | None) -> None:
+        super().__init__(message)
+        self.code, self.remedy = code, remedy
+
+    def as_failure(self) -> dict:
+        return {**super().as_failure(), "code": self.code}
+
+
 class AuthenticationError(LicensingError):
     """No token could be had, or Graph does not accept it: then there are a status and a request id."""
 

@@ -166,9 +166,17 @@ class GraphClient:
 
     def rows(self, version: str, first: dict, headers: dict[str, str] | None = None) -> Iterator[dict]:
         """The rows of a list of which the first page is there."""
+        for page in self._pages_from(first, headers):
+            yield from page
+
+    def whole_pages(self, version: str, path: str) -> Iterator[list[dict]]:
+        """The rows of a list, a page at a time, each asked for when it is needed."""
+        return self._pages_from(self.get(version, path), None)
+
+    def _pages_from(self, first: dict, headers: dict[str, str] | None) -> Iterator[list[dict]]:
         page = first
         while True:
-            yield from page.get("value") or []
+            yield page.get("value") or []
             link = page.get("@odata.nextLink")
             if not link:
                 return

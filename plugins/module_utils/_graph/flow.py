@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from .._errors import TransportError
 from . import retry
 from .pace import UNIT_SECONDS, UNITS, WRITE_SECONDS, WRITES, Bucket, Crowd
 
@@ -18,11 +19,14 @@ _TROUBLE = frozenset((409, 429, 503))
 class Flow:
     """Lets requests through as fast as the service takes them. most is how many may be in flight, writes the quota of writes in 150 s."""
 
-    def __init__(self, most: int = 1, writes: float = WRITES, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, most: int = 1, writes: float = WRITES, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] | None = None
+    ) -> None:
         self._writes, self._units = Bucket(writes, WRITE_SECONDS, clock), Bucket(UNITS, UNIT_SECONDS, clock)
         self._crowd, self._active = Crowd(most), 0
         self._lock = threading.Condition()
-        self._sleep = sleep
+        self._stopped = threading.Event()
+        self._sleep = sleep or self._stopped.wait
         self.requests = 0
         self.seconds_throttled = 0.0
 
@@ -32,10 +36,11 @@ class Flow:
         with self._lock:
             self._lock.wait_for(lambda: self._active < self._crowd.limit)
             self._active += 1
-            self.requests += 1
         try:
             self._take(self._writes, writes)
             self._take(self._units, units)
+            self._check()
+            self.requests += 1
             yield
         finally:
             with self._lock:
@@ -55,6 +60,15 @@ class Flow:
         with self._lock:
             self.seconds_throttled += seconds
         self._sleep(seconds)
+        self._check()
+
+    def stop(self) -> None:
+        """Nothing more is sent, and nobody waits any longer."""
+        self._stopped.set()
+
+    def _check(self) -> None:
+        if self._stopped.is_set():
+            raise TransportError("interrupted before it was sent", retriable=True)
 
     def learn(self, answers: Iterable[tuple[bool, int, Mapping]]) -> None:
         """What answers say of the quota: for each whether it was a write, its status, and its headers."""

@@ -22,8 +22,8 @@ def equals(name: str, value: str) -> str:
 
 
 def among(name: str, ids: Iterable[str]) -> str:
-    """A filter for ids, at most fifteen."""
-    listed = ",".join(f"'{one}'" for one in ids)
+    """A filter for strings, at most fifteen."""
+    listed = ",".join("'" + one.replace("'", "''") + "'" for one in ids)
     return quote(f"{name} in ({listed})", safe="'(),")
 
 

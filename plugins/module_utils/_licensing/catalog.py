@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from .._errors import OptionError
 from .model import ServicePlan, Sku, is_guid
@@ -24,6 +25,12 @@ class Catalog:
     def sku(self, sku_id: str) -> Sku:
         """The SKU of an id; one that the tenant does not own goes by its id."""
         return self._by_id.get(sku_id) or Sku(sku_id, sku_id, is_owned=False)
+
+    def take(self, sku_id: str, seats: int) -> None:
+        """Some more seats of a SKU are in use, or fewer."""
+        sku = self._by_id.get(sku_id)
+        if sku is not None:
+            self._by_id[sku_id] = replace(sku, seats=replace(sku.seats, consumed=sku.seats.consumed + seats))
 
     def label(self, sku_id: str) -> str:
         """The part number of a SKU, with its id where two SKUs share the part number."""

@@ -55,6 +55,11 @@ def no_seats(principal: Principal, what: str, owned: int, used: int, seat_check:
     return Finding("no_seats", cause, "free or buy a seat, or let Graph decide with seat_check: try")
 
 
+def no_seats_any_more(name: str) -> Finding:
+    """Graph has refused an earlier principal of the list a seat of the same SKU: nobody else is sent there."""
+    return Finding("no_seats", f"{name} was not sent, as Graph has no seat of that SKU any more", "free or buy seats, then run the task again")
+
+
 def members_wait(principal: Principal, what: str, free: int, members: int) -> Finding:
     """Members of a group for whom no seat is left go without, or queue (graph-contract 2.1, 4.3 CountViolation)."""
     cause = f"{what} has {max(free, 0)} free seats, and {principal.name} has {members} members: those beyond that, who hold it in no other way, go without"

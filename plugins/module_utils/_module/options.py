@@ -71,6 +71,21 @@ LICENSES: dict[str, dict[str, Any]] = {
 }
 
 
+BULK: dict[str, dict[str, Any]] = {
+    "concurrency": {"type": "int", "default": 4},
+    "write_quota": {"type": "int", "default": 3000},
+    "on_error": {"type": "str", "default": "continue", "choices": ["continue", "stop"]},
+    "results": {"type": "str", "default": "all", "choices": ["all", "changed", "failed", "none"]},
+    "report_path": {"type": "path"},
+    "resume": {"type": "bool", "default": False},
+}
+
+
+def without_defaults(spec: Mapping[str, dict]) -> dict[str, dict]:
+    """Options of an entry of a list, which leave open what the task says for all."""
+    return {name: {part: value for part, value in option.items() if part != "default"} for name, option in spec.items()}
+
+
 class GraphModule(AnsibleModule):
     """A module for which an option that is empty or null counts as not given, as AWX surveys send blanks."""
 
@@ -123,6 +138,15 @@ def check_user(name: str, where: str) -> None:
 def _is_upn(text: str) -> bool:
     name, at, domain = text.rpartition("@")
     return bool(name and at and domain) and not any(sign.isspace() or sign in "/?\\" for sign in text)
+
+
+def check_bulk(params: Mapping) -> None:
+    """Raises OptionError for a pace that is none, or a limit below zero."""
+    for name in ("concurrency", "write_quota"):
+        if params[name] < 1:
+            raise OptionError(f"{name} is {params[name]}: give one or more")
+    if (params.get("max_removals") or 0) < 0:
+        raise OptionError(f"max_removals is {params['max_removals']}: give zero or more")
 
 
 def check_seconds(params: Mapping, *names: str) -> None:

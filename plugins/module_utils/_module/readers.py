@@ -26,7 +26,7 @@ from .._licensing.payloads import (
 )
 from .._licensing.product_names import NO_NAMES, ProductNames
 
-SKUS = "/subscribedSkus?$select=skuId,skuPartNumber,appliesTo,capabilityStatus,consumedUnits,prepaidUnits,servicePlans"
+SKUS = "/subscribedSkus?$select=accountId,skuId,skuPartNumber,appliesTo,capabilityStatus,consumedUnits,prepaidUnits,servicePlans"
 _POOL_FIELDS = "id,skuId,skuPartNumber,allottedUnits,consumedUnits,assignableTo,services,subscriptions"
 ALLOTMENTS = f"/admin/cloudLicensing/allotments?$select={_POOL_FIELDS}&$top=999"
 _EXPAND = "$expand=allotment($select=id,skuId,skuPartNumber)&$top=999"
@@ -40,19 +40,24 @@ class Reader:
 
     def __init__(self, client: GraphClient, cloud_name: str, names: ProductNames = NO_NAMES) -> None:
         self._client, self._cloud_name, self.names = client, cloud_name, names
+        self.tenant_id: str | None = None
+
+    def catalog(self) -> Catalog:
+        """What the tenant owns: one request."""
+        return self.catalog_of(self._client.send("v1.0", Request("GET", SKUS)))
 
     def user_and_skus(self, kind: str, name: str) -> tuple[Principal, Catalog]:
         """A user with licenses, and what the tenant owns: one request. kind is user or me."""
         path = self.path(kind, name)
         user, skus = send_all(self._client, "v1.0", [Request("GET", f"{path}?$select={USER_FIELDS}"), Request("GET", SKUS)])
         principal = principal_of("user", self.found(user, kind, name), is_me=kind == "me")
-        return principal, self._catalog(skus)
+        return principal, self.catalog_of(skus)
 
     def group_and_skus(self, name: str) -> tuple[Group, Catalog]:
         """A group with its licenses, and what the tenant owns: one request, one more to find a display name."""
         path = self.path("group", name)
         group, skus = send_all(self._client, "v1.0", [Request("GET", f"{path}?$select={GROUP_FIELDS}"), Request("GET", SKUS)])
-        return group_of(self.found(group, "group", name)), self._catalog(skus)
+        return group_of(self.found(group, "group", name)), self.catalog_of(skus)
 
     def again(self, principal: Principal) -> Principal:
         """The same user or group, read again."""
@@ -74,8 +79,11 @@ class Reader:
         answers = send_all(self._client, "v1.0", [Request("GET", f"/users/{row['id']}?$select={USER_FIELDS}") for row in rows])
         return [principal_of("user", answer.checked()) for answer in answers if answer.status != 404]  # who is gone has no error
 
-    def _catalog(self, skus: Answer) -> Catalog:
-        return Catalog(skus_of(self._client.rows("v1.0", skus.checked())), self.names)
+    def catalog_of(self, skus: Answer) -> Catalog:
+        """What the tenant owns, of the answer to SKUS; the tenant's id is learned from it."""
+        rows = list(self._client.rows("v1.0", skus.checked()))
+        self.tenant_id = next((row["accountId"] for row in rows if row.get("accountId")), None)
+        return Catalog(skus_of(rows), self.names)
 
     def troubles(self, kind: str, name: str) -> tuple[Principal, list[dict] | None]:
         """A principal of cloudLicensing, with its assignmentErrors and waiting rooms; None where Graph has no such path (graph-contract 1.3)."""
@@ -113,9 +121,13 @@ class Reader:
 
     def with_group_names(self, principal: Principal, group_ids: tuple[str, ...]) -> Principal:
         """The principal with the display names of groups, where they can be read; the others go by their id."""
+        return replace(principal, group_names=self.group_names(group_ids))
+
+    def group_names(self, group_ids: tuple[str, ...]) -> dict[str, str]:
+        """Display names of groups by id, twenty in a request; one that cannot be read goes by its id."""
         answers = send_all(self._client, "v1.0", [Request("GET", f"/groups/{group_id}?$select=id,displayName") for group_id in group_ids])
         names = {group_id: answer.body.get("displayName") or group_id for group_id, answer in zip(group_ids, answers) if answer.is_ok}
-        return replace(principal, group_names={group_id: names.get(group_id, group_id) for group_id in group_ids})
+        return {group_id: names.get(group_id, group_id) for group_id in group_ids}
 
     def path(self, kind: str, name: str) -> str:
         """The path of a principal by id or name; a display name costs a request."""

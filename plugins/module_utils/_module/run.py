@@ -9,18 +9,18 @@ from collections.abc import Callable, Mapping
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from .._errors import GraphError, LicensingError, MissingLibraryError
+from .._errors import LicensingError, MissingLibraryError
 from .._licensing.catalog import Catalog
 from .._licensing.changes import Changes, Outcome
-from .._licensing.explain import explain, with_names
 from .._licensing.present import diff_of, finding_rows, operation_rows, outcome_rows
 from .options import passwords_in_addresses
 from .readers import Reader
+from .results import explained
 from .session import Session
 from .surveys import Survey
 
 
-class _Run:
+class Run:
     """One run of a module: what it has, as far as it came."""
 
     def __init__(self, module: AnsibleModule) -> None:
@@ -36,16 +36,17 @@ class _Run:
 
 def run_module(module: AnsibleModule, make_changes: Callable[[Mapping, Reader], Changes], result_of: Callable[[Changes, Outcome], dict]) -> None:
     """Plans, applies unless in check mode, and exits. result_of gives the module's own results."""
-    _guarded(module, lambda run: _change(run, make_changes, result_of))
+    guarded(module, lambda run: _change(run, make_changes, result_of))
 
 
 def run_info(module: AnsibleModule, read: Callable[[Mapping, Survey], dict]) -> None:
     """Reads and exits. read gives the results; C(warnings) of them are shown."""
-    _guarded(module, lambda run: _inform(run, read(module.params, run.open().survey)))
+    guarded(module, lambda run: _inform(run, read(module.params, run.open().survey)))
 
 
-def _guarded(module: AnsibleModule, work: Callable[[_Run], None]) -> None:
-    run = _Run(module)
+def guarded(module: AnsibleModule, work: Callable[[Run], None]) -> None:
+    """Runs the work of a module; what fails of the family of errors fails the module, with what was done."""
+    run = Run(module)
     module.no_log_values.update(passwords_in_addresses(module.params))
     try:
         work(run)
@@ -56,13 +57,13 @@ def _guarded(module: AnsibleModule, work: Callable[[_Run], None]) -> None:
             run.session.close()
 
 
-def _inform(run: _Run, results: dict) -> None:
+def _inform(run: Run, results: dict) -> None:
     for text in results.pop("warnings", ()):
         run.module.warn(text)
     run.module.exit_json(changed=False, **results)
 
 
-def _change(run: _Run, make_changes: Callable[[Mapping, Reader], Changes], result_of: Callable[[Changes, Outcome], dict]) -> None:
+def _change(run: Run, make_changes: Callable[[Mapping, Reader], Changes], result_of: Callable[[Changes, Outcome], dict]) -> None:
     module, session = run.module, run.open()
     run.changes = changes = make_changes(module.params, session.reader)
     for finding in changes.findings:
@@ -96,7 +97,7 @@ def _refuse(module: AnsibleModule, changes: Changes) -> None:
     )
 
 
-def _fail(run: _Run, error: LicensingError) -> None:
+def _fail(run: Run, error: LicensingError) -> None:
     """Fails with what was done all the same."""
     module, session, changes = run.module, run.session, run.changes
     if isinstance(error, MissingLibraryError):
@@ -107,21 +108,5 @@ def _fail(run: _Run, error: LicensingError) -> None:
     if changes is not None and session is not None:
         results = {"changed": bool(session.writer.done), **outcome_rows(session.writer.outcome, changes)}
         results |= {"changes": operation_rows(tuple(session.writer.done), changes.catalog), "findings": finding_rows(changes.findings)}
-    message, failure = _explained(error, changes.catalog if changes else Catalog())
+    message, failure = explained(error, changes.catalog if changes else Catalog())
     module.fail_json(msg=message, **{"changed": False, "changes": [], "findings": [], **results}, failure=failure)
-
-
-def _explained(error: LicensingError, catalog: Catalog) -> tuple[str, dict]:
-    """What an error means: cause, remedy and Graph's own words, with names beside the ids in them."""
-    failure = error.as_failure()
-    message = with_names(error.message, catalog)
-    if not isinstance(error, GraphError):
-        return message, failure
-    meaning = explain(error.status, error.code, error.text, *error.asked)
-    if meaning is None:
-        return message, failure
-    failure["code"] = meaning.code
-    if error.remedy is None:
-        failure["remedy"] = meaning.remedy
-        message = f"{meaning.cause}: {meaning.remedy}. {message}"
-    return message, failure

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from .._errors import MissingLibraryError
 from .._graph.client import GraphClient
 from .._graph.clouds import choose_cloud
+from .._graph.flow import Flow
+from .._graph.pace import WRITES
 from .._graph.tokens import choose_tokens
 from .._graph.transport import REQUESTS_IMPORT_ERROR, Transport
 from .names_file import read_names
@@ -29,10 +31,11 @@ class Session:
         cloud = choose_cloud(params["cloud"], params.get("authority_url"), params.get("graph_url"))
         self._transport = Transport(params.get("ca_path"), params["validate_certs"], params["timeout"])
         self.tokens = choose_tokens(params, cloud, self._transport, run_command)
-        client = GraphClient(self._transport, self.tokens, cloud.graph_url, params["max_wait"])
-        self.reader = Reader(client, cloud.name, names)
-        self.survey = Survey(client, self.reader)
-        self.writer = Writer(client, self.reader, params.get("route") or "principal")
+        flow = Flow(params.get("concurrency") or 1, params.get("write_quota") or WRITES)
+        self.client = GraphClient(self._transport, self.tokens, cloud.graph_url, params["max_wait"], flow)
+        self.reader = Reader(self.client, cloud.name, names)
+        self.survey = Survey(self.client, self.reader)
+        self.writer = Writer(self.client, self.reader, params.get("route") or "principal")
 
     def close(self) -> None:
         """Closes the connection."""

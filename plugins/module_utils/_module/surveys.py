@@ -12,9 +12,8 @@ from .._graph.client import Request
 from .._graph.odata import among, escaped
 from .._licensing.catalog import Catalog, Resolver
 from .._licensing.model import Group, Principal
-from .._licensing.payloads import GROUP_FIELDS, USER_FIELDS, group_of, principal_of, skus_of
+from .._licensing.payloads import GROUP_FIELDS, USER_FIELDS, group_of, principal_of
 from .cloud_surveys import CloudSurvey, slices
-from .readers import SKUS
 
 _USER = f"displayName,accountEnabled,{USER_FIELDS}"
 _IDS = 15  # as many as a filter may name
@@ -27,7 +26,7 @@ class Survey(CloudSurvey):
 
     def catalog(self) -> Catalog:
         """What the tenant owns: one request."""
-        return Catalog(skus_of(self._client.pages("v1.0", SKUS)), self.reader.names)
+        return self.reader.catalog()
 
     def users(
         self, names: list[str] | None, group: str | None, condition: str | None, sku_id: str | None, only_errors: bool = False

@@ -1,0 +1,46 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of modules that do for many what another one does for one."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Pace, errors, results and the report."""
+
+    DOCUMENTATION = r"""
+options:
+  concurrency:
+    description:
+      - How many batches of writes may be on their way at once. The module begins with two, and has fewer when Graph is busy.
+    type: int
+    default: 4
+  write_quota:
+    description:
+      - How many writes the task may send in 150 seconds. The default is what Graph allows an application in a tenant.
+      - Give each of several tasks that run at once its part. What Graph says of its limits is heeded anyhow.
+    type: int
+    default: 3000
+  on_error:
+    description:
+      - With V(continue), what is refused or fails is reported, and the rest is done. With V(stop), nothing is written when anything is refused,
+        and no further batch is sent after the first failure.
+    type: str
+    default: continue
+    choices: [continue, stop]
+  results:
+    description:
+      - Which entries RV(results) holds. Those that failed are in all but V(none). RV(summary) counts them all.
+    type: str
+    default: all
+    choices: [all, changed, failed, none]
+  report_path:
+    description:
+      - A file to write a line of JSON to as each principal is done, with time, outcome, changes and Graph's request id. Not in check mode.
+    type: path
+  resume:
+    description:
+      - Whether to take up an interrupted run from O(report_path). What it says is done is skipped; a file of another tenant or of other wishes is an error.
+    type: bool
+    default: false
+"""

@@ -1,0 +1,83 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Wishes for many principals: entries of a list, with defaults, of whom each principal is named once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from .._errors import LicensingError, OptionError
+from .changes import AssignLicenses, Changes
+
+
+@dataclass
+class Plan:
+    """What is to become of one entry: changes, or an error; and whether they need a seat that another entry gives back first.
+
+    twin_of is the entry that wishes the same of the same principal, and does it.
+    """
+
+    index: int
+    name: str
+    changes: Changes | None = None
+    error: LicensingError | None = None
+    needs_freed: bool = False
+    twin_of: int | None = None
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it fails before anything of it is written."""
+        return self.error is not None or bool(self.changes and self.changes.refusals)
+
+    @property
+    def operations(self) -> tuple:
+        """What is to be done."""
+        return self.changes.operations if self.changes else ()
+
+    @property
+    def is_to_write(self) -> bool:
+        """Whether something is to be done, and may be."""
+        return bool(self.operations) and not self.is_refused
+
+    @property
+    def new_sku_ids(self) -> frozenset[str]:
+        """The SKUs of which it takes a seat by assignLicense."""
+        before = getattr(self.changes, "before", None)
+        return frozenset(sku_id for sku_id in self.changes.new_sku_ids if not before.holds(sku_id)) if self.changes and before else frozenset()
+
+
+def merged(entries: Iterable[Mapping], defaults: Mapping, names: Iterable[str]) -> list[dict]:
+    """The options of each entry: its own, else the default of the task."""
+    common = {name: defaults[name] for name in names if defaults.get(name) is not None}
+    return [{**common, **{name: value for name, value in entry.items() if value is not None}} for entry in entries]
+
+
+def check_twins(plans: Iterable[Plan], entries: list[dict], ids: Mapping[int, str], option: str, key: str) -> None:
+    """Marks entries that repeat an earlier one. Raises OptionError with every pair that wishes different things of one principal."""
+    first: dict[str, int] = {}
+    problems = []
+    for plan in plans:
+        principal_id = ids.get(plan.index)
+        if principal_id is None:
+            continue
+        earlier = first.setdefault(principal_id, plan.index)
+        if earlier == plan.index:
+            continue
+        if _wish(entries[earlier], key) == _wish(entries[plan.index], key):
+            plan.twin_of = earlier
+        else:
+            names = " and ".join(sorted({str(entries[earlier].get(key)), plan.name}))
+            problems.append(f"{option}[{earlier}] and {option}[{plan.index}] wish different things of the same {key}, {names}")
+    if problems:
+        raise OptionError("; ".join(problems) + "; leave one of them out")
+
+
+def _wish(entry: Mapping, key: str) -> dict:
+    return {name: value for name, value in entry.items() if name != key}
+
+
+def removals(plans: Iterable[Plan]) -> int:
+    """How many licenses plans would remove."""
+    operations = (one for plan in plans if plan.changes and not plan.changes.refusals for one in plan.changes.operations)
+    return sum(len(one.remove) for one in operations if isinstance(one, AssignLicenses))

@@ -1,0 +1,212 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The law of every module, for a list: plan all, refuse or write each, in batches side by side, and forget nothing of what was done."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import Any, Protocol
+
+from ansible.module_utils.basic import AnsibleModule
+
+from .._errors import LicensingError, RefusedError
+from .._graph.batch import SIZE
+from .._licensing.bulk import Plan, check_twins, removals
+from .._licensing.catalog import Catalog
+from .._licensing.changes import Changes
+from .._licensing.findings import no_seats_any_more, too_many_removals
+from .._licensing.present import diff_of, finding_rows, operation_rows
+from .results import ResultList, explained
+from .run import guarded
+from .run_report import RunReport
+from .session import Session
+from .writers import Writer, Written
+
+
+class Wishes(Protocol):
+    """What a module wishes for many principals. option and key are how the list, and the principal of an entry, are called."""
+
+    option: str
+    key: str
+    version: str
+    entries: list[dict]
+
+    def begin(self, session: Session) -> str | None:
+        """Reads what the tenant has. Something by which the tenant can be told from others."""
+
+    def read(self, indexes: list[int]) -> dict[int, str]:
+        """Reads the principals of entries. Their ids, of those that the tenant has."""
+
+    def plan(self, index: int) -> tuple[Changes, bool]:
+        """The changes of an entry, and whether they need a seat that another one gives back. Raises LicensingError for one that cannot be planned."""
+
+    def name(self, index: int) -> str:
+        """How the entry names its principal."""
+
+    def route(self, index: int) -> str:
+        """Which of Graph's paths the writes of an entry take."""
+
+
+class BulkRun:
+    """One run over a list."""
+
+    def __init__(self, module: AnsibleModule, session: Session, wishes: Wishes) -> None:
+        self._module, self._session, self._wishes, self._params = module, session, wishes, module.params
+        self._report = RunReport(self._params["report_path"], module.check_mode, self._params["resume"])
+        self.results = ResultList(wishes.key, self._params["results"], bool(module._diff))
+        self._full: set[str] = set()
+        self.ended: LicensingError | None = None
+
+    def run(self) -> None:
+        """Plans, and writes unless in check mode. Raises LicensingError for what forbids the whole, before anything is written."""
+        entries = self._wishes.entries
+        self._report.begin(self._wishes.begin(self._session), entries)
+        plans = [Plan(index, self._wishes.name(index)) for index in range(len(entries))]
+        todo = [plan for plan in plans if self._line_name(plan) not in self._report.done]
+        ids = self._wishes.read([plan.index for plan in todo])
+        check_twins(todo, entries, ids, self._wishes.option, self._wishes.key)
+        for plan in todo:
+            if plan.twin_of is None:
+                self._plan(plan)
+        self._check_whole(todo)
+        is_held_back = self._params["on_error"] == "stop" and any(plan.is_refused for plan in todo)
+        open_indexes = {plan.index for plan in todo}
+        for plan in plans:
+            self._record_unwritten(plan, plan.index in open_indexes, is_held_back)
+        if not is_held_back and not self._module.check_mode:
+            self._write([plan for plan in todo if plan.is_to_write])
+
+    def _line_name(self, plan: Plan) -> str:
+        return f"{plan.index} {plan.name}"
+
+    def _plan(self, plan: Plan) -> None:
+        try:
+            plan.changes, plan.needs_freed = self._wishes.plan(plan.index)
+        except LicensingError as error:
+            plan.error = error
+
+    def _check_whole(self, plans: list[Plan]) -> None:
+        """Refuses the whole run when it would remove more than it may."""
+        limit, count = self._params.get("max_removals"), removals(plans)
+        if limit is not None and count > limit:
+            finding = too_many_removals(count, limit)
+            raise RefusedError(finding.code, finding.message, finding.remedy)
+
+    def _record_unwritten(self, plan: Plan, is_open: bool, is_held_back: bool) -> None:
+        """What was done before, is refused, has nothing to be done, or is not done: in check mode, or because another entry is refused."""
+        if not is_open:
+            self._record(plan, "skipped")
+        elif plan.is_refused:
+            self._record_refusal(plan)
+        elif not plan.is_to_write:
+            self._record(plan, "unchanged")
+        elif is_held_back:
+            self._record(plan, "skipped")
+        elif self._module.check_mode:
+            self._record(plan, "changed", plan.operations)
+
+    def _record_refusal(self, plan: Plan) -> None:
+        if plan.error is not None:
+            self._record(plan, "failed", failure=explained(plan.error, self._catalog(plan)))
+        elif plan.changes is not None:
+            first = plan.changes.refusals[0]
+            said = "; ".join(finding.message for finding in plan.changes.refusals)
+            failure = {"code": first.code, "status": None, "request_id": None, "retriable": False, "remedy": first.remedy}
+            self._record(plan, "failed", failure=(said, failure))
+
+    def _record(self, plan: Plan, outcome: str, operations: tuple = (), failure: tuple[str, dict] | None = None, request_id: str | None = None) -> None:
+        changes = operation_rows(operations, plan.changes.catalog) if plan.changes else []
+        findings = finding_rows(plan.changes.findings) if plan.changes else []
+        self.results.add(plan.index, plan.name, outcome, changes, findings, failure)
+        if plan.changes is not None and operations:
+            self.results.show(diff_of(plan.changes))
+        if outcome != "skipped":
+            self._report.add(self._line_name(plan), outcome, changes, request_id, failure[0] if failure else None)
+
+    def _catalog(self, plan: Plan) -> Catalog:
+        return plan.changes.catalog if plan.changes else Catalog()
+
+    def _write(self, plans: list[Plan]) -> None:
+        """Writes first what needs no seat that another one gives back, then the rest. A signal ends the run, with what was done recorded."""
+        before = {sign: signal.signal(sign, self._interrupt) for sign in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+        writer = Writer(self._session.client, self._session.reader, "principal")
+        try:
+            with ThreadPoolExecutor(self._params["concurrency"]) as pool:
+                for wave in ([plan for plan in plans if not plan.needs_freed], [plan for plan in plans if plan.needs_freed]):
+                    sent = {pool.submit(self._send, writer, batch): batch for batch in _batches(wave)}
+                    for future in as_completed(sent):
+                        self._settle(sent.pop(future), future.result())
+        finally:
+            for sign, handler in before.items():
+                signal.signal(sign, handler)
+
+    def _send(self, writer: Writer, plans: list[Plan]) -> list[Written | None]:
+        """Sends one batch, without those whose seats turned out to be gone. None for what was not sent, as the run has ended."""
+        if self.ended is not None:
+            return [None for dummy in plans]
+        rest = [plan for plan in plans if not self._full & plan.new_sku_ids]
+        written = writer.apply_all(self._wishes.version, [(plan.operations, self._wishes.route(plan.index)) for plan in rest]) if rest else []
+        found = {plan.index: result for plan, result in zip(rest, written)}
+        return [found.get(plan.index) or Written(error=_no_seats(plan)) for plan in plans]
+
+    def _settle(self, plans: list[Plan], written: list[Written | None]) -> None:
+        for plan, result in zip(plans, written):
+            if result is None:
+                self._record(plan, "skipped")
+            elif result.error is None:
+                self._record(plan, "changed", tuple(result.done), request_id=result.request_id)
+            else:
+                self._settle_failure(plan, result)
+
+    def _settle_failure(self, plan: Plan, result: Written) -> None:
+        failure = explained(result.error, self._catalog(plan)) if result.error else None
+        self._record(plan, "failed", tuple(result.done), failure, result.request_id)
+        if failure and failure[1]["code"] == "no_seats" and len(plan.new_sku_ids) == 1:
+            self._full |= plan.new_sku_ids
+        if self._params["on_error"] == "stop" and self.ended is None:
+            self.ended = LicensingError("stopped after the first failure, as on_error is stop")
+
+    def _interrupt(self, *dummy: Any) -> None:
+        self.ended = LicensingError("interrupted; what was done is in results, and in the file of report_path, from which resume: true takes the run up")
+        self._session.client.flow.stop()
+
+
+def _no_seats(plan: Plan) -> LicensingError:
+    finding = no_seats_any_more(plan.name)
+    return RefusedError(finding.code, finding.message, finding.remedy)
+
+
+def _batches(plans: list[Plan]) -> Iterator[list[Plan]]:
+    """Plans in lists of as many operations as a batch holds, in their order; one principal is never in two of them."""
+    batch: list[Plan] = []
+    size = 0
+    for plan in plans:
+        count = len(plan.operations)
+        if batch and size + count > SIZE:
+            yield batch
+            batch, size = [], 0
+        batch.append(plan)
+        size += count
+    if batch:
+        yield batch
+
+
+def run_list(module: AnsibleModule, make_wishes: Callable[[dict], Wishes]) -> None:
+    """Runs a module over a list, and exits. make_wishes reads the options; it raises OptionError for what contradicts itself."""
+    guarded(module, lambda run: _run_list(module, run.open(), make_wishes(module.params)))
+
+
+def _run_list(module: AnsibleModule, session: Session, wishes: Wishes) -> None:
+    bulk = BulkRun(module, session, wishes)
+    bulk.run()
+    results, flow = bulk.results, session.client.flow
+    counts = {name: results.counts[name] for name in ("changed", "unchanged", "failed", "skipped")}
+    summary = {"total": len(wishes.entries), **counts, "requests": flow.requests, "seconds_throttled": round(flow.seconds_throttled, 1)}
+    answer = {"changed": results.is_changed, "results": results.rows(), "summary": summary, "diff": results.diff}
+    if bulk.ended is None and not counts["failed"]:
+        module.exit_json(**answer)
+    said = ([bulk.ended.message] if bulk.ended else []) + ([results.message()] if counts["failed"] else [])
+    failure = {"code": "ended" if bulk.ended else "some_failed", "status": None, "request_id": None, "retriable": True, "remedy": None}
+    module.fail_json(msg="; ".join(said), failure=failure, **answer)

@@ -1,0 +1,71 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What became of each entry of a list, as results: counted, filtered as the task wants it, in the order given."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from .._errors import GraphError, LicensingError
+from .._licensing.catalog import Catalog
+from .._licensing.explain import explain, with_names
+
+_SHOWN = {"all": ("changed", "unchanged", "skipped", "failed"), "changed": ("changed", "failed"), "failed": ("failed",), "none": ()}
+_FIRST = 3  # failures that the message of the task quotes
+
+
+class ResultList:
+    """Rows by entry, of those outcomes that are shown, and counts of all. A row that failed says so, also when something of it was done."""
+
+    def __init__(self, key: str, shown: str, is_diff: bool) -> None:
+        self._key, self._shown, self._is_diff = key, _SHOWN[shown], is_diff
+        self._rows: dict[int, dict] = {}
+        self.counts: Counter = Counter()
+        self.is_changed = False
+        self.diff: dict[str, dict] = {"before": {}, "after": {}}
+        self.first_failures: list[str] = []
+
+    def add(self, index: int, name: str, outcome: str, changes: list[dict], findings: list[dict], failure: tuple[str, dict] | None = None) -> None:
+        """What became of an entry; failure is the message and the machine-readable side of why."""
+        self.counts[outcome] += 1
+        self.is_changed = self.is_changed or bool(changes)
+        said = {"msg": failure[0], "failure": failure[1]} if failure else {}
+        if failure and len(self.first_failures) < _FIRST:
+            self.first_failures.append(f"{name}: {failure[0]}")
+        if outcome in self._shown:
+            is_failed = outcome == "failed"
+            base = {self._key: name, "outcome": outcome, "changed": bool(changes), "failed": is_failed}
+            self._rows[index] = {**base, "changes": changes, "findings": findings, **said}
+
+    def show(self, diff: Mapping) -> None:
+        """Adds the difference of one principal."""
+        if self._is_diff:
+            for side in ("before", "after"):
+                self.diff[side][diff[f"{side}_header"]] = diff[side]
+
+    def rows(self) -> list[dict]:
+        """The rows in the order of the entries."""
+        return [self._rows[index] for index in sorted(self._rows)]
+
+    def message(self) -> str:
+        """What the task says when entries failed."""
+        failed, total = self.counts["failed"], sum(self.counts.values())
+        rest = f"; and {failed - len(self.first_failures)} more" if failed > len(self.first_failures) else ""
+        return f"{failed} of {total} failed: " + "; ".join(self.first_failures) + rest
+
+
+def explained(error: LicensingError, catalog: Catalog) -> tuple[str, dict]:
+    """What an error means: cause, remedy and Graph's own words, with names beside the ids in them; and its machine-readable side."""
+    failure = error.as_failure()
+    message = with_names(error.message, catalog)
+    if not isinstance(error, GraphError):
+        return message, failure
+    meaning = explain(error.status, error.code, error.text, *error.asked)
+    if meaning is None:
+        return message, failure
+    failure["code"] = meaning.code
+    if error.remedy is None:
+        failure["remedy"] = meaning.remedy
+        message = f"{meaning.cause}: {meaning.remedy}. {message}"
+    return message, failure

@@ -1,0 +1,75 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report of a long run: a line of JSON for each principal as it is done, by which an interrupted run can be taken up again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any, TextIO
+
+from .._errors import OptionError
+
+_DONE = ("changed", "unchanged")
+
+
+class RunReport:
+    """Writes lines as results arrive. Without a path, or in check mode, nothing is written."""
+
+    def __init__(self, path: str | None, is_dry: bool, is_resumed: bool) -> None:
+        """Raises OptionError for a path that cannot be written, before anything is sent."""
+        self._path, self._is_dry, self._is_resumed = Path(path) if path else None, is_dry, is_resumed
+        self.done: set[str] = set()
+        self._file: TextIO | None = None
+        if is_resumed and self._path is None:
+            raise OptionError("resume is true, but there is no report_path to take a run up from")
+        if self._path is None:
+            return
+        target = self._path if self._path.exists() else self._path.parent
+        if self._path.is_dir() or not target.exists() or not os.access(target, os.W_OK):
+            raise OptionError(f"report_path: cannot write {path}; give a path in a folder that exists and can be written")
+
+    def begin(self, tenant_id: str | None, wishes: list[dict]) -> None:
+        """Begins a new file, or takes up the old one. Raises OptionError for one of another tenant or of other wishes."""
+        head = {"tenant": tenant_id, "wishes": hashlib.sha256(json.dumps(wishes, sort_keys=True).encode()).hexdigest()}
+        lines = self._lines() if self._is_resumed else []
+        if lines:
+            self._check(lines[0], head)
+            self.done = {line["principal"] for line in lines[1:] if line.get("outcome") in _DONE}
+        if self._path is not None and not self._is_dry:
+            self._file = self._path.open("a" if lines else "w", encoding="utf-8", buffering=1)
+            if not lines:
+                self._write(head)
+
+    def add(self, principal: str, outcome: str, changes: list[dict], request_id: str | None, message: str | None) -> None:
+        """One principal is done, or has failed."""
+        said = {"message": message} if message else {}
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self._write({"time": now, "principal": principal, "outcome": outcome, "changes": changes, "request_id": request_id, **said})
+
+    def _write(self, line: dict) -> None:
+        if self._file is not None:
+            self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+    def _lines(self) -> list[dict]:
+        """What is there; a last line that was cut off in the middle is left out, and closed."""
+        if self._path is None or not self._path.exists():
+            return []
+        text = self._path.read_text(encoding="utf-8")
+        whole, dummy, rest = text.rpartition("\n")
+        if rest and not self._is_dry:
+            self._path.write_text(whole + "\n" if whole else "", encoding="utf-8")
+        try:
+            return [json.loads(line) for line in whole.splitlines() if line]
+        except ValueError:
+            raise OptionError(f"report_path: {self._path} is no report of this module; give another path, or resume: false") from None
+
+    def _check(self, found: Any, head: dict) -> None:
+        if not isinstance(found, dict) or found.keys() != head.keys():
+            raise OptionError(f"report_path: {self._path} is no report of this module; give another path, or resume: false")
+        for name, what in (("tenant", "another tenant"), ("wishes", "other wishes")):
+            if found[name] != head[name]:
+                raise OptionError(f"report_path: {self._path} is of {what}, so nothing can be taken up from it; give another path, or resume: false")

@@ -1,0 +1,82 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads the users of a list in the fewest requests: one by one in a batch, by filters, or by pages of all, as their number makes it cheapest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from .._graph.batch import SIZE, send_all
+from .._graph.client import GraphClient, Request
+from .._graph.odata import among
+from .._licensing.model import Principal, is_guid
+from .._licensing.payloads import USER_FIELDS, principal_of
+from .cloud_surveys import slices
+from .readers import Reader
+
+_IN_FILTER = 15  # as many as a filter may name
+_PER_REQUEST = _IN_FILTER * SIZE  # users that filters bring in one batch: a page that brings fewer of the list is dearer
+_FEW = 2 * _PER_REQUEST  # up to here, filters are never more than pages would be
+
+
+class UserList:
+    """The users of names, found by id and by user principal name, in any case."""
+
+    def __init__(self, client: GraphClient, reader: Reader) -> None:
+        self._client, self._reader = client, reader
+        self._found: dict[str, Principal] = {}
+
+    def read(self, names: list[str]) -> None:
+        """Reads those of names that the tenant has: for N of N users, at most ceil(N / 999) requests and one."""
+        wanted = dict.fromkeys(name.lower() for name in names)
+        if len(wanted) <= SIZE:
+            self._keep_singles(list(wanted), wanted)
+            return
+        if len(wanted) > _FEW:
+            self._read_pages(wanted)
+        self._read_filtered([name for name in wanted if name not in self._found], wanted)
+
+    def __iter__(self) -> Iterator[Principal]:
+        return iter(self._found.values())
+
+    def user(self, name: str) -> Principal | None:
+        """The user of a name, None when the tenant has no such user."""
+        return self._found.get(name.lower())
+
+    def _keep_singles(self, names: list[str], wanted: dict[str, None]) -> None:
+        requests = [Request("GET", f"{self._reader.path('user', name)}?$select={USER_FIELDS}") for name in names]
+        answers = send_all(self._client, "v1.0", requests)
+        self._keep((answer.checked() for answer in answers if answer.status != 404), wanted)
+
+    def _read_pages(self, wanted: dict[str, None]) -> None:
+        """Pages of all users, as long as a page brings more of the list than filters would."""
+        for page in self._client.whole_pages("v1.0", f"/users?$select={USER_FIELDS}&$top=999"):
+            kept = self._keep(page, wanted)
+            if kept < _PER_REQUEST or len(self._found) == len(wanted):
+                break
+
+    def _read_filtered(self, names: list[str], wanted: dict[str, None]) -> None:
+        """Users by filters on ids and on user principal names, twenty filters in a request; one by one where Graph takes no such filter."""
+        parts = [(option, part) for option, chosen in self._by_option(names) for part in slices(chosen, _IN_FILTER)]
+        for some in slices(parts, SIZE):
+            requests = [Request("GET", f"/users?$select={USER_FIELDS}&$filter={among(option, part)}&$top={_IN_FILTER}") for option, part in some]
+            for (dummy, part), answer in zip(some, send_all(self._client, "v1.0", requests)):
+                if answer.status == 400:
+                    self._keep_singles(part, wanted)
+                else:
+                    self._keep(self._client.rows("v1.0", answer.checked()), wanted)
+
+    def _by_option(self, names: list[str]) -> Iterator[tuple[str, list[str]]]:
+        yield "id", [name for name in names if is_guid(name)]
+        yield "userPrincipalName", [name for name in names if not is_guid(name)]
+
+    def _keep(self, rows: Iterable[dict], wanted: dict[str, None]) -> int:
+        """Keeps those that are wanted, under the names by which they are. How many."""
+        count = 0
+        for row in rows:
+            names = {(row.get("id") or "").lower(), (row.get("userPrincipalName") or "").lower()} & wanted.keys()
+            if names:
+                user = principal_of("user", row)
+                self._found.update(dict.fromkeys(names, user))
+                count += 1
+        return count

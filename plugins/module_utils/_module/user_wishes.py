@@ -1,0 +1,95 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What M(m365.licensing.users_assign_license) wishes: licenses for the users of a list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from .._errors import OptionError
+from .._licensing.bulk import merged
+from .._licensing.changes import Changes
+from .._licensing.desired import DesiredLicenses, desired_licenses
+from .._licensing.license_changes import plan_licenses
+from .._licensing.model import Principal
+from .._licensing.seats import SeatLedger
+from .options import check_bulk, check_user
+from .session import Session
+from .user_lists import UserList
+
+DEFAULTS = ("usage_location", "licenses", "carry_plans", "inherited", "protect", "allow_empty", "seat_check", "plan_check")
+
+
+class UserWishes:
+    """The entries of users, with the defaults of the task."""
+
+    option, key, version = "users", "user", "v1.0"
+
+    def __init__(self, params: Mapping) -> None:
+        """Raises OptionError with every entry that contradicts itself, or wishes for nothing."""
+        check_bulk(params)
+        self.entries = merged(params["users"], params, DEFAULTS)
+        self._desired = desired_of(self.entries)
+
+    def begin(self, session: Session) -> str | None:
+        """Reads what the tenant owns."""
+        self._session = session
+        self._catalog = session.reader.catalog()
+        self._ledger = SeatLedger(self._catalog)
+        self._group_names: dict[str, str] | None = None
+        self._users = UserList(session.client, session.reader)
+        return session.reader.tenant_id
+
+    def read(self, indexes: list[int]) -> dict[int, str]:
+        """Reads the users."""
+        self._users.read([self.entries[index]["user"] for index in indexes])
+        found = ((index, self._users.user(self.entries[index]["user"])) for index in indexes)
+        return {index: user.id for index, user in found if user is not None}
+
+    def plan(self, index: int) -> tuple[Changes, bool]:
+        """The changes to one user's licenses, with the seats that those before left. Raises OptionError for a user that the tenant does not have."""
+        name = self.entries[index]["user"]
+        user = self._users.user(name)
+        if user is None:
+            raise OptionError(f"users[{index}]: this tenant has no user {name!r}; check the spelling and the tenant")
+        desired = self._desired[index]
+        changes = plan_licenses(user, self._catalog, desired)
+        if changes.unnamed_groups:
+            changes = plan_licenses(self._with_group_names(user), self._catalog, desired)
+        return changes, False if changes.refusals else self._ledger.note(changes)
+
+    def _with_group_names(self, user: Principal) -> Principal:
+        """The user with names of groups. Those of all users of the list are read when the first one is needed: twenty in a request."""
+        if self._group_names is None:
+            ids = {lic.group_id for other in self._users for lic in other.licenses if lic.group_id}
+            self._group_names = self._session.reader.group_names(tuple(sorted(ids)))
+        return replace(user, group_names={lic.group_id: self._group_names[lic.group_id] for lic in user.licenses if lic.group_id})
+
+    def name(self, index: int) -> str:
+        """The name of the entry's user."""
+        return self.entries[index]["user"]
+
+    def route(self, dummy: int) -> str:
+        """Users have one path only."""
+        return "principal"
+
+
+def desired_of(entries: list[dict]) -> list[DesiredLicenses]:
+    """What each entry wishes. Raises OptionError with every entry that cannot be read; equal wishes are one object."""
+    problems: list[str] = []
+    known: dict[str, DesiredLicenses] = {}
+    desired = []
+    for index, entry in enumerate(entries):
+        wish = {name: value for name, value in entry.items() if name != "user"}
+        try:
+            check_user(entry["user"], f"users[{index}].user")
+            if not entry.get("licenses") and not entry.get("usage_location"):
+                raise OptionError("one of licenses and usage_location must be given, here or for all")
+            wished = known.setdefault(repr(wish), desired_licenses(wish)) if repr(wish) not in known else known[repr(wish)]
+            desired.append(wished)
+        except OptionError as error:
+            problems.append(error.message if error.message.startswith("users[") else f"users[{index}]: {error.message}")
+    if problems:
+        raise OptionError("; ".join(problems))
+    return desired

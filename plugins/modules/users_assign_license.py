@@ -1,0 +1,256 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Direct licenses of many users, over assignLicense of Microsoft Graph, in one process."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: users_assign_license
+short_description: Manage the direct licenses of many Microsoft 365 users
+version_added: 0.1.0
+author:
+  - m365.licensing contributors (@m365-licensing)
+description:
+  - Does for a list of users what M(m365.licensing.user_assign_license) does for one, in one process.
+  - Users are read in pages or batches, whichever is less, and written in batches of twenty, several at once, as fast as Graph allows.
+    When nothing has to change, that is C(ceil(N / 999)) requests and two at most for N users.
+  - Seats are counted across the whole list. Who comes first is served first, and a seat that somebody of the list gives back can be taken by the next.
+  - What is refused or fails is reported for each user, and the rest is done.
+extends_documentation_fragment:
+  - m365.licensing._graph
+  - m365.licensing._graph.attributes
+  - m365.licensing._bulk
+options:
+  licenses:
+    description:
+      - The licenses of every user whose entry says none. What is not named stays, unless O(licenses.set) is given.
+    type: dict
+    suboptions: &licenses
+      add:
+        description:
+          - Licenses that shall be held. All others stay.
+        type: list
+        elements: dict
+        suboptions: &license
+          sku:
+            description:
+              - Part number such as V(SPE_E5), or id, of the SKU; with O(sku_names) also the product name. Case does not matter.
+            type: str
+            required: true
+          disabled_plans:
+            description:
+              - Service plans, by name or id, that are off, and no others. An empty list turns all on.
+                With O(licenses.add[].plans_mode=merge), these are turned off.
+              - If unset, the service plans stay as they are. Those of a new license are all on, unless O(carry_plans) says otherwise.
+              - When the SKU comes from a group so far, a new direct license begins with the service plans that are off there.
+            type: list
+            elements: str
+          enabled_plans:
+            description:
+              - Service plans, by name or id, that are on, and no others. Those that apply to the organization and not to people are left alone.
+                With O(licenses.add[].plans_mode=merge), these are turned on.
+            type: list
+            elements: str
+          plans_mode:
+            description:
+              - With V(set), a list of service plans is the whole list. With V(merge), it is what to turn off or on, and the others stay.
+            type: str
+            default: set
+            choices: [set, merge]
+      remove:
+        description:
+          - SKUs, by part number, id or product name, that shall not be held directly. One that is not held is no change.
+            One that a user has only from a group is an error that names the group.
+        type: list
+        elements: str
+      set:
+        description:
+          - Exactly the direct licenses. Every other direct license is removed. An empty list needs O(allow_empty=true).
+          - Excludes O(licenses.add) and O(licenses.remove).
+        type: list
+        elements: dict
+        suboptions: *license
+  users:
+    description:
+      - The users. What an entry does not say is taken from the options of the same name beside this one.
+      - The same user twice is an error when the wishes differ, whether named by id or by user principal name.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      user:
+        description:
+          - Object id or user principal name.
+        type: str
+        required: true
+      usage_location: &location
+        description:
+          - Country code of two letters (ISO 3166-1), such as V(DE). It is written before the license, and only when it differs.
+        type: str
+      licenses:
+        description:
+          - The licenses to hold. If unset, those of O(licenses).
+        type: dict
+        suboptions: *licenses
+      carry_plans: &carry
+        description:
+          - Whether a license that is added while another is removed begins with the service plans that were off there, matched by id, then by name.
+        type: bool
+      inherited: &inherited
+        description:
+          - What to do when the user holds a wanted SKU through a group and not directly, as in M(m365.licensing.user_assign_license).
+            V(assign) is what happens when nobody says.
+        type: str
+        choices: [assign, accept, fail]
+      protect: &protect
+        description:
+          - SKUs that are never removed.
+        type: list
+        elements: str
+      max_removals:
+        description:
+          - The entry fails when it would remove more licenses than this.
+        type: int
+      allow_empty: &empty
+        description:
+          - Whether C(licenses.set) may be empty, which removes every direct license.
+        type: bool
+      seat_check: &check
+        description:
+          - With V(enforce), a user for whom no seat is free fails before anything is sent. With V(try), Graph decides; its first refusal
+            of a SKU settles it for the rest of the list. V(enforce) is what happens when nobody says.
+        type: str
+        choices: [enforce, try]
+      plan_check:
+        description:
+          - With V(enforce), service plans that, as Microsoft lists them, exclude or need each other are refused. With V(try), Graph decides.
+            V(enforce) is what happens when nobody says.
+        type: str
+        choices: [enforce, try]
+  usage_location: *location
+  carry_plans: *carry
+  inherited: *inherited
+  protect: *protect
+  allow_empty: *empty
+  seat_check: *check
+  plan_check:
+    description:
+      - As that of an entry.
+    type: str
+    choices: [enforce, try]
+  max_removals:
+    description:
+      - The task fails before anything is written when it would remove more licenses than this, of all users together. If unset, there is no limit.
+    type: int
+seealso:
+  - module: m365.licensing.user_assign_license
+  - module: m365.licensing.user_license_info
+"""
+
+EXAMPLES = r"""
+- name: Three people get E3, one of them without Sway
+  m365.licensing.users_assign_license:
+    users:
+      - user: alice@contoso.example
+        usage_location: DE
+      - user: grace@contoso.example
+      - user: carol@contoso.example
+        licenses:
+          add:
+            - sku: SPE_E3
+              disabled_plans: [SWAY]
+    licenses:
+      add:
+        - sku: SPE_E3
+
+- name: Two people move from E3 to E5 with the same service plans off, or nobody does
+  m365.licensing.users_assign_license:
+    users:
+      - user: bob@contoso.example
+      - user: dave@contoso.example
+    licenses:
+      add:
+        - sku: SPE_E5
+      remove: [SPE_E3]
+    carry_plans: true
+    max_removals: 2
+    on_error: stop
+"""
+
+RETURN = r"""
+results:
+  description: The entries that O(results) asks for, in the order given.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    user:
+      description: The user, as the entry names it.
+      type: str
+      returned: always
+      sample: alice@contoso.example
+    outcome:
+      description: V(changed), V(unchanged), V(failed), or V(skipped) for what was done in the run that is taken up, or not sent as the run has ended.
+      type: str
+      returned: always
+      sample: changed
+    changed:
+      description: Whether something was done, or in check mode would be.
+      type: bool
+      returned: always
+    failed:
+      description: Whether it was refused or failed.
+      type: bool
+      returned: always
+    changes:
+      description: What was done, or in check mode would be, as RV(m365.licensing.user_assign_license#module:changes) has it.
+      type: list
+      elements: dict
+      returned: always
+    findings:
+      description: Refusals that were predicted, and cautions, as RV(m365.licensing.user_assign_license#module:findings) has them.
+      type: list
+      elements: dict
+      returned: always
+    msg:
+      description: What failed, and what to do about it.
+      type: str
+      returned: failure
+    failure:
+      description: The same for a playbook to branch on, as RV(m365.licensing.user_assign_license#module:failure) has it.
+      type: dict
+      returned: failure
+summary:
+  description: How many there were of each, how many requests were sent, and for how many seconds requests waited for Graph's limits.
+  returned: always
+  type: dict
+  sample: {total: 1000, changed: 100, unchanged: 899, failed: 1, skipped: 0, requests: 8, seconds_throttled: 0.0}
+failure:
+  description: What failed. C(code) is V(some_failed) when entries did, V(ended) when the run was interrupted or stopped.
+  returned: failure
+  type: dict
+  sample: {code: some_failed, status: null, request_id: null, retriable: true, remedy: null}
+"""
+
+from ansible_collections.m365.licensing.plugins.module_utils._module.bulk import run_list
+from ansible_collections.m365.licensing.plugins.module_utils._module.options import BULK, CHECKS, LICENSES, SHARED, GraphModule, without_defaults
+from ansible_collections.m365.licensing.plugins.module_utils._module.user_wishes import UserWishes
+
+
+def main():
+    """Entry point."""
+    own = without_defaults({name: spec for name, spec in {**LICENSES, **CHECKS}.items() if not name.startswith("wait")})
+    own["usage_location"] = {"type": "str"}
+    own["inherited"] = {"type": "str", "choices": ["assign", "accept", "fail"]}
+    entry = {"user": {"type": "str", "required": True}, **own}
+    module = GraphModule(
+        argument_spec={**SHARED, **BULK, **own, "users": {"type": "list", "elements": "dict", "required": True, "options": entry}},
+        supports_check_mode=True,
+    )
+    run_list(module, UserWishes)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,277 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Many users in one task: the law, seats across the list, requests, failures of some, and taking up an interrupted run."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from conftest import SEED
+from sandbox_tenant.seed import load_seed
+from test_groups import seed_with
+from test_law import prove
+
+BULK = "users_assign_license"
+NAMES = [user["name"] for user in SEED["users"]]
+
+
+def upn(name: str) -> str:
+    return f"{name}@contoso.example"
+
+
+def users(*names: str, **more) -> list[dict]:
+    return [{"user": upn(name), **more} for name in names]
+
+
+def add(*skus: str, **more) -> dict:
+    return {"add": [{"sku": sku, **more} for sku in skus]}
+
+
+def outcomes(result: dict) -> list[str]:
+    return [row["outcome"] for row in result["results"]]
+
+
+def test_the_law_of_a_list(tenant):
+    entries = [
+        {"user": upn("alice"), "usage_location": "DE", "licenses": add("SPE_E3")},
+        {"user": upn("bob"), "licenses": {"add": [{"sku": "SPE_E5"}], "remove": ["SPE_E3"]}, "carry_plans": True},
+        {"user": upn("erin"), "licenses": add("SPE_E5")},
+        {"user": upn("heidi"), "licenses": {"add": [{"sku": "SPE_E3"}]}, "inherited": "accept"},
+    ]
+    before = tenant.state()
+    foreseen = tenant.check(BULK, users=entries)
+    assert not tenant.writes()
+    assert tenant.state() == before
+    real = tenant.run(BULK, users=entries)
+    assert not real["failed"], real
+    for part in ("changed", "diff", "results"):
+        assert foreseen[part] == real[part], part
+    assert outcomes(real) == ["changed", "changed", "unchanged", "unchanged"]
+    assert [row["user"] for row in real["results"]] == [entry["user"] for entry in entries]
+    assert (tenant.holds("alice"), tenant.holds("bob")) == ({"SPE_E3": []}, {"SPE_E5": ["SWAY", "YAMMER_ENTERPRISE"]})
+    tenant.forget()
+    again = tenant.run(BULK, users=entries)
+    assert not again["changed"]
+    assert not tenant.writes()
+    assert again["summary"] | {"requests": 0} == {
+        "total": 4, "changed": 0, "unchanged": 4, "failed": 0, "skipped": 0, "requests": 0, "seconds_throttled": 0.0,
+    }  # fmt: skip
+
+
+def test_defaults_of_the_task_and_what_an_entry_says_itself(tenant):
+    entries = [{"user": upn("grace")}, {"user": upn("carol"), "licenses": add("SPE_E5", disabled_plans=["SWAY"])}]
+    result = tenant.run(BULK, users=entries, licenses=add("POWER_BI_PRO"))
+    assert not result["failed"], result
+    assert (tenant.holds("grace"), tenant.holds("carol")) == ({"POWER_BI_PRO": []}, {"SPE_E3": [], "SPE_E5": ["SWAY"]})
+
+
+def test_who_comes_first_is_served_first_in_check_mode_too(tenant):
+    """Two seats of E5 are free."""
+    entries = users("grace", "carol", "dave", "bob", licenses=add("SPE_E5"))
+    for check in (True, False):
+        result = tenant.run(BULK, check=check, users=entries)
+        assert outcomes(result) == ["changed", "changed", "failed", "failed"]
+        assert {row["failure"]["code"] for row in result["results"][2:]} == {"no_seats"}
+    assert "SPE_E5" in tenant.holds("carol")
+    assert "SPE_E5" not in tenant.holds("dave")
+    assert result["msg"].startswith("2 of 4 failed: dave@contoso.example: no free seat of SPE_E5")
+
+
+def test_a_seat_that_somebody_gives_back_can_be_taken_by_the_next(tenant):
+    entries = [
+        *users("grace", "carol", licenses=add("SPE_E5")),
+        {"user": upn("erin"), "licenses": {"remove": ["SPE_E5"]}},
+        *users("dave", "bob", licenses=add("SPE_E5")),
+    ]
+    foreseen = tenant.check(BULK, users=entries)
+    real = tenant.run(BULK, users=entries)
+    assert outcomes(foreseen) == outcomes(real) == ["changed", "changed", "changed", "changed", "failed"]
+    assert tenant.state()["seats_used"]["SPE_E5"] == 4
+
+
+def test_unknown_people_are_reported_and_the_rest_is_done(tenant):
+    entries = users("nobody", "grace", "nil", licenses=add("POWER_BI_PRO"))
+    result = tenant.run(BULK, users=entries)
+    assert outcomes(result) == ["failed", "changed", "failed"]
+    assert "users[2]: this tenant has no user 'nil@contoso.example'" in result["results"][2]["msg"]
+    assert result["changed"]
+    held_back = tenant.run(BULK, users=users("nobody", "leo", licenses=add("POWER_BI_PRO"), usage_location="DE"), on_error="stop")
+    assert outcomes(held_back) == ["failed", "skipped"]
+    assert not held_back["changed"]
+    assert tenant.holds("leo") == {}
+
+
+# title: (options, what the message says)
+MISTAKES = {
+    "the same person twice": (
+        {"users": [*users("bob", licenses=add("SPE_E5")), *users("carol", licenses=add("SPE_E5")), *users("BOB", licenses=add("SPE_E3"))]},
+        ["users[0] and users[2] wish different things of the same user", "BOB@contoso.example and bob@contoso.example"],
+    ),
+    "an empty set": ({"users": users("bob", licenses={"set": []})}, ["users[0]: licenses.set is empty"]),
+    "a malformed user": ({"users": [{"user": "bob"}, {"user": "carol"}], "licenses": add("SPE_E5")}, ["users[0].user is 'bob'", "users[1].user is 'carol'"]),
+    "no wish": ({"users": users("bob")}, ["users[0]: one of licenses and usage_location must be given"]),
+    "a location": ({"users": users("bob", usage_location="Germany")}, ["users[0]: usage_location is 'Germany'"]),
+    "too many removals": (
+        {"users": users("bob", "carol", licenses={"remove": ["SPE_E3"]}), "max_removals": 1},
+        ["2 licenses would be removed, and max_removals is 1"],
+    ),
+    "no pace": ({"users": [], "concurrency": 0}, ["concurrency is 0"]),
+    "a report that cannot be written": ({"users": [], "report_path": "/nowhere/report"}, ["report_path: cannot write /nowhere/report"]),
+    "nothing to take up": ({"users": [], "resume": True}, ["there is no report_path"]),
+}
+
+
+@pytest.mark.parametrize("title", MISTAKES)
+def test_mistake(tenant, title):
+    options, said = MISTAKES[title]
+    for check in (True, False):
+        result = tenant.run(BULK, check=check, **options)
+        assert result["failed"]
+        assert all(part in result["msg"] for part in said), result["msg"]
+    assert not tenant.writes()
+
+
+def test_the_same_person_twice_by_id_and_by_name(tenant):
+    entries = [*users("bob", licenses=add("SPE_E5")), {"user": tenant.user_id("bob"), "licenses": add("SPE_E3")}]
+    assert "wish different things of the same user" in tenant.run(BULK, users=entries)["msg"]
+    twins = [*users("grace", licenses=add("SPE_E5")), {"user": tenant.user_id("grace").upper(), "licenses": add("SPE_E5")}]
+    result = tenant.run(BULK, users=twins)
+    assert outcomes(result) == ["changed", "unchanged"]
+    assert len(tenant.writes()) == 1
+
+
+def test_nobody_is_no_change(tenant):
+    result = tenant.run(BULK, users=[])
+    assert (result["failed"], result["changed"], result["summary"]["total"]) == (False, False, 0)
+
+
+@pytest.mark.parametrize("shown", ["all", "changed", "failed", "none"])
+def test_which_results_are_shown(tenant, shown):
+    entries = users("nobody", "grace", "erin", licenses=add("SPE_E5"))
+    expected = {"all": ["failed", "changed", "unchanged"], "changed": ["failed", "changed"], "failed": ["failed"], "none": []}
+    result = tenant.run(BULK, users=entries, results=shown)
+    assert outcomes(result) == expected[shown]
+    assert (result["summary"]["failed"], result["summary"]["changed"], result["summary"]["unchanged"]) == (1, 1, 1)
+
+
+def crowd(tenant, count: int) -> list[str]:
+    """A tenant of so many people, all with a location, half of them with a license."""
+    tenant.sandbox.service.reset(load_seed(None, count))
+    return [f"user{number:06}" for number in range(1, count + 1)]
+
+
+@pytest.mark.parametrize(("count", "reads"), [(15, 1), (20, 1), (300, 1), (600, 2), (1500, 2)])
+def test_requests_when_nothing_changes(tenant, count, reads):
+    people = crowd(tenant, count)
+    result = tenant.run(BULK, users=users(*people, usage_location="DE"))
+    assert not result["changed"], result
+    assert len(tenant.journal()) == reads + 1
+    assert reads + 1 <= -(-count // 999) + 2
+    assert result["summary"]["requests"] == len(tenant.journal())
+
+
+def test_a_scattered_list_in_a_large_tenant_is_not_read_by_pages(tenant):
+    people = crowd(tenant, 6000)[::8]
+    result = tenant.run(BULK, users=users(*people, usage_location="DE"))
+    assert not result["failed"]
+    assert len(tenant.journal()) == 1 + 1 + 3, "the SKUs, one page that was not worth it, and the rest by filters"
+
+
+def test_twenty_people_are_a_batch(tenant):
+    people = crowd(tenant, 700)
+    tenant.sandbox.service.tenant.skus["f8a1db68-be16-40ed-86d5-cb42ce701560"]["enabled"] = 900
+    result = tenant.run(BULK, users=users(*people, licenses=add("SPE_E3", disabled_plans=["SWAY"])), results="none")
+    assert result["summary"]["changed"] == 700
+    batches = [entry for entry in tenant.journal() if entry["path"].endswith("$batch")]
+    assert len(batches) == 35
+    assert len(tenant.writes()) == 700
+    assert result["results"] == []
+
+
+def test_the_first_refusal_of_a_seat_settles_it_for_the_rest(tenant):
+    people = crowd(tenant, 60)
+    entries = users(*people, licenses=add("SPE_E5"), seat_check="try")
+    result = tenant.run(BULK, users=entries, concurrency=1)
+    assert result["summary"]["failed"] == 58
+    assert len(tenant.writes()) < 60, "not everybody is sent to be refused"
+    assert {row["failure"]["code"] for row in result["results"] if row["failed"]} == {"no_seats"}
+
+
+def test_faults_of_single_items_are_survived(tenant):
+    tenant.fault("assignLicense", status=429, code="TooManyRequests", message="Please retry again later.", headers={"Retry-After": "0.05"}, times=5)
+    tenant.fault("assignLicense", status=503, times=2)
+    result = tenant.run(BULK, users=users("bob", "carol", "dave", "erin", "grace", licenses=add("POWER_BI_PRO")), seat_check="try")
+    assert result["summary"]["failed"] == 0, result
+    assert result["summary"]["seconds_throttled"] > 0
+
+
+def test_some_refused_by_graph_are_reported_and_the_rest_is_done(tenant):
+    result = tenant.run(BULK, users=users("kim", "grace", "leo", licenses=add("SPE_E3"), usage_location="GB"))
+    assert outcomes(result) == ["failed", "changed", "changed"]
+    assert result["results"][0]["failure"]["code"] == "proxy_address_conflict"
+
+
+def lines(path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_report_and_taking_it_up(tenant, tmp_path):
+    path = tmp_path / "report.jsonl"
+    entries = users("grace", "kim", "carol", "erin", licenses=add("SPE_E3"), usage_location="GB")
+    first = tenant.run(BULK, users=entries, report_path=str(path))
+    assert outcomes(first) == ["changed", "failed", "changed", "changed"]
+    head, *rest = lines(path)
+    assert head["tenant"] == SEED["tenant"]["id"]
+    assert {line["principal"]: line["outcome"] for line in rest} == {
+        f"{index} {entry['user']}": outcome for index, (entry, outcome) in enumerate(zip(entries, outcomes(first)))
+    }
+    assert all(line["time"] and "request_id" in line for line in rest)
+    tenant.forget()
+    second = tenant.run(BULK, users=entries, report_path=str(path), resume=True)
+    assert outcomes(second) == ["skipped", "failed", "skipped", "skipped"]
+    assert len([entry for entry in tenant.writes() if entry["status"] < 300]) == 0
+
+
+def test_a_report_that_was_cut_off_is_taken_up(tenant, tmp_path):
+    path = tmp_path / "report.jsonl"
+    entries = users("grace", "carol", licenses=add("SPE_E3", disabled_plans=["SWAY"]))
+    tenant.run(BULK, users=entries, report_path=str(path))
+    whole = path.read_text()
+    path.write_text(whole[: len(whole) - 20])
+    result = tenant.run(BULK, users=entries, report_path=str(path), resume=True)
+    assert outcomes(result) in (["skipped", "unchanged"], ["unchanged", "skipped"])
+    assert len(lines(path)) == 3
+
+
+def test_reports_that_cannot_be_taken_up(tenant, tmp_path):
+    path = tmp_path / "report.jsonl"
+    entries = users("grace", licenses=add("SPE_E3"))
+    tenant.run(BULK, users=entries, report_path=str(path))
+    other = tenant.run(BULK, users=users("carol", licenses=add("SPE_E5")), report_path=str(path), resume=True)
+    assert "is of other wishes" in other["msg"]
+    head, *rest = lines(path)
+    path.write_text(json.dumps({**head, "tenant": "another"}) + "\n")
+    assert "is of another tenant" in tenant.run(BULK, users=entries, report_path=str(path), resume=True)["msg"]
+    path.write_text("not a report\n")
+    assert "is no report of this module" in tenant.run(BULK, users=entries, report_path=str(path), resume=True)["msg"]
+    assert "SPE_E5" not in tenant.holds("carol")
+
+
+def test_check_mode_writes_no_report(tenant, tmp_path):
+    path = tmp_path / "report.jsonl"
+    tenant.check(BULK, users=users("grace", licenses=add("SPE_E3")), report_path=str(path))
+    assert not path.exists()
+
+
+def test_groups_are_named_in_the_diff_at_the_price_of_one_request(tenant):
+    seed = seed_with(lambda seed: seed["groups"][0].update(members=["heidi", "ivan", "grace"]))
+    tenant.sandbox.service.reset(seed)
+    result = tenant.run(BULK, users=users("heidi", "ivan", "grace", licenses=add("SPE_E3", disabled_plans=[])))
+    assert {"group Support desk"} < result["diff"]["after"][upn("heidi")]["SPE_E3"].keys()
+    reads = [entry for entry in tenant.sandbox.service.journal if entry["path"].startswith("/v1.0/groups/")]
+    assert len(reads) == 1
+
+
+def test_the_law_by_the_prover_of_single_modules(tenant):
+    prove(tenant, BULK, users=users("bob", "carol", licenses={"add": [{"sku": "SPE_E5"}], "remove": ["SPE_E3"]}))
