@@ -15,7 +15,8 @@ export PATH := $(BIN):$(PATH)
 demo: .venv/demo tree
 	@$(BIN)/python $(COLLECTION)/demo/run.py
 
-test: lint sanity integration importer
+test: .venv/test
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint sanity integration importer
 	@$(MAKE) --no-print-directory chaos truth RUNS=100 TRUTHS=200
 	@$(MAKE) --no-print-directory unit
 

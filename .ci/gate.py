@@ -91,7 +91,7 @@ def copy_collection(where: Path) -> Path:
 def run_ansible_test(venv: Path, arguments: list[str]) -> None:
     """Runs ansible-test of a virtual environment, in a home of its own."""
     venv = (ROOT / venv).resolve()
-    work = WORK / f"ansible-test-{venv.name.lstrip('.')}"
+    work = WORK / f"ansible-test-{venv.name.lstrip('.')}-{arguments[0]}"
     target = copy_collection(work)
     if not (target / ".git").exists():
         _run(["git", "init", "--quiet"], cwd=target)  # else ansible-test obeys the .gitignore around it, and skips everything

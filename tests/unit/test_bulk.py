@@ -275,3 +275,80 @@ def test_groups_are_named_in_the_diff_at_the_price_of_one_request(tenant):
 
 def test_the_law_by_the_prover_of_single_modules(tenant):
     prove(tenant, BULK, users=users("bob", "carol", licenses={"add": [{"sku": "SPE_E5"}], "remove": ["SPE_E3"]}))
+
+
+CLOUD = "cloud_license_assignments"
+
+
+def claims_of(tenant, holder_id: str) -> dict[str, list[str]]:
+    return {claim["sku"]: claim["off"] for claim in tenant.claims(holder_id)}
+
+
+def test_assignments_of_many_keep_the_law(tenant):
+    entries = [
+        {"user": upn("grace"), "sku": "SPE_E5", "disabled_plans": ["SWAY"]},
+        {"user": upn("alice"), "usage_location": "DE", "sku": "SPE_E3"},
+        {"user": upn("bob"), "sku": "SPE_E3", "disabled_plans": []},
+        {"group": "Support desk", "sku": "SPE_E3", "state": "absent"},
+        {"device": "KIOSK-02", "sku": "INTUNE_A_D"},
+        {"user": upn("erin"), "sku": "SPE_E5"},
+    ]
+    before = tenant.state()
+    foreseen = tenant.check(CLOUD, assignments=entries)
+    assert not tenant.writes()
+    assert tenant.state() == before
+    real = tenant.run(CLOUD, assignments=entries)
+    assert not real["failed"], real
+    assert (foreseen["changed"], foreseen["diff"], foreseen["results"]) == (real["changed"], real["diff"], real["results"])
+    assert outcomes(real) == ["changed"] * 5 + ["unchanged"]
+    assert claims_of(tenant, tenant.user_id("grace")) == {"SPE_E5": ["SWAY"]}
+    assert claims_of(tenant, tenant.user_id("alice")) == {"SPE_E3": []}
+    assert claims_of(tenant, tenant.user_id("bob")) == {"SPE_E3": []}
+    assert claims_of(tenant, tenant.group_id("Support desk")) == {}
+    tenant.forget()
+    assert not tenant.run(CLOUD, assignments=entries)["changed"]
+    assert not tenant.writes()
+
+
+def test_seats_of_allotments_are_counted_across_the_list(tenant):
+    entries = [{"user": upn(name), "sku": "SPE_E5"} for name in ("grace", "carol", "dave")]
+    for check in (True, False):
+        result = tenant.run(CLOUD, check=check, assignments=entries)
+        assert outcomes(result) == ["changed", "changed", "failed"]
+        assert result["results"][2]["failure"]["code"] == "no_seats"
+    freed = [{"user": upn("erin"), "sku": "SPE_E5", "state": "absent"}, *entries]
+    tenant.sandbox.service.reset(SEED)
+    real = tenant.run(CLOUD, assignments=freed)
+    assert outcomes(real) == ["changed"] * 4
+    assert tenant.state()["allotments"][tenant.pools("SPE_E5")[0]]["used"] == 4
+
+
+def test_two_entries_of_one_principal_are_written_one_after_the_other(tenant):
+    entries = [{"user": upn("grace"), "sku": sku} for sku in ("SPE_E5", "POWER_BI_PRO")]
+    result = tenant.run(CLOUD, assignments=entries, allotment_choice="most_available")
+    assert outcomes(result) == ["changed", "changed"]
+    assert claims_of(tenant, tenant.user_id("grace")) == {"SPE_E5": [], "POWER_BI_PRO": []}
+    batches = {entry["batch"] for entry in tenant.writes()}
+    assert len(tenant.writes()) == 2
+    assert len(batches) == 2 or batches == {None}
+
+
+def test_mistakes_in_assignments(tenant):
+    nobody = tenant.run(CLOUD, assignments=[{"sku": "SPE_E5"}, {"user": upn("bob"), "group": "x", "sku": "SPE_E5"}, {"user": upn("bob")}])
+    for said in ("assignments[0]: exactly one of user, group and device", "assignments[1]: exactly one of", "assignments[2]: one of sku and allotment"):
+        assert said in nobody["msg"]
+    twice = [{"user": upn("bob"), "sku": "SPE_E3"}, {"user": tenant.user_id("bob"), "sku": "spe_e3", "disabled_plans": []}]
+    assert "assignments[0] and assignments[1] wish different things of the same user" in tenant.run(CLOUD, assignments=twice)["msg"]
+    some = tenant.run(
+        CLOUD, assignments=[{"group": "Nobody", "sku": "SPE_E5"}, {"device": "KIOSK-02", "sku": "INTUNE_A_D"}, {"user": upn("no"), "sku": "SPE_E5"}]
+    )
+    assert outcomes(some) == ["failed", "changed", "failed"]
+    assert not [entry for entry in tenant.writes() if "users" in entry["path"]]
+
+
+def test_many_assignments_are_read_by_pages_of_the_tenant(tenant):
+    people = crowd(tenant, 600)
+    tenant.forget()
+    result = tenant.run(CLOUD, assignments=[{"user": upn(name), "sku": "SPE_E3", "state": "absent"} for name in people[1::2]])
+    assert not result["changed"], result["results"][:1]
+    assert len(tenant.journal()) <= 1 + 1 + 1 + 1, "allotments, users by filters, assignments in pages"

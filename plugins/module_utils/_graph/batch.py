@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from .._errors import LicensingError, TransportError
 from .client import Answer, GraphClient, Request, is_unknown, status_of
@@ -16,7 +17,7 @@ def send_all(client: GraphClient, version: str, requests: Sequence[Request]) -> 
     """The answers to requests, in their order; no error is raised for an item. A single request goes without a batch."""
     if len(requests) == 1:
         return [client.send(version, requests[0])]
-    return [answer for start in range(0, len(requests), SIZE) for answer in _Batch(client, version, [[one] for one in requests[start : start + SIZE]]).run()]
+    return [answer for part in slices(requests, SIZE) for answer in _Batch(client, version, [[one] for one in part]).run()]
 
 
 def send_chains(client: GraphClient, version: str, chains: Sequence[Sequence[Request]]) -> list[list[Answer]]:
@@ -34,11 +35,17 @@ def send_chains(client: GraphClient, version: str, chains: Sequence[Sequence[Req
 
 def _long_chain(client: GraphClient, version: str, chain: Sequence[Request]) -> list[Answer]:
     answers: list[Answer] = []
-    for start in range(0, len(chain), SIZE):
-        if answers and not answers[-1].is_ok:
-            return answers + [Answer(424) for dummy in chain[start:]]
-        answers += _Batch(client, version, [chain[start : start + SIZE]]).run()
+    for part in slices(chain, SIZE):
+        is_open = not answers or answers[-1].is_ok
+        answers += _Batch(client, version, [part]).run() if is_open else [Answer(424) for dummy in part]
     return answers
+
+
+def slices(rows: Iterable, size: int) -> Iterator[list]:
+    """Rows in lists of a size, the last one perhaps shorter, taken only as they are needed."""
+    iterator = iter(rows)
+    while part := list(islice(iterator, size)):
+        yield part
 
 
 class _Batch:

@@ -8,21 +8,24 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from .._errors import LicensingError, OptionError
-from .changes import AssignLicenses, Changes
+from .changes import AssignLicenses, Changes, DeleteAssignment
 
 
 @dataclass
 class Plan:
     """What is to become of one entry: changes, or an error; and whether they need a seat that another entry gives back first.
 
+    Waves are written one after the other: what needs such a seat, and a further entry of one principal, comes in a later one.
     twin_of is the entry that wishes the same of the same principal, and does it.
     """
 
     index: int
     name: str
+    who: dict[str, str]
     changes: Changes | None = None
     error: LicensingError | None = None
     needs_freed: bool = False
+    wave: int = 0
     twin_of: int | None = None
 
     @property
@@ -53,31 +56,35 @@ def merged(entries: Iterable[Mapping], defaults: Mapping, names: Iterable[str]) 
     return [{**common, **{name: value for name, value in entry.items() if value is not None}} for entry in entries]
 
 
-def check_twins(plans: Iterable[Plan], entries: list[dict], ids: Mapping[int, str], option: str, key: str) -> None:
-    """Marks entries that repeat an earlier one. Raises OptionError with every pair that wishes different things of one principal."""
+def check_twins(plans: Iterable[Plan], entries: list[dict], targets: Mapping[int, str], option: str, keys: tuple[str, ...]) -> None:
+    """Marks entries that repeat an earlier one. Raises OptionError with every pair that wishes different things of one target.
+
+    targets say what an entry is about: equal ones are the same. keys are the options that name the principal.
+    """
     first: dict[str, int] = {}
     problems = []
     for plan in plans:
-        principal_id = ids.get(plan.index)
-        if principal_id is None:
+        target = targets.get(plan.index)
+        if target is None:
             continue
-        earlier = first.setdefault(principal_id, plan.index)
+        earlier = first.setdefault(target, plan.index)
         if earlier == plan.index:
             continue
-        if _wish(entries[earlier], key) == _wish(entries[plan.index], key):
+        if _wish(entries[earlier], keys) == _wish(entries[plan.index], keys):
             plan.twin_of = earlier
         else:
-            names = " and ".join(sorted({str(entries[earlier].get(key)), plan.name}))
-            problems.append(f"{option}[{earlier}] and {option}[{plan.index}] wish different things of the same {key}, {names}")
+            names = " and ".join(sorted({str(entry[key]) for entry in (entries[earlier], entries[plan.index]) for key in keys if entry.get(key)}))
+            problems.append(f"{option}[{earlier}] and {option}[{plan.index}] wish different things of the same {next(iter(plan.who))}, {names}")
     if problems:
         raise OptionError("; ".join(problems) + "; leave one of them out")
 
 
-def _wish(entry: Mapping, key: str) -> dict:
-    return {name: value for name, value in entry.items() if name != key}
+def _wish(entry: Mapping, keys: tuple[str, ...]) -> dict:
+    return {name: value for name, value in entry.items() if name not in keys}
 
 
 def removals(plans: Iterable[Plan]) -> int:
-    """How many licenses plans would remove."""
-    operations = (one for plan in plans if plan.changes and not plan.changes.refusals for one in plan.changes.operations)
-    return sum(len(one.remove) for one in operations if isinstance(one, AssignLicenses))
+    """How many licenses or assignments plans would remove."""
+    operations = [one for plan in plans if plan.is_to_write for one in plan.operations]
+    licenses = sum(len(one.remove) for one in operations if isinstance(one, AssignLicenses))
+    return licenses + sum(isinstance(one, DeleteAssignment) for one in operations)

@@ -10,7 +10,7 @@ from typing import Any
 
 from .._errors import TransportError
 from .changes import AssignLicenses, CreateAssignment, DeleteAssignment, Reprocess, SetUsageLocation, UpdateAssignment
-from .model import Allotment, Assignment, Group, License, Principal, Seats, ServicePlan, Sku, Subscription, UsageRight
+from .model import Allotment, Assignment, CloudState, Group, License, Principal, Seats, ServicePlan, Sku, Subscription, UsageRight
 
 COLLECTIONS = {"user": "users", "group": "groups", "device": "devices"}
 _CLOUD = (CreateAssignment, UpdateAssignment, DeleteAssignment)
@@ -223,6 +223,15 @@ def assignment_of(body: Mapping) -> Assignment:
     entity = unwrap(body)
     pool = entity.get("allotment") or {}
     return Assignment(entity.get("id"), pool.get("id"), _sku_id(pool), _ids(entity.get("disabledServicePlanIds")))
+
+
+def cloud_state_of(principal: Principal, rows: Iterable[Mapping], listed: Iterable[Allotment]) -> CloudState:
+    """A principal with its assignments; an allotment that the tenant does not list any more is known from the assignment."""
+    held, pools = list(rows), list(listed)
+    known = {pool.id for pool in pools}
+    extra = {row["allotment"]["id"]: row["allotment"] for row in held if row.get("allotment") and row["allotment"]["id"] not in known}
+    gone = [allotment_of(row, is_listed=False) for row in extra.values()]
+    return CloudState(principal, tuple(assignment_of(row) for row in held), tuple(gone + pools))
 
 
 def right_of(entity: Mapping) -> UsageRight:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any, Protocol
@@ -26,10 +27,10 @@ from .writers import Writer, Written
 
 
 class Wishes(Protocol):
-    """What a module wishes for many principals. option and key are how the list, and the principal of an entry, are called."""
+    """What a module wishes for many principals. option is how the list is called, keys are the options that name the principal of an entry."""
 
     option: str
-    key: str
+    keys: tuple[str, ...]
     version: str
     entries: list[dict]
 
@@ -37,13 +38,13 @@ class Wishes(Protocol):
         """Reads what the tenant has. Something by which the tenant can be told from others."""
 
     def read(self, indexes: list[int]) -> dict[int, str]:
-        """Reads the principals of entries. Their ids, of those that the tenant has."""
+        """Reads the principals of entries. What each entry is about, of those that the tenant has: equal texts are the same."""
 
     def plan(self, index: int) -> tuple[Changes, bool]:
         """The changes of an entry, and whether they need a seat that another one gives back. Raises LicensingError for one that cannot be planned."""
 
-    def name(self, index: int) -> str:
-        """How the entry names its principal."""
+    def principal_id(self, index: int) -> str | None:
+        """Whom an entry is about."""
 
     def route(self, index: int) -> str:
         """Which of Graph's paths the writes of an entry take."""
@@ -55,7 +56,7 @@ class BulkRun:
     def __init__(self, module: AnsibleModule, session: Session, wishes: Wishes) -> None:
         self._module, self._session, self._wishes, self._params = module, session, wishes, module.params
         self._report = RunReport(self._params["report_path"], module.check_mode, self._params["resume"])
-        self.results = ResultList(wishes.key, self._params["results"], bool(module._diff))
+        self.results = ResultList(self._params["results"], bool(module._diff))
         self._full: set[str] = set()
         self.ended: LicensingError | None = None
 
@@ -63,13 +64,14 @@ class BulkRun:
         """Plans, and writes unless in check mode. Raises LicensingError for what forbids the whole, before anything is written."""
         entries = self._wishes.entries
         self._report.begin(self._wishes.begin(self._session), entries)
-        plans = [Plan(index, self._wishes.name(index)) for index in range(len(entries))]
+        plans = [_plan_of(index, entry, self._wishes.keys) for index, entry in enumerate(entries)]
         todo = [plan for plan in plans if self._line_name(plan) not in self._report.done]
-        ids = self._wishes.read([plan.index for plan in todo])
-        check_twins(todo, entries, ids, self._wishes.option, self._wishes.key)
+        targets = self._wishes.read([plan.index for plan in todo])
+        check_twins(todo, entries, targets, self._wishes.option, self._wishes.keys)
+        seen: Counter = Counter()
         for plan in todo:
             if plan.twin_of is None:
-                self._plan(plan)
+                self._plan(plan, seen)
         self._check_whole(todo)
         is_held_back = self._params["on_error"] == "stop" and any(plan.is_refused for plan in todo)
         open_indexes = {plan.index for plan in todo}
@@ -81,11 +83,16 @@ class BulkRun:
     def _line_name(self, plan: Plan) -> str:
         return f"{plan.index} {plan.name}"
 
-    def _plan(self, plan: Plan) -> None:
+    def _plan(self, plan: Plan, seen: Counter) -> None:
         try:
             plan.changes, plan.needs_freed = self._wishes.plan(plan.index)
         except LicensingError as error:
             plan.error = error
+            return
+        if plan.is_to_write:
+            who = self._wishes.principal_id(plan.index)
+            plan.wave = max(seen[who], int(plan.needs_freed))
+            seen[who] = plan.wave + 1
 
     def _check_whole(self, plans: list[Plan]) -> None:
         """Refuses the whole run when it would remove more than it may."""
@@ -119,7 +126,7 @@ class BulkRun:
     def _record(self, plan: Plan, outcome: str, operations: tuple = (), failure: tuple[str, dict] | None = None, request_id: str | None = None) -> None:
         changes = operation_rows(operations, plan.changes.catalog) if plan.changes else []
         findings = finding_rows(plan.changes.findings) if plan.changes else []
-        self.results.add(plan.index, plan.name, outcome, changes, findings, failure)
+        self.results.add(plan.index, plan.who, outcome, changes, findings, failure)
         if plan.changes is not None and operations:
             self.results.show(diff_of(plan.changes))
         if outcome != "skipped":
@@ -134,7 +141,8 @@ class BulkRun:
         writer = Writer(self._session.client, self._session.reader, "principal")
         try:
             with ThreadPoolExecutor(self._params["concurrency"]) as pool:
-                for wave in ([plan for plan in plans if not plan.needs_freed], [plan for plan in plans if plan.needs_freed]):
+                for number in sorted({plan.wave for plan in plans}):
+                    wave = [plan for plan in plans if plan.wave == number]
                     sent = {pool.submit(self._send, writer, batch): batch for batch in _batches(wave)}
                     for future in as_completed(sent):
                         self._settle(sent.pop(future), future.result())
@@ -171,6 +179,11 @@ class BulkRun:
     def _interrupt(self, *dummy: Any) -> None:
         self.ended = LicensingError("interrupted; what was done is in results, and in the file of report_path, from which resume: true takes the run up")
         self._session.client.flow.stop()
+
+
+def _plan_of(index: int, entry: dict, keys: tuple[str, ...]) -> Plan:
+    kind = next((key for key in keys if entry.get(key)), keys[0])
+    return Plan(index, str(entry.get(kind)), {kind: str(entry.get(kind))})
 
 
 def _no_seats(plan: Plan) -> LicensingError:

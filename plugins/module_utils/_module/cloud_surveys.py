@@ -4,11 +4,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Iterator, Mapping
 
 from .._errors import OptionError
-from .._graph.batch import SIZE, send_all
+from .._graph.batch import SIZE, send_all, slices
 from .._graph.client import GraphClient, Request
 from .._licensing.catalog import Catalog
 from .._licensing.model import Allotment, Principal
@@ -123,10 +122,3 @@ class CloudSurvey:
         for who, answer in zip(asked, send_all(self._client, "beta", requests)):
             for row in self._client.rows("beta", answer.checked()):
                 yield row, who
-
-
-def slices(rows: Iterable, size: int) -> Iterator[list]:
-    """Rows in lists of a size, the last one perhaps shorter, taken only as they are needed."""
-    iterator = iter(rows)
-    while part := list(islice(iterator, size)):
-        yield part

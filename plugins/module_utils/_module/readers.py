@@ -19,6 +19,7 @@ from .._licensing.payloads import (
     allotment_of,
     assignment_of,
     assignments_path,
+    cloud_state_of,
     group_of,
     principal_of,
     right_of,
@@ -109,10 +110,8 @@ class Reader:
         self.check_available(pools)
         listed = [allotment_of(row) for row in self._client.rows("beta", pools.checked())]
         rows = list(self._client.rows("beta", held.checked()))
-        known = {pool.id for pool in listed}
-        extra = {row["allotment"]["id"]: row["allotment"] for row in rows if row.get("allotment") and row["allotment"]["id"] not in known}
-        allotments = [allotment_of(row, is_listed=False) for row in extra.values()] + listed
-        return CloudState(principal, tuple(assignment_of(row) for row in rows), tuple(allotments), self._rights(rights), all(answer.is_ok for answer in rights))
+        state = cloud_state_of(principal, rows, listed)
+        return replace(state, rights=self.rights_of(rights), are_rights_known=all(answer.is_ok for answer in rights))
 
     def assignments(self, principal: Principal) -> list[Assignment]:
         """The assignments of a principal, read again."""
@@ -169,6 +168,6 @@ class Reader:
                 f"cloudLicensing is not available in {self._cloud_name} for this tenant: use m365.licensing.user_assign_license instead.{detail}"
             )
 
-    def _rights(self, answers: list[Answer]) -> tuple[UsageRight, ...]:
+    def rights_of(self, answers: list[Answer]) -> tuple[UsageRight, ...]:
         """What a user may use, by any path; nothing when that may not be read."""
         return tuple(right_of(row) for answer in answers if answer.is_ok for row in self._client.rows("beta", answer.body))

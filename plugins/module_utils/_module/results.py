@@ -18,31 +18,31 @@ _FIRST = 3  # failures that the message of the task quotes
 class ResultList:
     """Rows by entry, of those outcomes that are shown, and counts of all. A row that failed says so, also when something of it was done."""
 
-    def __init__(self, key: str, shown: str, is_diff: bool) -> None:
-        self._key, self._shown, self._is_diff = key, _SHOWN[shown], is_diff
+    def __init__(self, shown: str, is_diff: bool) -> None:
+        self._shown, self._is_diff = _SHOWN[shown], is_diff
         self._rows: dict[int, dict] = {}
         self.counts: Counter = Counter()
         self.is_changed = False
         self.diff: dict[str, dict] = {"before": {}, "after": {}}
         self.first_failures: list[str] = []
 
-    def add(self, index: int, name: str, outcome: str, changes: list[dict], findings: list[dict], failure: tuple[str, dict] | None = None) -> None:
-        """What became of an entry; failure is the message and the machine-readable side of why."""
+    def add(self, index: int, who: dict[str, str], outcome: str, changes: list[dict], findings: list[dict], failure: tuple[str, dict] | None = None) -> None:
+        """What became of an entry, which says who; failure is the message and the machine-readable side of why."""
         self.counts[outcome] += 1
         self.is_changed = self.is_changed or bool(changes)
         said = {"msg": failure[0], "failure": failure[1]} if failure else {}
         if failure and len(self.first_failures) < _FIRST:
-            self.first_failures.append(f"{name}: {failure[0]}")
+            self.first_failures.append(f"{next(iter(who.values()))}: {failure[0]}")
         if outcome in self._shown:
             is_failed = outcome == "failed"
-            base = {self._key: name, "outcome": outcome, "changed": bool(changes), "failed": is_failed}
+            base = {**who, "outcome": outcome, "changed": bool(changes), "failed": is_failed}
             self._rows[index] = {**base, "changes": changes, "findings": findings, **said}
 
     def show(self, diff: Mapping) -> None:
         """Adds the difference of one principal."""
         if self._is_diff:
             for side in ("before", "after"):
-                self.diff[side][diff[f"{side}_header"]] = diff[side]
+                self.diff[side].setdefault(diff[f"{side}_header"], {}).update(diff[side])
 
     def rows(self) -> list[dict]:
         """The rows in the order of the entries."""

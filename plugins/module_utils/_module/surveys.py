@@ -7,13 +7,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from .._graph.batch import SIZE, send_all
+from .._graph.batch import SIZE, send_all, slices
 from .._graph.client import Request
 from .._graph.odata import among, escaped
 from .._licensing.catalog import Catalog, Resolver
 from .._licensing.model import Group, Principal
 from .._licensing.payloads import GROUP_FIELDS, USER_FIELDS, group_of, principal_of
-from .cloud_surveys import CloudSurvey, slices
+from .cloud_surveys import CloudSurvey
 
 _USER = f"displayName,accountEnabled,{USER_FIELDS}"
 _IDS = 15  # as many as a filter may name

@@ -6,12 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from .._graph.batch import SIZE, send_all
+from .._graph.batch import SIZE, send_all, slices
 from .._graph.client import GraphClient, Request
 from .._graph.odata import among
 from .._licensing.model import Principal, is_guid
 from .._licensing.payloads import USER_FIELDS, principal_of
-from .cloud_surveys import slices
 from .readers import Reader
 
 _IN_FILTER = 15  # as many as a filter may name

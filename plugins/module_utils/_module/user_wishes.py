@@ -24,7 +24,9 @@ DEFAULTS = ("usage_location", "licenses", "carry_plans", "inherited", "protect",
 class UserWishes:
     """The entries of users, with the defaults of the task."""
 
-    option, key, version = "users", "user", "v1.0"
+    option: str = "users"
+    keys: tuple[str, ...] = ("user",)
+    version: str = "v1.0"
 
     def __init__(self, params: Mapping) -> None:
         """Raises OptionError with every entry that contradicts itself, or wishes for nothing."""
@@ -66,11 +68,12 @@ class UserWishes:
             self._group_names = self._session.reader.group_names(tuple(sorted(ids)))
         return replace(user, group_names={lic.group_id: self._group_names[lic.group_id] for lic in user.licenses if lic.group_id})
 
-    def name(self, index: int) -> str:
-        """The name of the entry's user."""
-        return self.entries[index]["user"]
+    def principal_id(self, index: int) -> str | None:
+        """The id of the entry's user."""
+        user = self._users.user(self.entries[index]["user"])
+        return user.id if user else None
 
-    def route(self, dummy: int) -> str:
+    def route(self, index: int) -> str:
         """Users have one path only."""
         return "principal"
 

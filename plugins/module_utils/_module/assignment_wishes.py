@@ -1,0 +1,178 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What M(m365.licensing.cloud_license_assignments) wishes: assignments for the principals of a list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from .._errors import LicensingError, OptionError
+from .._graph.batch import send_all
+from .._graph.client import Request
+from .._licensing.assignment_changes import plan_assignment
+from .._licensing.bulk import merged
+from .._licensing.changes import Changes, CreateAssignment, UpdateAssignment
+from .._licensing.desired import DesiredAssignment, desired_assignment
+from .._licensing.model import CloudState, Group, Principal
+from .._licensing.payloads import COLLECTIONS, GROUP_FIELDS, cloud_state_of, group_of, principal_of
+from .._licensing.seats import PoolLedger
+from .options import check_bulk
+from .options import principal_of as named_principal
+from .session import Session
+from .user_lists import UserList
+
+KINDS = ("user", "group", "device")
+DEFAULTS = (
+    "sku", "subscription_id", "usage_location", "disabled_plans", "enabled_plans", "plans_mode", "state", "allotment_choice", "exclusive", "route",
+    "seat_check", "plan_check",
+)  # fmt: skip
+_FEW = 100  # principals whose assignments are read one by one; of more, those of the whole tenant are
+_EXPAND = "$expand=allotment($select=id,skuId,skuPartNumber)"
+
+
+class AssignmentWishes:
+    """The entries of assignments, with the defaults of the task."""
+
+    option: str = "assignments"
+    keys: tuple[str, ...] = KINDS
+    version: str = "beta"
+
+    def __init__(self, params: Mapping) -> None:
+        """Raises OptionError with every entry that contradicts itself."""
+        check_bulk(params)
+        self.entries = merged(params["assignments"], params, DEFAULTS)
+        self._desired = _desired_of(self.entries)
+        self._states: dict[str, CloudState] = {}
+        self._principals: dict[int, Principal] = {}
+        self._problems: dict[int, LicensingError] = {}
+
+    def begin(self, session: Session) -> str | None:
+        """Reads the allotments, by whose ids the tenant is known."""
+        self._session = session
+        self._ledger = PoolLedger(session.survey.allotments())
+        return " ".join(sorted(pool.id for pool in self._ledger.pools))
+
+    def read(self, indexes: list[int]) -> dict[int, str]:
+        """Reads principals and assignments, and the usage rights of users for whom something is to be written."""
+        self._read_users([index for index in indexes if self.entries[index].get("user")])
+        self._read_others([index for index in indexes if not self.entries[index].get("user")])
+        self._read_assignments(list({who.id: who for who in self._principals.values()}.values()))
+        self._read_rights(indexes)
+        return {index: self._target(index) for index in indexes if index in self._principals}
+
+    def plan(self, index: int) -> tuple[Changes, bool]:
+        """The changes of one entry, with the seats that those before left. Raises LicensingError for a principal that the tenant does not have."""
+        if index in self._problems:
+            raise self._problems[index]
+        who = self._principals[index]
+        changes = self._planned(index, replace(self._states[who.id], allotments=self._pools(who.id)))
+        if changes.wants_members:
+            group = self._session.reader.with_members(changes.before.principal)
+            changes = self._planned(index, changes.before.with_principal(group))
+        if changes.refusals:
+            return changes, False
+        needs_freed = self._ledger.note(changes)
+        self._states[who.id] = changes.after
+        return changes, needs_freed
+
+    def principal_id(self, index: int) -> str | None:
+        """The id of the entry's principal."""
+        return self._principals[index].id if index in self._principals else None
+
+    def route(self, index: int) -> str:
+        """Which of Graph's paths the entry takes."""
+        return self.entries[index].get("route") or "principal"
+
+    def _planned(self, index: int, state: CloudState) -> Changes:
+        return plan_assignment(state, self._desired[index], self._session.reader.names)
+
+    def _pools(self, principal_id: str) -> tuple:
+        """The allotments with the seats that are left, and those that only assignments of the principal know."""
+        listed = {pool.id for pool in self._ledger.pools}
+        return tuple(pool for pool in self._states[principal_id].allotments if pool.id not in listed) + self._ledger.pools
+
+    def _target(self, index: int) -> str:
+        entry = self.entries[index]
+        return " ".join([self._principals[index].id, *(str(entry.get(name)).lower() for name in ("sku", "allotment", "subscription_id"))])
+
+    def _read_users(self, indexes: list[int]) -> None:
+        users = UserList(self._session.client, self._session.reader)
+        users.read([self.entries[index]["user"] for index in indexes])
+        for index in indexes:
+            self._keep(index, "user", users.user(self.entries[index]["user"]))
+
+    def _read_others(self, indexes: list[int]) -> None:
+        """Groups and devices: twenty in a request, one more for each display name."""
+        fields = {"group": GROUP_FIELDS, "device": "id,displayName"}
+        asked = []
+        for index in indexes:
+            kind, name = named_principal(self.entries[index], KINDS)
+            try:
+                asked.append((index, kind, f"{self._session.reader.path(kind, name)}?$select={fields[kind]}"))
+            except OptionError as error:
+                self._problems[index] = OptionError(f"assignments[{index}].{error.message}")
+        answers = send_all(self._session.client, "v1.0", [Request("GET", path) for dummy, dummy_too, path in asked])
+        for (index, kind, dummy), answer in zip(asked, answers):
+            made = None
+            if answer.status != 404:
+                made = group_of(answer.checked()) if kind == "group" else principal_of(kind, answer.checked())
+            self._keep(index, kind, made)
+
+    def _keep(self, index: int, kind: str, principal: Principal | Group | None) -> None:
+        if principal is None:
+            self._problems[index] = OptionError(
+                f"assignments[{index}]: this tenant has no {kind} {self.entries[index][kind]!r}; check the spelling and the tenant"
+            )
+        else:
+            self._principals[index] = principal
+
+    def _read_assignments(self, principals: list[Principal]) -> None:
+        """Those of each principal, or of the whole tenant in pages, whichever is less."""
+        rows: dict[str, list] = {who.id: [] for who in principals}
+        client = self._session.client
+        if len(principals) > _FEW:
+            for row in client.pages("beta", f"/admin/cloudLicensing/assignments?{_EXPAND},assignedTo&$top=999"):
+                rows.get(((row.get("assignedTo") or {}).get("id") or "").lower(), []).append(row)
+        else:
+            requests = [Request("GET", f"/{COLLECTIONS[who.kind]}/{who.id}/cloudLicensing/assignments?{_EXPAND}&$top=999") for who in principals]
+            for who, answer in zip(principals, send_all(client, "beta", requests)):
+                rows[who.id] = list(client.rows("beta", answer.checked()))
+        self._states = {who.id: cloud_state_of(who, rows[who.id], self._ledger.pools) for who in principals}
+
+    def _read_rights(self, indexes: list[int]) -> None:
+        """The usage rights of users for whom an assignment is to be created or changed: nobody else's matter."""
+        asked = {}
+        for index in indexes:
+            who = self._principals.get(index)
+            if who is not None and who.kind == "user" and who.id not in asked and self._writes(index, self._states[who.id]):
+                asked[who.id] = Request("GET", f"/users/{who.id}/cloudLicensing/usageRights?$expand=allotments")
+        for principal_id, answer in zip(asked, send_all(self._session.client, "beta", list(asked.values()))):
+            rights = self._session.reader.rights_of([answer])
+            self._states[principal_id] = replace(self._states[principal_id], rights=rights, are_rights_known=answer.is_ok)
+
+    def _writes(self, index: int, state: CloudState) -> bool:
+        try:
+            return any(isinstance(one, (CreateAssignment, UpdateAssignment)) for one in self._planned(index, state).operations)
+        except OptionError:
+            return False
+
+
+def _desired_of(entries: list[dict]) -> list[DesiredAssignment]:
+    """What each entry wishes. Raises OptionError with every entry that cannot be read."""
+    problems, desired = [], []
+    for index, entry in enumerate(entries):
+        if entry.get("allotment"):
+            entry.pop("sku", None)
+        try:
+            named_principal(entry, KINDS)
+            if not entry.get("sku") and not entry.get("allotment"):
+                raise OptionError("one of sku and allotment must be given, here or for all")
+            if entry.get("usage_location") and not entry.get("user"):
+                del entry["usage_location"]
+            desired.append(desired_assignment(entry))
+        except OptionError as error:
+            problems.append(f"assignments[{index}]: {error.message}")
+    if problems:
+        raise OptionError("; ".join(problems))
+    return desired
