@@ -90,7 +90,7 @@ def desired_licenses(params: Mapping) -> DesiredLicenses:
         ),
         remove=tuple(licenses.get("remove") or ()),
         is_set=is_set,
-        usage_location=_usage_location(params.get("usage_location")),
+        usage_location=usage_location_of(params.get("usage_location")),
         carry_plans=bool(params.get("carry_plans")),
         inherited=params.get("inherited") or "assign",
         seat_check=params.get("seat_check") or "enforce",
@@ -114,7 +114,7 @@ def desired_assignment(params: Mapping) -> DesiredAssignment:
         allotment_choice=params.get("allotment_choice") or "only",
         seat_check=params.get("seat_check") or "enforce",
         plan_check=params.get("plan_check") or "enforce",
-        usage_location=_usage_location(params.get("usage_location")),
+        usage_location=usage_location_of(params.get("usage_location")),
     )
 
 
@@ -122,7 +122,8 @@ def _names(names: list[str] | None) -> tuple[str, ...] | None:
     return None if names is None else tuple(names)
 
 
-def _usage_location(value: str | None) -> str | None:
+def usage_location_of(value: str | None) -> str | None:
+    """A country code in capitals. Raises OptionError for what is none."""
     if value is None:
         return None
     if not re.fullmatch(r"[A-Za-z]{2}", value):

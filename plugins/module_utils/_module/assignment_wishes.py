@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from .._errors import LicensingError, OptionError
 from .._graph.batch import send_all
@@ -43,6 +44,7 @@ class AssignmentWishes:
         check_bulk(params)
         self.entries = merged(params["assignments"], params, DEFAULTS)
         self._desired = _desired_of(self.entries)
+        self.described: Any = self.entries
         self._states: dict[str, CloudState] = {}
         self._principals: dict[int, Principal] = {}
         self._problems: dict[int, LicensingError] = {}

@@ -27,12 +27,16 @@ from .writers import Writer, Written
 
 
 class Wishes(Protocol):
-    """What a module wishes for many principals. option is how the list is called, keys are the options that name the principal of an entry."""
+    """What a module wishes for many principals. option is how the list is called, keys are the options that name the principal of an entry.
+
+    entries are complete after begin. described is what the task asks for, by which a report is known to be of the same wishes.
+    """
 
     option: str
     keys: tuple[str, ...]
     version: str
     entries: list[dict]
+    described: Any
 
     def begin(self, session: Session) -> str | None:
         """Reads what the tenant has. Something by which the tenant can be told from others."""
@@ -58,13 +62,15 @@ class BulkRun:
         self._report = RunReport(self._params["report_path"], module.check_mode, self._params["resume"])
         self.results = ResultList(self._params["results"], bool(module._diff))
         self._full: set[str] = set()
+        self._names: Counter = Counter()
         self.ended: LicensingError | None = None
 
     def run(self) -> None:
         """Plans, and writes unless in check mode. Raises LicensingError for what forbids the whole, before anything is written."""
+        self._report.begin(self._wishes.begin(self._session), self._wishes.described)
         entries = self._wishes.entries
-        self._report.begin(self._wishes.begin(self._session), entries)
         plans = [_plan_of(index, entry, self._wishes.keys) for index, entry in enumerate(entries)]
+        self._names = Counter(plan.name for plan in plans)
         todo = [plan for plan in plans if self._line_name(plan) not in self._report.done]
         targets = self._wishes.read([plan.index for plan in todo])
         check_twins(todo, entries, targets, self._wishes.option, self._wishes.keys)
@@ -81,7 +87,7 @@ class BulkRun:
             self._write([plan for plan in todo if plan.is_to_write])
 
     def _line_name(self, plan: Plan) -> str:
-        return f"{plan.index} {plan.name}"
+        return plan.name if self._names[plan.name] == 1 else f"{plan.name} ({plan.index})"
 
     def _plan(self, plan: Plan, seen: Counter) -> None:
         try:

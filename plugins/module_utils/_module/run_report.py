@@ -32,7 +32,7 @@ class RunReport:
         if self._path.is_dir() or not target.exists() or not os.access(target, os.W_OK):
             raise OptionError(f"report_path: cannot write {path}; give a path in a folder that exists and can be written")
 
-    def begin(self, tenant_id: str | None, wishes: list[dict]) -> None:
+    def begin(self, tenant_id: str | None, wishes: Any) -> None:
         """Begins a new file, or takes up the old one. Raises OptionError for one of another tenant or of other wishes."""
         head = {"tenant": tenant_id, "wishes": hashlib.sha256(json.dumps(wishes, sort_keys=True).encode()).hexdigest()}
         lines = self._lines() if self._is_resumed else []

@@ -50,11 +50,19 @@ class Survey(CloudSurvey):
             if sku_id is None or any(lic.sku_id == sku_id and (lic.is_held or only_errors) for lic in user.licenses):
                 yield user, row
 
-    def _found(self, condition: str) -> Iterator[Mapping]:
+    def properties(self, condition: str | None, names: list[str], with_licenses: bool) -> Iterator[tuple[Principal | None, Mapping]]:
+        """Some properties of users, and their licenses where they are asked for, in pages of 999."""
+        wanted = dict.fromkeys(["id", "userPrincipalName", *names])
+        held = ("assignedLicenses", "licenseAssignmentStates")
+        for row in self._found(condition or "", ",".join([*wanted, *(held if with_licenses else ())])):
+            shown = {name: row.get(name) for name in wanted}
+            yield principal_of("user", row) if with_licenses else None, shown
+
+    def _found(self, condition: str, fields: str = _USER) -> Iterator[Mapping]:
         is_advanced = _ADVANCED.search(condition) is not None
         wish = f"&$filter={escaped(condition)}" if condition else ""
         count = "&$count=true" if is_advanced else ""
-        return self._client.pages("v1.0", f"/users?$select={_USER}&$top=999{wish}{count}", _EVENTUAL if is_advanced else None)
+        return self._client.pages("v1.0", f"/users?$select={fields}&$top=999{wish}{count}", _EVENTUAL if is_advanced else None)
 
     def _members(self, name: str) -> Iterator[Mapping]:
         """The users among the members of a group: the ids in pages of 999, then 15 in a filter and 20 filters in a request."""

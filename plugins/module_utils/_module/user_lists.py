@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from .._graph.batch import SIZE, send_all, slices
 from .._graph.client import GraphClient, Request
@@ -24,6 +25,7 @@ class UserList:
     def __init__(self, client: GraphClient, reader: Reader) -> None:
         self._client, self._reader = client, reader
         self._found: dict[str, Principal] = {}
+        self._group_names: dict[str, str] | None = None
 
     def read(self, names: list[str]) -> None:
         """Reads those of names that the tenant has: for N of N users, at most ceil(N / 999) requests and one."""
@@ -38,6 +40,12 @@ class UserList:
     def __iter__(self) -> Iterator[Principal]:
         return iter(self._found.values())
 
+    def add(self, row: dict) -> str:
+        """Keeps a user who was read elsewhere, and says by which name."""
+        user = principal_of("user", row)
+        self._found[user.name.lower()] = self._found[user.id] = user
+        return user.name
+
     def user(self, name: str) -> Principal | None:
         """The user of a name, None when the tenant has no such user."""
         return self._found.get(name.lower())
@@ -46,6 +54,13 @@ class UserList:
         requests = [Request("GET", f"{self._reader.path('user', name)}?$select={USER_FIELDS}") for name in names]
         answers = send_all(self._client, "v1.0", requests)
         self._keep((answer.checked() for answer in answers if answer.status != 404), wanted)
+
+    def with_group_names(self, user: Principal) -> Principal:
+        """The user with names of groups. Those of all users of the list are read when the first one is needed: twenty in a request."""
+        if self._group_names is None:
+            ids = {lic.group_id for other in self for lic in other.licenses if lic.group_id}
+            self._group_names = self._reader.group_names(tuple(sorted(ids)))
+        return replace(user, group_names={lic.group_id: self._group_names[lic.group_id] for lic in user.licenses if lic.group_id})
 
     def _read_pages(self, wanted: dict[str, None]) -> None:
         """Pages of all users, as long as a page brings more of the list than filters would."""

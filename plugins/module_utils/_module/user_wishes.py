@@ -5,14 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from typing import Any
 
 from .._errors import OptionError
 from .._licensing.bulk import merged
 from .._licensing.changes import Changes
 from .._licensing.desired import DesiredLicenses, desired_licenses
 from .._licensing.license_changes import plan_licenses
-from .._licensing.model import Principal
 from .._licensing.seats import SeatLedger
 from .options import check_bulk, check_user
 from .session import Session
@@ -33,13 +32,13 @@ class UserWishes:
         check_bulk(params)
         self.entries = merged(params["users"], params, DEFAULTS)
         self._desired = desired_of(self.entries)
+        self.described: Any = self.entries
 
     def begin(self, session: Session) -> str | None:
         """Reads what the tenant owns."""
         self._session = session
         self._catalog = session.reader.catalog()
         self._ledger = SeatLedger(self._catalog)
-        self._group_names: dict[str, str] | None = None
         self._users = UserList(session.client, session.reader)
         return session.reader.tenant_id
 
@@ -58,15 +57,8 @@ class UserWishes:
         desired = self._desired[index]
         changes = plan_licenses(user, self._catalog, desired)
         if changes.unnamed_groups:
-            changes = plan_licenses(self._with_group_names(user), self._catalog, desired)
+            changes = plan_licenses(self._users.with_group_names(user), self._catalog, desired)
         return changes, False if changes.refusals else self._ledger.note(changes)
-
-    def _with_group_names(self, user: Principal) -> Principal:
-        """The user with names of groups. Those of all users of the list are read when the first one is needed: twenty in a request."""
-        if self._group_names is None:
-            ids = {lic.group_id for other in self._users for lic in other.licenses if lic.group_id}
-            self._group_names = self._session.reader.group_names(tuple(sorted(ids)))
-        return replace(user, group_names={lic.group_id: self._group_names[lic.group_id] for lic in user.licenses if lic.group_id})
 
     def principal_id(self, index: int) -> str | None:
         """The id of the entry's user."""

@@ -50,8 +50,9 @@ class Bucket:
 class Quota:
     """What every application has spent."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._buckets: dict[tuple[str, str], Bucket] = {}
+        self._clock = clock
 
     def ask(self, app: str, method: str, units: float, conditions: Conditions) -> tuple[float, dict[str, str]]:
         """Seconds to wait, 0 when the request may go on, and the headers that go with it."""
@@ -66,7 +67,7 @@ class Quota:
         for scope, who, amount, limit, seconds in limits:
             if limit <= 0:
                 continue
-            bucket = self._buckets.setdefault((who, scope), Bucket(lambda: time.monotonic() * conditions.clock))
+            bucket = self._buckets.setdefault((who, scope), Bucket(lambda: self._clock() * conditions.clock))
             wait = bucket.wait(amount, limit, seconds) / conditions.clock
             if bucket.used(limit) > WARN_FROM:
                 headers["x-ms-throttle-limit-percentage"] = f"{min(bucket.used(limit), 1.8):.2f}"

@@ -1,0 +1,49 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who holds one of a chain of SKUs: which one somebody gets, keeps, moves to or loses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from .catalog import Catalog
+from .desired import DesiredLicenses, WantedLicense, plan_rule
+from .model import Principal, Sku
+
+
+def chain_of(entries: Sequence[Mapping]) -> tuple[WantedLicense, ...]:
+    """The SKUs of a task in their order of preference. Raises OptionError for service plans that contradict themselves."""
+    return tuple(WantedLicense(entry["sku"], plan_rule(entry, f"skus[{index}]."), f"skus[{index}]") for index, entry in enumerate(entries))
+
+
+def desired_holder(user: Principal, chain: Sequence[tuple[Sku, WantedLicense]], catalog: Catalog, is_wanted: bool, params: Mapping) -> DesiredLicenses:
+    """What one user is to hold: exactly one SKU of the chain, or none.
+
+    Who holds one keeps the most preferred of those held, or with prefer: first moves up as soon as there is a seat. Everybody else gets the first
+    SKU of which a seat is free. All that changes travels in one call.
+    """
+    held = [sku for sku, dummy in chain if (lic := user.direct(sku.id)) and lic.is_held]
+    inherited = [sku for sku, dummy in chain if user.not_direct(sku.id)]
+    if not is_wanted:
+        return DesiredLicenses(remove=tuple(sku.id for sku in held or inherited))
+    if inherited and not held and params.get("inherited") == "accept":
+        return DesiredLicenses()
+    target = _target(user, chain, held, catalog, params.get("prefer") or "held")
+    return DesiredLicenses(
+        add=tuple(want for sku, want in chain if sku.id == target.id),
+        remove=tuple(sku.id for sku in held if sku.id != target.id),
+        usage_location=params.get("usage_location"),
+        carry_plans=bool(params.get("carry_plans")),
+        inherited=params.get("inherited") or "assign",
+        seat_check=params.get("seat_check") or "enforce",
+        plan_check=params.get("plan_check") or "enforce",
+    )
+
+
+def _target(user: Principal, chain: Sequence[tuple[Sku, WantedLicense]], held: list[Sku], catalog: Catalog, prefer: str) -> Sku:
+    if held and prefer == "held":
+        return held[0]
+    for sku, dummy in chain:
+        if user.holds(sku.id) or catalog.sku(sku.id).seats.free > 0:
+            return sku
+    return held[0] if held else chain[0][0]

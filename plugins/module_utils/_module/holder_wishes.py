@@ -1,0 +1,121 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What M(m365.licensing.sku_holders) wishes: these people hold a SKU, these and no others, or these no longer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .._errors import OptionError
+from .._licensing.catalog import Resolver
+from .._licensing.changes import Changes
+from .._licensing.desired import usage_location_of
+from .._licensing.holders import chain_of, desired_holder
+from .._licensing.license_changes import plan_licenses
+from .._licensing.model import Principal
+from .._licensing.seats import SeatLedger
+from .options import check_bulk, check_user
+from .session import Session
+from .user_lists import UserList
+
+
+class HolderWishes:
+    """The people whom a task names or finds, and for set those who hold the SKUs beside them."""
+
+    option: str = "users"
+    keys: tuple[str, ...] = ("user",)
+    version: str = "v1.0"
+
+    def __init__(self, params: Mapping) -> None:
+        """Raises OptionError for options that contradict themselves."""
+        check_bulk(params)
+        if not params["skus"]:
+            raise OptionError("skus is empty: give at least one SKU")
+        self._params = {**params, "usage_location": usage_location_of(params.get("usage_location"))}
+        self._people = params["users"]
+        self._chain = chain_of(params["skus"])
+        self.entries: list[dict] = []
+        self.described: Any = {name: params[name] for name in ("skus", "users", "carry_plans", "inherited", "prefer", "usage_location")}
+        self._mode = self._mode_of(self._people)
+
+    def _mode_of(self, people: Mapping) -> str:
+        """Whether those of group or filter are all (set), more (add) or no longer (remove); for lists, the options say it themselves."""
+        found = people.get("group") or people.get("filter")
+        lists = [name for name in ("add", "remove", "set") if people.get(name) is not None]
+        if not found and not lists:
+            raise OptionError("users: give add, remove, set, group or filter")
+        if found and lists:
+            raise OptionError(f"users: {' and '.join(lists)} cannot be given beside group or filter; say with mode what to do with those found")
+        for name in lists:
+            for index, user in enumerate(people[name]):
+                check_user(user, f"users.{name}[{index}]")
+        return (people.get("mode") or "set") if found else "set" if "set" in lists else "add"
+
+    def begin(self, session: Session) -> str | None:
+        """Reads what the tenant owns, who is wanted, and for set who holds one of the SKUs."""
+        self._session = session
+        self._catalog = session.reader.catalog()
+        self._ledger = SeatLedger(self._catalog)
+        self._users = UserList(session.client, session.reader)
+        resolver = Resolver(self._catalog)
+        skus = [resolver.sku(want.sku, f"{want.where}.sku") for want in self._chain]
+        resolver.check()
+        self._skus = [(sku, want) for sku, want in zip(skus, self._chain) if sku is not None]
+        if len({sku.id for sku, dummy in self._skus}) < len(self._skus):
+            raise OptionError("skus: a SKU is named more than once")
+        self._name_people()
+        return session.reader.tenant_id
+
+    def _name_people(self) -> None:
+        people = self._people
+        if people.get("group") or people.get("filter"):
+            found = [self._users.add(row) for dummy, row in self._session.survey.users(None, people.get("group"), people.get("filter"), None)]
+            wanted, unwanted = ([], found) if self._mode == "remove" else (found, [])
+        else:
+            wanted, unwanted = [*(people.get("set") or ()), *(people.get("add") or ())], list(people.get("remove") or ())
+            self._users.read([*wanted, *unwanted])
+        if self._mode == "set":
+            if not wanted and not self._params.get("allow_empty"):
+                raise OptionError("users: nobody is left to hold the SKUs, which takes them from everybody: give allow_empty: true if that is meant")
+            unwanted += self._others(wanted)
+        both = {name.lower() for name in wanted} & {name.lower() for name in unwanted}
+        if both:
+            raise OptionError(f"users: {' and '.join(sorted(both))} shall hold the SKU and shall not; leave one of them out")
+        self.entries = [{"user": name, "is_wanted": True} for name in wanted] + [{"user": name, "is_wanted": False} for name in unwanted]
+
+    def _others(self, wanted: list[str]) -> list[str]:
+        """Those who hold one of the SKUs directly and are not wanted, by name."""
+        ids = {user.id for name in wanted if (user := self._users.user(name))}
+        names: dict[str, None] = {}
+        for sku, dummy in self._skus:
+            for user, row in self._session.survey.users(None, None, None, sku.id):
+                if user.id not in ids and user.direct(sku.id):
+                    names[self._users.add(row)] = None
+        return list(names)
+
+    def read(self, indexes: list[int]) -> dict[int, str]:
+        """Everybody was read before."""
+        found = ((index, self._users.user(self.entries[index]["user"])) for index in indexes)
+        return {index: user.id for index, user in found if user is not None}
+
+    def plan(self, index: int) -> tuple[Changes, bool]:
+        """The changes to one user's licenses, with the seats that those before left. Raises OptionError for a user that the tenant does not have."""
+        entry = self.entries[index]
+        user = self._users.user(entry["user"])
+        if user is None:
+            raise OptionError(f"users: this tenant has no user {entry['user']!r}; check the spelling and the tenant")
+        desired = desired_holder(user, self._skus, self._catalog, entry["is_wanted"], self._params)
+        changes = plan_licenses(user, self._catalog, desired)
+        if changes.unnamed_groups:
+            changes = plan_licenses(self._users.with_group_names(user), self._catalog, desired)
+        return changes, False if changes.refusals else self._ledger.note(changes)
+
+    def principal_id(self, index: int) -> str | None:
+        """The id of the entry's user."""
+        user: Principal | None = self._users.user(self.entries[index]["user"])
+        return user.id if user else None
+
+    def route(self, index: int) -> str:
+        """Users have one path only."""
+        return "principal"
