@@ -153,7 +153,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 results:
-  description: The people that O(results) asks for: those who shall hold a SKU first, then those who shall not.
+  description: The people that O(results) asks for: those who shall not hold a SKU first, as others may take their seats, then those who shall.
   returned: always
   type: list
   elements: dict

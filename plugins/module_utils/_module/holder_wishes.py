@@ -82,7 +82,8 @@ class HolderWishes:
         both = {name.lower() for name in wanted} & {name.lower() for name in unwanted}
         if both:
             raise OptionError(f"users: {' and '.join(sorted(both))} shall hold the SKU and shall not; leave one of them out")
-        self.entries = [{"user": name, "is_wanted": True} for name in wanted] + [{"user": name, "is_wanted": False} for name in unwanted]
+        losers = [{"user": name, "is_wanted": False} for name in unwanted]  # first, so that their seats can be taken
+        self.entries = losers + [{"user": name, "is_wanted": True} for name in wanted]
 
     def _others(self, wanted: list[str]) -> list[str]:
         """Those who hold one of the SKUs directly and are not wanted, by name."""

@@ -1,0 +1,56 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The people of a list as entries of cloud_license_assignments."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: assignment_entries
+short_description: People as entries of cloud_license_assignments
+version_added: 0.1.0
+author:
+  - m365.licensing contributors (@m365-licensing)
+description:
+  - Turns people of the role C(onboard_users) into the C(assignments) of M(m365.licensing.cloud_license_assignments), one for each seat of an allotment.
+options:
+  _input:
+    description:
+      - People, each with C(user) and perhaps C(usage_location), C(licenses) and C(cloud_assignments).
+    type: list
+    elements: dict
+    required: true
+seealso:
+  - module: m365.licensing.cloud_license_assignments
+  - plugin: m365.licensing.license_entries
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: What the bulk module is given
+  ansible.builtin.debug:
+    msg: "{{ [{'user': 'alice@contoso.example', 'licenses': [{'sku': 'SPE_E5'}]}] | m365.licensing.assignment_entries }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The entries.
+  type: list
+  elements: dict
+"""
+
+
+def assignment_entries(people):
+    """The people of a list as entries of cloud_license_assignments."""
+    return [
+        {"user": person["user"], **({"usage_location": person["usage_location"]} if person.get("usage_location") else {}), **seat}
+        for person in people
+        for seat in person.get("cloud_assignments") or ()
+    ]
+
+
+class FilterModule:
+    """The filter, for Ansible."""
+
+    def filters(self):
+        """The filter by its name."""
+        return {"assignment_entries": assignment_entries}

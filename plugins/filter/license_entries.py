@@ -1,0 +1,60 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The people of a list as entries of users_assign_license."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: license_entries
+short_description: People as entries of users_assign_license
+version_added: 0.1.0
+author:
+  - m365.licensing contributors (@m365-licensing)
+description:
+  - Turns people of the role C(onboard_users) into the C(users) of M(m365.licensing.users_assign_license). Who has neither a location nor licenses is left out.
+options:
+  _input:
+    description:
+      - People, each with C(user) and perhaps C(usage_location), C(licenses) and C(cloud_assignments).
+    type: list
+    elements: dict
+    required: true
+seealso:
+  - module: m365.licensing.users_assign_license
+  - plugin: m365.licensing.assignment_entries
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: What the bulk module is given
+  ansible.builtin.debug:
+    msg: "{{ [{'user': 'alice@contoso.example', 'licenses': [{'sku': 'SPE_E5'}]}] | m365.licensing.license_entries }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The entries.
+  type: list
+  elements: dict
+"""
+
+
+def license_entries(people):
+    """The people of a list as entries of users_assign_license."""
+    return [
+        {"user": person["user"], **_location(person), **({"licenses": {"add": person["licenses"]}} if person.get("licenses") else {})}
+        for person in people
+        if person.get("licenses") or person.get("usage_location")
+    ]
+
+
+def _location(person):
+    return {"usage_location": person["usage_location"]} if person.get("usage_location") else {}
+
+
+class FilterModule:
+    """The filter, for Ansible."""
+
+    def filters(self):
+        """The filter by its name."""
+        return {"license_entries": license_entries}
