@@ -17,7 +17,7 @@ demo: .venv/demo tree
 
 test: .venv/test
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint sanity integration importer
-	@$(MAKE) --no-print-directory chaos truth RUNS=100 TRUTHS=200
+	@$(MAKE) --no-print-directory chaos truth RUNS=100 LISTS=60 TRUTHS=200
 	@$(MAKE) --no-print-directory unit
 
 lint: .venv/test tree
@@ -47,8 +47,10 @@ unit: .venv/test tree
 	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python -m pytest -n 2 tests/unit
 
 RUNS ?= 2000
+LISTS ?= 1000
 chaos: .venv/test tree
 	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/chaos/chaos.py --runs $(RUNS)
+	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/chaos/bulk.py --runs $(LISTS)
 
 TRUTHS ?= 1000
 truth: .venv/test tree
@@ -61,6 +63,7 @@ bench: .venv/test tree
 	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/bench/task_time.py
 	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/bench/sandbox_speed.py
 	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/bench/info_memory.py
+	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/bench/bulk.py --svg $(CURDIR)/docs/images/bulk.svg
 
 tree:
 	@$(GATE) tree $(TREE)

@@ -64,6 +64,7 @@ cache_timeout: 3600
 import os
 import re
 import subprocess
+import sys
 
 from ansible import constants
 from ansible.errors import AnsibleParserError
@@ -134,7 +135,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _fill(self, users):
         self.inventory.add_group(GROUP)
-        for name, value in (("ansible_connection", "local"), ("ansible_python_interpreter", "{{ ansible_playbook_python }}")):
+        for name, value in (("ansible_connection", "local"), ("ansible_python_interpreter", sys.executable)):
             self.inventory.set_variable(GROUP, name, value)
         strict = self.get_option("strict")
         is_constructed = any(self.get_option(option) for option in ("compose", "groups", "keyed_groups"))

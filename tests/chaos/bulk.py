@@ -80,7 +80,7 @@ class Case:
         """What the diff says of users who did not fail is what the tenant has."""
         state = self.sandbox.ask("GET", "state")
         failed = {row.get("user") for row in real["results"] if row["failed"]}
-        for name, shown in real["diff"]["after"].items() if module != CLOUD else ():
+        for name, shown in ((diff["after_header"], diff["after"]) for diff in real["diff"] if module != CLOUD):
             held = direct(state, name)
             for sku, ways in shown.items():
                 if name not in failed and isinstance(ways, dict) and "direct" in ways:

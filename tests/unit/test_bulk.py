@@ -266,7 +266,8 @@ def test_groups_are_named_in_the_diff_at_the_price_of_one_request(tenant):
     seed = seed_with(lambda seed: seed["groups"][0].update(members=["heidi", "ivan", "grace"]))
     tenant.sandbox.service.reset(seed)
     result = tenant.run(BULK, users=users("heidi", "ivan", "grace", licenses=add("SPE_E3", disabled_plans=[])))
-    assert {"group Support desk"} < result["diff"]["after"][upn("heidi")]["SPE_E3"].keys()
+    heidi = next(diff for diff in result["diff"] if diff["after_header"] == upn("heidi"))
+    assert {"group Support desk"} < heidi["after"]["SPE_E3"].keys()
     reads = [entry for entry in tenant.sandbox.service.journal if entry["path"].startswith("/v1.0/groups/")]
     assert len(reads) == 1
 

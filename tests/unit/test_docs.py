@@ -48,13 +48,15 @@ def run(command: list[str], folder: Path, **more: str) -> str:
 def test_block(tenant, tmp_path, block):
     """Tasks run in a play, plays as they are, with the connection in the environment, and files beside the playbook that blocks speak of."""
     content = yaml.safe_load(block)
+    (tmp_path / "hosts.m365_users.yml").write_text("plugin: m365.licensing.users\nfilter: department eq 'Sales'\n")
     plays = content if "hosts" in content[0] else [{"hosts": "localhost", "gather_facts": False, "tasks": content}]
     (tmp_path / "playbook.yml").write_text(yaml.safe_dump(plays, sort_keys=False))
     (tmp_path / "product-names.csv").write_text(NAMES)
     tenant.sandbox.service.weather.set({"group_reads": 0})
     ready = tenant.ready_token
     more = {"MSGRAPH_URL": ready["graph_url"], "MSGRAPH_CA_PATH": ready["ca_path"], "MSGRAPH_ACCESS_TOKEN": ready["access_token"]}
-    output = run(["ansible-playbook", "playbook.yml", "-e", "tenant_id=x client_id=y"], tmp_path, **more)
+    inventory = ["-i", "hosts.m365_users.yml"] if "m365_users" in block else []
+    output = run(["ansible-playbook", *inventory, "playbook.yml", "-e", "tenant_id=x client_id=y"], tmp_path, **more)
     assert "failed=0" in output
 
 

@@ -134,7 +134,7 @@ class BulkRun:
         findings = finding_rows(plan.changes.findings) if plan.changes else []
         self.results.add(plan.index, plan.who, outcome, changes, findings, failure)
         if plan.changes is not None and operations:
-            self.results.show(diff_of(plan.changes))
+            self.results.show(plan.index, diff_of(plan.changes))
         if outcome != "skipped":
             self._report.add(self._line_name(plan), outcome, changes, request_id, failure[0] if failure else None)
 
@@ -223,7 +223,7 @@ def _run_list(module: AnsibleModule, session: Session, wishes: Wishes) -> None:
     results, flow = bulk.results, session.client.flow
     counts = {name: results.counts[name] for name in ("changed", "unchanged", "failed", "skipped")}
     summary = {"total": len(wishes.entries), **counts, "requests": flow.requests, "seconds_throttled": round(flow.seconds_throttled, 1)}
-    answer = {"changed": results.is_changed, "results": results.rows(), "summary": summary, "diff": results.diff}
+    answer = {"changed": results.is_changed, "results": results.rows(), "summary": summary, "diff": results.diffs()}
     if bulk.ended is None and not counts["failed"]:
         module.exit_json(**answer)
     said = ([bulk.ended.message] if bulk.ended else []) + ([results.message()] if counts["failed"] else [])

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 
 from .._errors import GraphError, LicensingError
 from .._licensing.catalog import Catalog
@@ -23,7 +22,7 @@ class ResultList:
         self._rows: dict[int, dict] = {}
         self.counts: Counter = Counter()
         self.is_changed = False
-        self.diff: dict[str, dict] = {"before": {}, "after": {}}
+        self._diffs: dict[int, dict] = {}
         self.first_failures: list[str] = []
 
     def add(self, index: int, who: dict[str, str], outcome: str, changes: list[dict], findings: list[dict], failure: tuple[str, dict] | None = None) -> None:
@@ -38,15 +37,18 @@ class ResultList:
             base = {**who, "outcome": outcome, "changed": bool(changes), "failed": is_failed}
             self._rows[index] = {**base, "changes": changes, "findings": findings, **said}
 
-    def show(self, diff: Mapping) -> None:
-        """Adds the difference of one principal."""
+    def show(self, index: int, diff: dict) -> None:
+        """Adds the difference of one entry."""
         if self._is_diff:
-            for side in ("before", "after"):
-                self.diff[side].setdefault(diff[f"{side}_header"], {}).update(diff[side])
+            self._diffs[index] = diff
 
     def rows(self) -> list[dict]:
         """The rows in the order of the entries."""
         return [self._rows[index] for index in sorted(self._rows)]
+
+    def diffs(self) -> list[dict]:
+        """The differences in the order of the entries, each under the name of its principal, as Ansible shows them one by one."""
+        return [self._diffs[index] for index in sorted(self._diffs)]
 
     def message(self) -> str:
         """What the task says when entries failed."""
