@@ -1,5 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The users of a tenant as hosts, so that limits, serial and job slicing work on people."""
 
 from __future__ import annotations
@@ -61,6 +62,8 @@ cache_connection: /tmp/m365-inventory
 cache_timeout: 3600
 """
 
+import hashlib
+import json
 import os
 import re
 import subprocess
@@ -69,7 +72,8 @@ import sys
 from ansible import constants
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
-from ansible_collections.m365.licensing.plugins.module_utils._errors import LicensingError
+from ansible.utils.unsafe_proxy import wrap_var
+from ansible_collections.m365.licensing.plugins.module_utils._errors import LicensingError, OptionError
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.catalog import Catalog
 from ansible_collections.m365.licensing.plugins.module_utils._module.options import SHARED
 from ansible_collections.m365.licensing.plugins.module_utils._module.results import explained
@@ -92,7 +96,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         """Reads the users, out of the cache when it has them, and makes hosts of them."""
         super().parse(inventory, loader, path, cache)
         self._check(self._read_config_data(path), path)
-        key = self.get_cache_key(path)
+        chosen = [self.get_option(name) for name in ("filter", "properties", "licenses", "tenant_id", "graph_url")]
+        key = f"{self.get_cache_key(path)}_{hashlib.sha256(json.dumps(chosen).encode()).hexdigest()[:12]}"
         users = self._cache.get(key) if cache and self.get_option("cache") else None
         if users is None:
             users = self._read()
@@ -130,7 +135,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             if value in (None, "") or origin == "default":
                 names = spec.get("fallback", (None, []))[1]
                 value = next((os.environ[known] for known in names if os.environ.get(known)), value or None)
-            params[name] = value
+            if value is not None and value not in spec.get("choices", [value]):
+                raise OptionError(f"{name} is {value!r}: give one of {', '.join(spec['choices'])}")
+            params[name] = os.path.expanduser(os.path.expandvars(value)) if spec["type"] == "path" and value else value
         return params
 
     def _fill(self, users):
@@ -143,7 +150,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             host = user.get("m365_user_principal_name") or user["m365_id"]
             self.inventory.add_host(host, group=GROUP)
             for name, value in user.items():
-                self.inventory.set_variable(host, name, value)
+                self.inventory.set_variable(host, name, wrap_var(value))  # what people call themselves is no template
             if is_constructed:
                 self._set_composite_vars(self.get_option("compose"), user, host, strict=strict)
                 self._add_host_to_composed_groups(self.get_option("groups"), user, host, strict=strict)

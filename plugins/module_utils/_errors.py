@@ -64,6 +64,13 @@ class TransportError(LicensingError):
         return {**super().as_failure(), "retriable": self.retriable}
 
 
+class InterruptedRunError(TransportError):
+    """The run was ended before the request was sent."""
+
+    def __init__(self) -> None:
+        super().__init__("interrupted before it was sent", retriable=True)
+
+
 class WaitTimeoutError(LicensingError):
     """The change was accepted, but does not show in reads within C(wait_timeout)."""
 

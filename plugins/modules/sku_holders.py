@@ -14,7 +14,7 @@ author:
   - m365.licensing contributors (@m365-licensing)
 description:
   - Looks at a SKU, or a chain of SKUs in order of preference, and makes certain people hold it directly, and with C(set) nobody else.
-  - Who shall hold one and holds none gets the first SKU of the chain of which a seat is free. Who holds one keeps it.
+  - Who shall hold one and holds none gets the first SKU of the chain of which a seat is free. Who holds one keeps it, and of several the most preferred.
     Who moves from one to another does so in one call.
   - Licenses that come from groups are left alone. Other SKUs are not touched.
   - Check mode says who gains (C(add)), who loses (C(remove)) and who moves (both), in the C(changes) of RV(results) and in the diff.
@@ -153,7 +153,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 results:
-  description: The people that O(results) asks for: those who shall not hold a SKU first, as others may take their seats, then those who shall.
+  description: The people that O(results) asks for. Those who shall not hold a SKU come first, as others may take their seats.
   returned: always
   type: list
   elements: dict

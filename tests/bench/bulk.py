@@ -247,17 +247,17 @@ def chart(rows: dict[str, dict[str, float]], options: argparse.Namespace) -> str
     import math
 
     colors = {"none": "#7a9cc6", "a tenth": "#4f6d9a", "all": "#2b3f63"}
-    left, width, bar, gap = 280, 520, 16, 14
+    left, width, height, gap = 280, 520, 16, 14
     top = math.log10(max(max(row.values()) for row in rows.values()) * 1.5)
     low = math.log10(min(min(row.values()) for row in rows.values()) / 2)
     parts, y = [], 50
     for way, row in rows.items():
-        parts.append(f'<text x="{left - 10}" y="{y + 1.5 * bar + 5}" text-anchor="end">{way}</text>')
+        parts.append(f'<text x="{left - 10}" y="{y + 1.5 * height + 5}" text-anchor="end">{way}</text>')
         for scenario, seconds in row.items():
             length = width * (math.log10(seconds) - low) / (top - low)
-            parts.append(f'<rect x="{left}" y="{y}" width="{length:.0f}" height="{bar - 2}" fill="{colors[scenario]}"/>')
-            parts.append(f'<text x="{left + length + 6:.0f}" y="{y + bar - 5}">{seconds:.1f} s</text>')
-            y += bar
+            parts.append(f'<rect x="{left}" y="{y}" width="{length:.0f}" height="{height - 2}" fill="{colors[scenario]}"/>')
+            parts.append(f'<text x="{left + length + 6:.0f}" y="{y + height - 5}">{seconds:.1f} s</text>')
+            y += height
         y += gap
     legend = "".join(
         f'<rect x="{left + index * 130}" y="18" width="12" height="12" fill="{color}"/><text x="{left + 18 + index * 130}" y="29">{scenario} to change</text>'

@@ -4,7 +4,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import os
+import signal
+import threading
+import time
 
 import pytest
 from conftest import SEED
@@ -351,3 +356,116 @@ def test_many_assignments_are_read_by_pages_of_the_tenant(tenant):
     result = tenant.run(CLOUD, assignments=[{"user": upn(name), "sku": "SPE_E3", "state": "absent"} for name in people[1::2]])
     assert not result["changed"], result["results"][:1]
     assert len(tenant.journal()) <= 1 + 1 + 1 + 1, "allotments, users by filters, assignments in pages"
+
+
+def test_a_twin_of_somebody_who_failed_fails_as_well(tenant):
+    entries = [*users("alice", licenses=add("SPE_E5")), {"user": tenant.user_id("alice"), "licenses": add("SPE_E5")}]
+    result = tenant.run(BULK, users=entries)
+    assert outcomes(result) == ["failed", "failed"]
+    assert {row["failure"]["code"] for row in result["results"]} == {"usage_location_missing"}
+
+
+def test_the_diff_shows_nothing_of_what_failed(tenant):
+    result = tenant.run(BULK, users=users("kim", "grace", licenses=add("SPE_E3"), usage_location="FR"))
+    assert outcomes(result) == ["failed", "changed"]
+    assert [row["action"] for row in result["results"][0]["changes"]] == ["set_usage_location"], "what was done of it is said"
+    assert [diff["after_header"] for diff in result["diff"]] == [upn("grace")]
+
+
+def test_a_signal_ends_the_run_and_what_was_done_is_reported(tenant, tmp_path):
+    """One of a batch is told to wait for a minute, and somebody ends the run meanwhile."""
+    path = tmp_path / "report.jsonl"
+    entries = users("bob", "carol", "grace", licenses=add("POWER_BI_PRO"))
+    who = tenant.user_id("carol")
+    tenant.fault(f"{who}/assignLicense", status=429, code="TooManyRequests", message="later", headers={"Retry-After": "60"}, times=9)
+
+    def interrupt() -> None:
+        while not any(entry["status"] == 429 for entry in tenant.sandbox.service.journal):
+            time.sleep(0.01)
+        time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    result = tenant.run(BULK, users=entries, report_path=str(path))
+    assert result["failed"]
+    assert result["failure"]["code"] == "ended"
+    assert outcomes(result) == ["changed", "failed", "changed"]
+    assert result["changed"]
+    tenant.sandbox.service.weather.clear()
+    again = tenant.run(BULK, users=entries, report_path=str(path), resume=True)
+    assert outcomes(again) == ["skipped", "changed", "skipped"]
+
+
+def test_a_token_that_ends_ends_the_run(tenant):
+    people = crowd(tenant, 300)
+    tenant.fault("batch", action="expire_token", skip=3)
+    result = tenant.run(BULK, users=users(*people, licenses=add("SPE_E3", disabled_plans=["SWAY"])), concurrency=1)
+    assert result["failure"]["code"] == "ended"
+    assert result["summary"]["skipped"] > 200
+    assert result["summary"]["changed"] > 0
+
+
+def test_max_wait_bounds_what_a_limit_makes_everybody_wait(tenant):
+    people = crowd(tenant, 60)
+    tenant.fault("assignLicense", status=429, code="TooManyRequests", message="later", headers={"Retry-After": "3600"})
+    result = tenant.run(BULK, users=users(*people, licenses=add("SPE_E3", disabled_plans=["SWAY"])), concurrency=1, max_wait=1)
+    assert result["failed"]
+    assert 0 < result["summary"]["changed"] < 60
+    assert all(row["failure"]["retriable"] for row in result["results"] if row["failed"])
+
+
+def test_seats_that_go_from_hand_to_hand(tenant):
+    """Erin gives E5 back, bob takes it and gives E3 back, which is full but for his."""
+    seed = copy.deepcopy(SEED)
+    seed["skus"][0]["enabled"] = 4
+    seed["skus"][1].update(enabled=5, warning=0)
+    seed["allotments"] = [pool for pool in seed["allotments"] if pool["sku"] not in ("SPE_E5", "SPE_E3")]
+    for name in ("kim", "leo"):
+        next(user for user in seed["users"] if user["name"] == name).update(usage_location="GB", licenses=[{"sku": "SPE_E5"}])
+    tenant.sandbox.service.reset(seed)
+    entries = [
+        {"user": upn("erin"), "licenses": {"remove": ["SPE_E5"]}},
+        {"user": upn("bob"), "licenses": {"add": [{"sku": "SPE_E5"}], "remove": ["SPE_E3"]}},
+        {"user": upn("grace"), "licenses": add("SPE_E3")},
+    ]
+    result = tenant.run(BULK, users=entries)
+    assert outcomes(result) == ["changed"] * 3, result
+    assert len({entry["batch"] for entry in tenant.writes()} | {None}) <= 2, "one after the other, in calls of their own"
+
+
+def test_a_foreign_file_is_left_as_it_is(tenant, tmp_path):
+    for content in ("important without newline", '[1]\n{"a": 1}\n', "caf\u00e9".encode("latin-1")):
+        path = tmp_path / "file"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        before = path.read_bytes()
+        result = tenant.run(BULK, users=users("grace", licenses=add("SPE_E3")), report_path=str(path), resume=True)
+        assert "is no report of this module" in result["msg"]
+        assert path.read_bytes() == before
+    fresh = tmp_path / "fresh"
+    tenant.run(BULK, users=users("grace", licenses=add("SPE_E3")), report_path=str(fresh))
+    assert fresh.stat().st_mode & 0o777 == 0o600
+
+
+def test_one_assignment_by_two_names_of_its_sku(tenant):
+    e5 = SEED["skus"][0]["sku_id"]
+    pool = tenant.pools("SPE_E5")[0]
+    for second in ({"sku": e5, "state": "absent"}, {"allotment": pool, "disabled_plans": ["SWAY"]}):
+        result = tenant.run(CLOUD, assignments=[{"user": upn("grace"), "sku": "SPE_E5"}, {"user": upn("grace"), **second}])
+        assert "wish different things of the same user" in result["msg"]
+    both = tenant.run(CLOUD, assignments=[{"user": upn("grace"), "sku": "SPE_E3", "allotment": pool}])
+    assert "sku and allotment exclude each other" in both["msg"]
+    places = [{"user": upn("grace"), "sku": sku, "usage_location": place} for sku, place in (("SPE_E5", "FR"), ("SPE_E3", "GB"))]
+    assert "one user would get several" in tenant.run(CLOUD, assignments=places)["msg"]
+    assert not tenant.writes()
+
+
+def test_two_pools_of_one_sku_are_two_assignments(tenant):
+    entries = [{"user": upn("grace"), "allotment": pool} for pool in tenant.pools("POWER_BI_PRO")]
+    result = tenant.run(CLOUD, assignments=entries)
+    assert outcomes(result) == ["changed", "changed"], result
+    assert len(tenant.claims(tenant.user_id("grace"))) == 2
+
+
+def test_a_group_takes_the_seats_of_its_members(tenant):
+    entries = [{"group": "Support desk", "sku": "SPE_E5"}, {"user": upn("grace"), "sku": "SPE_E5"}]
+    assert outcomes(tenant.check(CLOUD, assignments=entries)) == ["changed", "failed"]

@@ -137,3 +137,33 @@ def test_a_report_of_holders_is_taken_up(tenant, tmp_path):
     again = run(tenant, ["POWER_BI_PRO"], set=["erin", "carol"], report_path=path, resume=True)
     assert set(outcomes(again)) == {"skipped"}
     assert "other wishes" in run(tenant, ["POWER_BI_PRO"], set=["erin"], report_path=path, resume=True)["msg"]
+
+
+def test_set_with_a_mistyped_name_takes_nothing_from_anybody(tenant):
+    for names in (["bbo"], ["bob", "carol", "daev"]):
+        result = run(tenant, ["SPE_E3"], set=names)
+        assert "nothing is done before all are found" in result["msg"]
+    assert not tenant.writes()
+
+
+def test_a_sku_that_is_used_up_goes_from_some_to_others(tenant):
+    for name in ("grace", "heidi"):
+        assert not tenant.run("user_assign_license", user=upn(name), licenses={"add": [{"sku": "SPE_E5"}]})["failed"]
+    result = prove(tenant, ["SPE_E5"], set=["bob", "carol"])
+    assert not result["failed"], result
+    assert holders(tenant, "SPE_E5") == {"bob", "carol"}
+
+
+def test_a_chain_of_which_a_group_gives_a_part(tenant):
+    assert outcomes(run(tenant, ["SPE_E5", "SPE_E3"], add=["heidi"], inherited="fail")) == ["failed"]
+    assert holders(tenant, "SPE_E5") == {"erin", "frank"}
+
+
+def test_who_is_no_longer_meant_is_not_skipped(tenant, tmp_path):
+    path = str(tmp_path / "report")
+    sales = {"filter": "department eq 'Sales'", "report_path": path}
+    assert run(tenant, ["POWER_BI_PRO"], **sales)["changed"]
+    dave = tenant.sandbox.service.tenant.user(upn("dave"))
+    dave["department"] = "Legal"
+    result = run(tenant, ["POWER_BI_PRO"], **sales, resume=True)
+    assert {row["user"]: row["outcome"] for row in result["results"]} == {upn("dave"): "changed", upn("carol"): "skipped"}

@@ -97,3 +97,24 @@ def test_mistakes_are_said(tenant, tmp_path, options, said):
 def test_another_file_is_not_of_this_plugin(tenant, tmp_path):
     listed, dummy = inventory(tenant, tmp_path, {}, "users.yml")
     assert hosts(listed) == set()
+
+
+def test_what_people_call_themselves_is_no_template_and_modules_run_on_the_hosts(tenant, tmp_path):
+    tenant.sandbox.service.tenant.user("bob@contoso.example")["displayName"] = "{{ 6 * 7 }}"
+    (tmp_path / "all.m365_users.yml").write_text(yaml.safe_dump({**PLUGIN, "filter": "startswith(displayName, '{{')"}))
+    tasks = [{"ansible.builtin.ping": {}}, {"ansible.builtin.debug": {"msg": "called {{ m365_display_name }}"}}]
+    (tmp_path / "play.yml").write_text(yaml.safe_dump([{"hosts": "m365_users", "gather_facts": False, "tasks": tasks}]))
+    ready = tenant.ready_token
+    more = {"MSGRAPH_URL": ready["graph_url"], "MSGRAPH_CA_PATH": ready["ca_path"], "MSGRAPH_ACCESS_TOKEN": ready["access_token"]}
+    command = ["ansible-playbook", "-i", "all.m365_users.yml", "play.yml"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(tmp_path, **more), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "called {{ 6 * 7 }}" in done.stdout
+    assert "called 42" not in done.stdout
+
+
+def test_an_environment_that_makes_no_sense_is_said(tenant, tmp_path, monkeypatch):
+    monkeypatch.setenv("AZURE_CLOUD_ENVIRONMENT", "nonsense")
+    listed, said = inventory(tenant, tmp_path, {"cloud": "AzureMoon"})
+    assert hosts(listed) == set()
+    assert "cloud" in said

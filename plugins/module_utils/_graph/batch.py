@@ -68,8 +68,8 @@ class _Batch:
             open_items = self._with_followers(sorted(waits), open_items)
             for index in waits:
                 self._patience[index].spend(max(waits.values()))
-            if waits:
-                self._client.pause(max(waits.values()))
+            if waits and not self._client.may_pause(max(waits.values())):
+                break  # what is open keeps the answer that it has
         return [self._answers[index] for index in range(len(self._requests))]
 
     def _send(self, items: list[int]) -> bool:

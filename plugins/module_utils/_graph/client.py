@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from .._errors import AuthenticationError, GraphError, LicensingError, TransportError
+from .._errors import AuthenticationError, GraphError, InterruptedRunError, LicensingError, TransportError
 from . import retry
 from .flow import Flow
 from .transport import LostConnectionError, Transport
@@ -138,6 +138,14 @@ class GraphClient:
         """Waits, for the service to be ready or a write to show."""
         self.flow.rest(seconds)
 
+    def may_pause(self, seconds: float) -> bool:
+        """Waits, if the run goes on. False when it was interrupted: then the last answer stands."""
+        try:
+            self.flow.rest(seconds)
+        except InterruptedRunError:
+            return False
+        return True
+
     def patience(self) -> Patience:
         """A fresh allowance for one request."""
         return Patience(self.max_wait)
@@ -154,7 +162,8 @@ class GraphClient:
             if seconds is None:
                 return answer
             patience.spend(seconds)
-            self.pause(seconds)
+            if not self.may_pause(seconds):
+                return answer
 
     def get(self, version: str, path: str, headers: dict[str, str] | None = None) -> dict:
         """The body of a read."""

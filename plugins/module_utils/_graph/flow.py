@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from .._errors import TransportError
+from .._errors import InterruptedRunError, TransportError
 from . import retry
 from .pace import UNIT_SECONDS, UNITS, WRITE_SECONDS, WRITES, Bucket, Crowd
 
@@ -20,11 +20,17 @@ class Flow:
     """Lets requests through as fast as the service takes them. most is how many may be in flight, writes the quota of writes in 150 s."""
 
     def __init__(
-        self, most: int = 1, writes: float = WRITES, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] | None = None
+        self,
+        most: int = 1,
+        writes: float = WRITES,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] | None = None,
+        max_wait: float = 300.0,
     ) -> None:
         self._writes, self._units = Bucket(writes, WRITE_SECONDS, clock), Bucket(UNITS, UNIT_SECONDS, clock)
         self._crowd, self._active = Crowd(most), 0
         self._lock = threading.Condition()
+        self._max_wait = max_wait
         self._stopped = threading.Event()
         self._sleep = sleep or self._stopped.wait
         self.requests = 0
@@ -48,11 +54,15 @@ class Flow:
                 self._lock.notify_all()
 
     def _take(self, bucket: Bucket, amount: float) -> None:
+        waited = 0.0
         while amount:
             with self._lock:
                 seconds = bucket.wait(amount)
             if seconds <= 0:
                 return
+            waited += seconds
+            if waited > self._max_wait:
+                raise TransportError(f"Graph's limit leaves no room within max_wait of {self._max_wait:g} s", retriable=True)
             self.rest(seconds)
 
     def rest(self, seconds: float) -> None:
@@ -68,7 +78,7 @@ class Flow:
 
     def _check(self) -> None:
         if self._stopped.is_set():
-            raise TransportError("interrupted before it was sent", retriable=True)
+            raise InterruptedRunError
 
     def learn(self, answers: Iterable[tuple[bool, int, Mapping]]) -> None:
         """What answers say of the quota: for each whether it was a write, its status, and its headers."""

@@ -185,13 +185,18 @@ def _second_seats(state: CloudState, pool: Allotment, is_exclusive: bool) -> lis
 
 
 def _after(state: CloudState, operations: list[Any]) -> CloudState:
-    assignments = {held.id: held for held in state.assignments}
+    assignments = {_key(held): held for held in state.assignments}
     principal = state.principal
     for operation in operations:
         if isinstance(operation, SetUsageLocation):
             principal = replace(principal, usage_location=operation.usage_location)
         elif isinstance(operation, DeleteAssignment):
-            del assignments[operation.assignment.id]
+            del assignments[_key(operation.assignment)]
         else:
-            assignments[operation.assignment.id] = operation.assignment
+            assignments[_key(operation.assignment)] = operation.assignment
     return replace(state, principal=principal, assignments=tuple(assignments.values()))
+
+
+def _key(assignment: Assignment) -> str:
+    """By what an assignment is known; one that is still to be created, by its allotment."""
+    return assignment.id or f"new in {assignment.allotment_id}"

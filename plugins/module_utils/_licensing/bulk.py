@@ -13,7 +13,7 @@ from .changes import AssignLicenses, Changes, DeleteAssignment
 
 @dataclass
 class Plan:
-    """What is to become of one entry: changes, or an error; and whether they need a seat that another entry gives back first.
+    """What is to become of one entry: changes, or an error.
 
     Waves are written one after the other: what needs such a seat, and a further entry of one principal, comes in a later one.
     twin_of is the entry that wishes the same of the same principal, and does it.
@@ -24,7 +24,6 @@ class Plan:
     who: dict[str, str]
     changes: Changes | None = None
     error: LicensingError | None = None
-    needs_freed: bool = False
     wave: int = 0
     twin_of: int | None = None
 

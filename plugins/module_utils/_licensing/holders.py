@@ -22,16 +22,18 @@ def desired_holder(user: Principal, chain: Sequence[tuple[Sku, WantedLicense]], 
     Who holds one keeps the most preferred of those held, or with prefer: first moves up as soon as there is a seat. Everybody else gets the first
     SKU of which a seat is free. All that changes travels in one call.
     """
-    held = [sku for sku, dummy in chain if (lic := user.direct(sku.id)) and lic.is_held]
-    inherited = [sku for sku, dummy in chain if user.not_direct(sku.id)]
+    direct = [sku for sku, dummy in chain if user.direct(sku.id)]
+    held = [sku for sku in direct if (lic := user.direct(sku.id)) and lic.is_held]
+    elsewhere = [sku for sku, dummy in chain if user.not_direct(sku.id)]
     if not is_wanted:
-        return DesiredLicenses(remove=tuple(sku.id for sku in held or inherited))
-    if inherited and not held and params.get("inherited") == "accept":
+        return DesiredLicenses(remove=tuple(sku.id for sku in direct or elsewhere))
+    if elsewhere and not held and params.get("inherited") == "accept":
         return DesiredLicenses()
-    target = _target(user, chain, held, catalog, params.get("prefer") or "held")
+    is_settled = elsewhere and not held and (params.get("inherited") == "fail" or not all(lic.is_known for lic in user.not_direct(elsewhere[0].id)))
+    target = elsewhere[0] if is_settled else _target(user, chain, held, catalog, params.get("prefer") or "held")
     return DesiredLicenses(
         add=tuple(want for sku, want in chain if sku.id == target.id),
-        remove=tuple(sku.id for sku in held if sku.id != target.id),
+        remove=tuple(sku.id for sku in direct if sku.id != target.id),
         usage_location=params.get("usage_location"),
         carry_plans=bool(params.get("carry_plans")),
         inherited=params.get("inherited") or "assign",

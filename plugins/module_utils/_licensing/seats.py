@@ -4,12 +4,32 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
+from heapq import heappop, heappush
 
 from .catalog import Catalog
 from .changes import Changes, CreateAssignment, DeleteAssignment
-from .model import Allotment, Principal
+from .model import Allotment, Group, Principal
+
+
+class _Freed:
+    """Seats that are free, and those that are given back in a wave of writes: who takes one of these comes in a later wave."""
+
+    def __init__(self, free: dict[str, int]) -> None:
+        self._free = dict(free)
+        self._waves: dict[str, list[int]] = {}
+
+    def take(self, key: str, wave: int) -> int:
+        """Takes a seat. The wave in which that can be done."""
+        if self._free.get(key, 0) > 0:
+            self._free[key] -= 1
+            return wave
+        waves = self._waves.get(key)
+        return max(wave, heappop(waves) + 1) if waves else wave
+
+    def give(self, key: str, wave: int) -> None:
+        """A seat is given back in a wave."""
+        heappush(self._waves.setdefault(key, []), wave)
 
 
 class SeatLedger:
@@ -17,21 +37,21 @@ class SeatLedger:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._free = {sku.id: sku.seats.free for sku in catalog}
-        self._taken: Counter = Counter()
+        self._freed = _Freed({sku.id: sku.seats.free for sku in catalog})
 
-    def note(self, changes: Changes) -> bool:
-        """Takes and gives back the seats of a principal's changes. Whether they need a seat that another one of the list gives back first."""
+    def note(self, changes: Changes, wave: int) -> int:
+        """Takes and gives back the seats of a principal's changes, which cannot be written before a wave. The wave in which they can."""
         before, after = changes.before, changes.after
-        needs_freed = False
-        for sku_id in {lic.sku_id for lic in (*before.licenses, *after.licenses)}:
-            gain = after.holds(sku_id) - before.holds(sku_id)
+        gains = {sku_id: after.holds(sku_id) - before.holds(sku_id) for sku_id in {lic.sku_id for lic in (*before.licenses, *after.licenses)}}
+        for sku_id, gain in gains.items():
             if gain:
                 self._catalog.take(sku_id, gain)
-            if gain > 0 and sku_id in self._free:
-                self._taken[sku_id] += 1
-                needs_freed = needs_freed or self._taken[sku_id] > self._free[sku_id]
-        return needs_freed
+            if gain > 0:
+                wave = self._freed.take(sku_id, wave)
+        for sku_id, gain in gains.items():
+            if gain < 0:
+                self._freed.give(sku_id, wave)
+        return wave
 
 
 class PoolLedger:
@@ -39,26 +59,30 @@ class PoolLedger:
 
     def __init__(self, pools: list[Allotment]) -> None:
         self._pools = {pool.id: pool for pool in pools}
-        self._free = {pool.id: pool.free for pool in pools}
-        self._taken: Counter = Counter()
+        self._freed = _Freed({pool.id: pool.free for pool in pools})
 
     @property
     def pools(self) -> tuple[Allotment, ...]:
         """The allotments as they will be."""
         return tuple(self._pools.values())
 
-    def note(self, changes: Changes) -> bool:
-        """As that of SeatLedger. Groups are left out of account: how many seats they take, Graph decides."""
+    def note(self, changes: Changes, wave: int) -> int:
+        """As that of SeatLedger. A group takes a seat for each of its members, as far as there are any; what it gives back, nobody can know."""
         state = changes.before
-        principal: Principal = state.principal
-        needs_freed = False
-        for operation in changes.operations if principal.kind != "group" else ():
-            pool_id = getattr(getattr(operation, "assignment", None), "allotment_id", None)
-            pool = self._pools.get(pool_id or "")
+        for operation in changes.operations:
+            pool = self._pools.get(getattr(getattr(operation, "assignment", None), "allotment_id", None) or "")
             if pool is not None and isinstance(operation, CreateAssignment) and pool.id not in state.reached:
-                self._pools[pool.id] = replace(pool, consumed=pool.consumed + 1)
-                self._taken[pool.id] += 1
-                needs_freed = needs_freed or self._taken[pool.id] > self._free[pool.id]
-            elif pool is not None and isinstance(operation, DeleteAssignment):
+                wave = self._take(pool, state.principal, wave)
+        for operation in changes.operations:
+            pool = self._pools.get(getattr(getattr(operation, "assignment", None), "allotment_id", None) or "")
+            if pool is not None and isinstance(operation, DeleteAssignment) and state.principal.kind != "group":
                 self._pools[pool.id] = replace(pool, consumed=pool.consumed - 1)
-        return needs_freed
+                self._freed.give(pool.id, wave)
+        return wave
+
+    def _take(self, pool: Allotment, principal: Principal, wave: int) -> int:
+        seats = min(principal.member_count or 0, max(pool.free, 0)) if isinstance(principal, Group) else 1
+        self._pools[pool.id] = replace(pool, consumed=pool.consumed + seats)
+        for dummy in range(seats):
+            wave = self._freed.take(pool.id, wave)
+        return wave

@@ -13,6 +13,7 @@ from .._graph.batch import send_all
 from .._graph.client import Request
 from .._licensing.assignment_changes import plan_assignment
 from .._licensing.bulk import merged
+from .._licensing.catalog import Catalog, Resolver
 from .._licensing.changes import Changes, CreateAssignment, UpdateAssignment
 from .._licensing.desired import DesiredAssignment, desired_assignment
 from .._licensing.model import CloudState, Group, Principal
@@ -42,7 +43,8 @@ class AssignmentWishes:
     def __init__(self, params: Mapping) -> None:
         """Raises OptionError with every entry that contradicts itself."""
         check_bulk(params)
-        self.entries = merged(params["assignments"], params, DEFAULTS)
+        own = [{**entry, "sku": entry.get("sku") or (None if entry.get("allotment") else params.get("sku"))} for entry in params["assignments"]]
+        self.entries = merged(own, params, [name for name in DEFAULTS if name != "sku"])
         self._desired = _desired_of(self.entries)
         self.described: Any = self.entries
         self._states: dict[str, CloudState] = {}
@@ -61,9 +63,10 @@ class AssignmentWishes:
         self._read_others([index for index in indexes if not self.entries[index].get("user")])
         self._read_assignments(list({who.id: who for who in self._principals.values()}.values()))
         self._read_rights(indexes)
-        return {index: self._target(index) for index in indexes if index in self._principals}
+        self._check_locations(indexes)
+        return self._targets(indexes)
 
-    def plan(self, index: int) -> tuple[Changes, bool]:
+    def plan(self, index: int, wave: int) -> tuple[Changes, int]:
         """The changes of one entry, with the seats that those before left. Raises LicensingError for a principal that the tenant does not have."""
         if index in self._problems:
             raise self._problems[index]
@@ -73,10 +76,9 @@ class AssignmentWishes:
             group = self._session.reader.with_members(changes.before.principal)
             changes = self._planned(index, changes.before.with_principal(group))
         if changes.refusals:
-            return changes, False
-        needs_freed = self._ledger.note(changes)
+            return changes, wave
         self._states[who.id] = changes.after
-        return changes, needs_freed
+        return changes, self._ledger.note(changes, wave)
 
     def principal_id(self, index: int) -> str | None:
         """The id of the entry's principal."""
@@ -94,9 +96,32 @@ class AssignmentWishes:
         listed = {pool.id for pool in self._ledger.pools}
         return tuple(pool for pool in self._states[principal_id].allotments if pool.id not in listed) + self._ledger.pools
 
-    def _target(self, index: int) -> str:
+    def _targets(self, indexes: list[int]) -> dict[int, str]:
+        """What each entry is about: principal and SKU, or principal and allotment where every entry of that SKU names one."""
+        known = [index for index in indexes if index in self._principals]
+        skus = {index: (self._principals[index].id, self._sku_id(index)) for index in known}
+        narrow = {pair for pair in skus.values() if all(self.entries[index].get("allotment") for index in known if skus[index] == pair)}
+        return {index: " ".join([*pair, self.entries[index]["allotment"].lower() if pair in narrow else ""]) for index, pair in skus.items()}
+
+    def _sku_id(self, index: int) -> str:
+        """The id of an entry's SKU, or what the entry calls it where nobody knows it."""
         entry = self.entries[index]
-        return " ".join([self._principals[index].id, *(str(entry.get(name)).lower() for name in ("sku", "allotment", "subscription_id"))])
+        if entry.get("allotment"):
+            found = (pool.sku.id for pool in self._ledger.pools if pool.id.lower() == entry["allotment"].lower())
+            return next(found, entry["allotment"].lower())
+        sku = Resolver(Catalog([pool.sku for pool in self._ledger.pools], self._session.reader.names)).sku(entry["sku"], "sku")
+        return sku.id if sku else entry["sku"].lower()
+
+    def _check_locations(self, indexes: list[int]) -> None:
+        """Raises OptionError for users to whom entries give different usage locations."""
+        wished: dict[str, dict[str, int]] = {}
+        for index in indexes:
+            if index in self._principals and self.entries[index].get("usage_location"):
+                wished.setdefault(self._principals[index].id, {}).setdefault(self.entries[index]["usage_location"].upper(), index)
+        for places in wished.values():
+            if len(places) > 1:
+                listed = " and ".join(f"assignments[{index}] {place}" for place, index in places.items())
+                raise OptionError(f"usage_location: one user would get several, {listed}; give one")
 
     def _read_users(self, indexes: list[int]) -> None:
         users = UserList(self._session.client, self._session.reader)
@@ -164,10 +189,10 @@ def _desired_of(entries: list[dict]) -> list[DesiredAssignment]:
     """What each entry wishes. Raises OptionError with every entry that cannot be read."""
     problems, desired = [], []
     for index, entry in enumerate(entries):
-        if entry.get("allotment"):
-            entry.pop("sku", None)
         try:
             named_principal(entry, KINDS)
+            if entry.get("sku") and entry.get("allotment"):
+                raise OptionError("sku and allotment exclude each other; give one of them")
             if not entry.get("sku") and not entry.get("allotment"):
                 raise OptionError("one of sku and allotment must be given, here or for all")
             if entry.get("usage_location") and not entry.get("user"):

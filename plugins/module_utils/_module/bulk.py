@@ -21,7 +21,7 @@ from .._licensing.findings import no_seats_any_more, too_many_removals
 from .._licensing.present import diff_of, finding_rows, operation_rows
 from .results import ResultList, explained
 from .run import guarded
-from .run_report import RunReport
+from .run_report import RunReport, digest
 from .session import Session
 from .writers import Writer, Written
 
@@ -44,8 +44,11 @@ class Wishes(Protocol):
     def read(self, indexes: list[int]) -> dict[int, str]:
         """Reads the principals of entries. What each entry is about, of those that the tenant has: equal texts are the same."""
 
-    def plan(self, index: int) -> tuple[Changes, bool]:
-        """The changes of an entry, and whether they need a seat that another one gives back. Raises LicensingError for one that cannot be planned."""
+    def plan(self, index: int, wave: int) -> tuple[Changes, int]:
+        """The changes of an entry, and the wave in which they can be written, not before the one given.
+
+        Raises LicensingError for an entry that cannot be planned.
+        """
 
     def principal_id(self, index: int) -> str | None:
         """Whom an entry is about."""
@@ -62,7 +65,7 @@ class BulkRun:
         self._report = RunReport(self._params["report_path"], module.check_mode, self._params["resume"])
         self.results = ResultList(self._params["results"], bool(module._diff))
         self._full: set[str] = set()
-        self._names: Counter = Counter()
+        self._outcomes: dict[int, tuple[str, tuple[str, dict] | None]] = {}
         self.ended: LicensingError | None = None
 
     def run(self) -> None:
@@ -70,8 +73,7 @@ class BulkRun:
         self._report.begin(self._wishes.begin(self._session), self._wishes.described)
         entries = self._wishes.entries
         plans = [_plan_of(index, entry, self._wishes.keys) for index, entry in enumerate(entries)]
-        self._names = Counter(plan.name for plan in plans)
-        todo = [plan for plan in plans if self._line_name(plan) not in self._report.done]
+        todo = [plan for plan in plans if (plan.name, self._wish(plan)) not in self._report.done]
         targets = self._wishes.read([plan.index for plan in todo])
         check_twins(todo, entries, targets, self._wishes.option, self._wishes.keys)
         seen: Counter = Counter()
@@ -85,19 +87,23 @@ class BulkRun:
             self._record_unwritten(plan, plan.index in open_indexes, is_held_back)
         if not is_held_back and not self._module.check_mode:
             self._write([plan for plan in todo if plan.is_to_write])
+        for plan in todo:
+            if plan.twin_of is not None:
+                outcome, failure = self._outcomes[plan.twin_of]
+                self._record(plan, "unchanged" if outcome == "changed" else outcome, failure=failure)
 
-    def _line_name(self, plan: Plan) -> str:
-        return plan.name if self._names[plan.name] == 1 else f"{plan.name} ({plan.index})"
+    def _wish(self, plan: Plan) -> str:
+        """By what the wish of an entry is known in the report."""
+        return digest(self._wishes.entries[plan.index])
 
     def _plan(self, plan: Plan, seen: Counter) -> None:
+        who = self._wishes.principal_id(plan.index)
         try:
-            plan.changes, plan.needs_freed = self._wishes.plan(plan.index)
+            plan.changes, plan.wave = self._wishes.plan(plan.index, seen[who])
         except LicensingError as error:
             plan.error = error
             return
         if plan.is_to_write:
-            who = self._wishes.principal_id(plan.index)
-            plan.wave = max(seen[who], int(plan.needs_freed))
             seen[who] = plan.wave + 1
 
     def _check_whole(self, plans: list[Plan]) -> None:
@@ -111,6 +117,8 @@ class BulkRun:
         """What was done before, is refused, has nothing to be done, or is not done: in check mode, or because another entry is refused."""
         if not is_open:
             self._record(plan, "skipped")
+        elif plan.twin_of is not None:
+            return
         elif plan.is_refused:
             self._record_refusal(plan)
         elif not plan.is_to_write:
@@ -132,11 +140,22 @@ class BulkRun:
     def _record(self, plan: Plan, outcome: str, operations: tuple = (), failure: tuple[str, dict] | None = None, request_id: str | None = None) -> None:
         changes = operation_rows(operations, plan.changes.catalog) if plan.changes else []
         findings = finding_rows(plan.changes.findings) if plan.changes else []
+        self._outcomes[plan.index] = (outcome, failure)
         self.results.add(plan.index, plan.who, outcome, changes, findings, failure)
-        if plan.changes is not None and operations:
+        if plan.changes is not None and outcome == "changed":
             self.results.show(plan.index, diff_of(plan.changes))
         if outcome != "skipped":
-            self._report.add(self._line_name(plan), outcome, changes, request_id, failure[0] if failure else None)
+            self._remember(plan, outcome, changes, request_id, failure[0] if failure else None)
+
+    def _remember(self, plan: Plan, outcome: str, changes: list[dict], request_id: str | None, message: str | None) -> None:
+        """Writes a line of the report; when that fails, nothing more is sent, as nobody could take the run up."""
+        for secret in self._session.tokens.secrets() if message else ():
+            message = (message or "").replace(secret, "********")
+        try:
+            self._report.add(plan.name, self._wish(plan), outcome, changes, request_id, message)
+        except OSError as error:
+            self.ended = self.ended or LicensingError(f"report_path: cannot write any more: {error.strerror}; what was done is in results")
+            self._session.client.flow.stop()
 
     def _catalog(self, plan: Plan) -> Catalog:
         return plan.changes.catalog if plan.changes else Catalog()
@@ -148,6 +167,7 @@ class BulkRun:
         try:
             with ThreadPoolExecutor(self._params["concurrency"]) as pool:
                 for number in sorted({plan.wave for plan in plans}):
+                    self._full.clear()
                     wave = [plan for plan in plans if plan.wave == number]
                     sent = {pool.submit(self._send, writer, batch): batch for batch in _batches(wave)}
                     for future in as_completed(sent):
@@ -179,6 +199,8 @@ class BulkRun:
         self._record(plan, "failed", tuple(result.done), failure, result.request_id)
         if failure and failure[1]["code"] == "no_seats" and len(plan.new_sku_ids) == 1:
             self._full |= plan.new_sku_ids
+        if failure and failure[1]["code"] in ("not_authenticated", "forbidden"):
+            self.ended = self.ended or LicensingError("stopped, as Graph does not let the task in any more, or not do this")
         if self._params["on_error"] == "stop" and self.ended is None:
             self.ended = LicensingError("stopped after the first failure, as on_error is stop")
 

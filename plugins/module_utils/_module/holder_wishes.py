@@ -76,6 +76,12 @@ class HolderWishes:
             wanted, unwanted = [*(people.get("set") or ()), *(people.get("add") or ())], list(people.get("remove") or ())
             self._users.read([*wanted, *unwanted])
         if self._mode == "set":
+            missing = [name for name in wanted if self._users.user(name) is None]
+            if missing:
+                listed = ", ".join(repr(name) for name in missing)
+                raise OptionError(
+                    f"users.set: this tenant has no user {listed}; as set takes the SKUs from everybody else, nothing is done before all are found"
+                )
             if not wanted and not self._params.get("allow_empty"):
                 raise OptionError("users: nobody is left to hold the SKUs, which takes them from everybody: give allow_empty: true if that is meant")
             unwanted += self._others(wanted)
@@ -100,7 +106,7 @@ class HolderWishes:
         found = ((index, self._users.user(self.entries[index]["user"])) for index in indexes)
         return {index: user.id for index, user in found if user is not None}
 
-    def plan(self, index: int) -> tuple[Changes, bool]:
+    def plan(self, index: int, wave: int) -> tuple[Changes, int]:
         """The changes to one user's licenses, with the seats that those before left. Raises OptionError for a user that the tenant does not have."""
         entry = self.entries[index]
         user = self._users.user(entry["user"])
@@ -110,7 +116,7 @@ class HolderWishes:
         changes = plan_licenses(user, self._catalog, desired)
         if changes.unnamed_groups:
             changes = plan_licenses(self._users.with_group_names(user), self._catalog, desired)
-        return changes, False if changes.refusals else self._ledger.note(changes)
+        return changes, wave if changes.refusals else self._ledger.note(changes, wave)
 
     def principal_id(self, index: int) -> str | None:
         """The id of the entry's user."""

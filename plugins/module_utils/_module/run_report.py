@@ -22,7 +22,7 @@ class RunReport:
     def __init__(self, path: str | None, is_dry: bool, is_resumed: bool) -> None:
         """Raises OptionError for a path that cannot be written, before anything is sent."""
         self._path, self._is_dry, self._is_resumed = Path(path) if path else None, is_dry, is_resumed
-        self.done: set[str] = set()
+        self.done: set[tuple[str, str]] = set()
         self._file: TextIO | None = None
         if is_resumed and self._path is None:
             raise OptionError("resume is true, but there is no report_path to take a run up from")
@@ -34,42 +34,60 @@ class RunReport:
 
     def begin(self, tenant_id: str | None, wishes: Any) -> None:
         """Begins a new file, or takes up the old one. Raises OptionError for one of another tenant or of other wishes."""
-        head = {"tenant": tenant_id, "wishes": hashlib.sha256(json.dumps(wishes, sort_keys=True).encode()).hexdigest()}
-        lines = self._lines() if self._is_resumed else []
-        if lines:
-            self._check(lines[0], head)
-            self.done = {line["principal"] for line in lines[1:] if line.get("outcome") in _DONE}
+        head = {"tenant": tenant_id, "wishes": digest(wishes)}
+        text = self._text() if self._is_resumed else ""
+        if text:
+            lines = self._checked(text, head)
+            self.done = {(line["principal"], line["wish"]) for line in lines if line.get("outcome") in _DONE}
         if self._path is not None and not self._is_dry:
-            self._file = self._path.open("a" if lines else "w", encoding="utf-8", buffering=1)
-            if not lines:
+            handle = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
+            self._file = os.fdopen(handle, "w", encoding="utf-8", buffering=1)
+            whole = len(text[: text.rfind("\n") + 1].encode())  # a last line that was cut off in the middle goes
+            self._file.truncate(whole)
+            self._file.seek(whole)
+            if not text:
                 self._write(head)
 
-    def add(self, principal: str, outcome: str, changes: list[dict], request_id: str | None, message: str | None) -> None:
+    def add(self, principal: str, wish: str, outcome: str, changes: list[dict], request_id: str | None, message: str | None) -> None:
         """One principal is done, or has failed."""
         said = {"message": message} if message else {}
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        self._write({"time": now, "principal": principal, "outcome": outcome, "changes": changes, "request_id": request_id, **said})
+        self._write({"time": now, "principal": principal, "wish": wish, "outcome": outcome, "changes": changes, "request_id": request_id, **said})
 
     def _write(self, line: dict) -> None:
         if self._file is not None:
             self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
-    def _lines(self) -> list[dict]:
-        """What is there; a last line that was cut off in the middle is left out, and closed."""
+    def _text(self) -> str:
+        """What is there. Raises OptionError for what is no text."""
         if self._path is None or not self._path.exists():
-            return []
-        text = self._path.read_text(encoding="utf-8")
-        whole, dummy, rest = text.rpartition("\n")
-        if rest and not self._is_dry:
-            self._path.write_text(whole + "\n" if whole else "", encoding="utf-8")
+            return ""
         try:
-            return [json.loads(line) for line in whole.splitlines() if line]
-        except ValueError:
-            raise OptionError(f"report_path: {self._path} is no report of this module; give another path, or resume: false") from None
+            return self._path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            raise self._no_report() from None
 
-    def _check(self, found: Any, head: dict) -> None:
-        if not isinstance(found, dict) or found.keys() != head.keys():
-            raise OptionError(f"report_path: {self._path} is no report of this module; give another path, or resume: false")
+    def _checked(self, text: str, head: dict) -> list[dict]:
+        """The lines behind the head, of which the last may be cut off. Raises OptionError for a file that is not of this module, tenant and wishes."""
+        try:
+            first, *lines = [json.loads(line) for line in text[: text.rfind("\n")].splitlines()]
+        except ValueError:
+            raise self._no_report() from None
+        if (
+            not isinstance(first, dict)
+            or first.keys() != head.keys()
+            or not all(isinstance(line, dict) and {"principal", "wish"} <= line.keys() for line in lines)
+        ):
+            raise self._no_report()
         for name, what in (("tenant", "another tenant"), ("wishes", "other wishes")):
-            if found[name] != head[name]:
+            if first[name] != head[name]:
                 raise OptionError(f"report_path: {self._path} is of {what}, so nothing can be taken up from it; give another path, or resume: false")
+        return lines
+
+    def _no_report(self) -> OptionError:
+        return OptionError(f"report_path: {self._path} is no report of this module; give another path, or resume: false")
+
+
+def digest(value: Any) -> str:
+    """By what a value is known: the same for equal ones."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

@@ -31,7 +31,7 @@ class Session:
         cloud = choose_cloud(params["cloud"], params.get("authority_url"), params.get("graph_url"))
         self._transport = Transport(params.get("ca_path"), params["validate_certs"], params["timeout"])
         self.tokens = choose_tokens(params, cloud, self._transport, run_command)
-        flow = Flow(params.get("concurrency") or 1, params.get("write_quota") or WRITES)
+        flow = Flow(params.get("concurrency") or 1, params.get("write_quota") or WRITES, max_wait=params["max_wait"])
         self.client = GraphClient(self._transport, self.tokens, cloud.graph_url, params["max_wait"], flow)
         self.reader = Reader(self.client, cloud.name, names)
         self.survey = Survey(self.client, self.reader)

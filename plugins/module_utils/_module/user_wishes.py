@@ -48,7 +48,7 @@ class UserWishes:
         found = ((index, self._users.user(self.entries[index]["user"])) for index in indexes)
         return {index: user.id for index, user in found if user is not None}
 
-    def plan(self, index: int) -> tuple[Changes, bool]:
+    def plan(self, index: int, wave: int) -> tuple[Changes, int]:
         """The changes to one user's licenses, with the seats that those before left. Raises OptionError for a user that the tenant does not have."""
         name = self.entries[index]["user"]
         user = self._users.user(name)
@@ -58,7 +58,7 @@ class UserWishes:
         changes = plan_licenses(user, self._catalog, desired)
         if changes.unnamed_groups:
             changes = plan_licenses(self._users.with_group_names(user), self._catalog, desired)
-        return changes, False if changes.refusals else self._ledger.note(changes)
+        return changes, wave if changes.refusals else self._ledger.note(changes, wave)
 
     def principal_id(self, index: int) -> str | None:
         """The id of the entry's user."""
