@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from .._graph.batch import SIZE, send_all, slices
@@ -40,7 +40,7 @@ class UserList:
     def __iter__(self) -> Iterator[Principal]:
         return iter(self._found.values())
 
-    def add(self, row: dict) -> str:
+    def add(self, row: Mapping) -> str:
         """Keeps a user who was read elsewhere, and says by which name."""
         user = principal_of("user", row)
         self._found[user.name.lower()] = self._found[user.id] = user
