@@ -73,11 +73,8 @@ class RunReport:
             first, *lines = [json.loads(line) for line in text[: text.rfind("\n")].splitlines()]
         except ValueError:
             raise self._no_report() from None
-        if (
-            not isinstance(first, dict)
-            or first.keys() != head.keys()
-            or not all(isinstance(line, dict) and {"principal", "wish"} <= line.keys() for line in lines)
-        ):
+        is_ours = isinstance(first, dict) and first.keys() == head.keys()
+        if not is_ours or not all(isinstance(line, dict) and {"principal", "wish"} <= line.keys() for line in lines):
             raise self._no_report()
         for name, what in (("tenant", "another tenant"), ("wishes", "other wishes")):
             if first[name] != head[name]:
