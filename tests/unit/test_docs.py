@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -58,6 +59,22 @@ def test_block(tenant, tmp_path, block):
     inventory = ["-i", "hosts.m365_users.yml"] if "m365_users" in block else []
     output = run(["ansible-playbook", *inventory, "playbook.yml", "-e", "tenant_id=x client_id=y"], tmp_path, **more)
     assert "failed=0" in output
+
+
+def filter_examples() -> list:
+    """The EXAMPLES of filters, each a list of tasks."""
+    found = []
+    for path in sorted((ROOT / "plugins/filter").glob("*.py")):
+        texts = {node.targets[0].id: node.value for node in ast.parse(path.read_text()).body if isinstance(node, ast.Assign)}
+        found.append(pytest.param(texts["EXAMPLES"].value, id=path.stem))
+    return found
+
+
+@pytest.mark.parametrize("tasks", filter_examples())
+def test_examples_of_filters(tmp_path, tasks):
+    (tmp_path / "playbook.yml").write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": yaml.safe_load(tasks)}]))
+    (tmp_path / "product-names.csv").write_text(NAMES)
+    assert "failed=0" in run(["ansible-playbook", "playbook.yml"], tmp_path)
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)

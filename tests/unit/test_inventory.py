@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 
 import pytest
 import yaml
-from conftest import SEED
+from conftest import ROOT, SEED
 from test_docs import environment
 
 PLUGIN = {"plugin": "m365.licensing.users"}
@@ -118,3 +119,11 @@ def test_an_environment_that_makes_no_sense_is_said(tenant, tmp_path, monkeypatc
     listed, said = inventory(tenant, tmp_path, {"cloud": "AzureMoon"})
     assert hosts(listed) == set()
     assert "cloud" in said
+
+
+def test_the_example_of_the_documentation(tenant, tmp_path):
+    texts = {node.targets[0].id: node.value for node in ast.parse((ROOT / "plugins/inventory/users.py").read_text()).body if isinstance(node, ast.Assign)}
+    options = yaml.safe_load(texts["EXAMPLES"].value)
+    listed, said = inventory(tenant, tmp_path, {**options, "cache_connection": str(tmp_path / "cache")})
+    assert hosts(listed) == {"carol", "dave"}, said
+    assert set(listed["country_US"]["hosts"]) == {"carol@contoso.example"}
