@@ -195,7 +195,7 @@ EXAMPLES = r"""
 RETURN = r"""
 results:
   description: The entries that O(results) asks for, in the order given.
-  returned: always
+  returned: unless the list is refused as a whole, before anything is sent
   type: list
   elements: dict
   contains:
@@ -245,7 +245,7 @@ results:
       returned: failure
 summary:
   description: How many there were of each, how many requests were sent, and for how many seconds requests waited for Graph's limits.
-  returned: always
+  returned: unless the list is refused as a whole, before anything is sent
   type: dict
   sample: {total: 1000, changed: 100, unchanged: 899, failed: 1, skipped: 0, requests: 8, seconds_throttled: 0.0}
 failure:

@@ -154,7 +154,7 @@ EXAMPLES = r"""
 RETURN = r"""
 results:
   description: The people that O(results) asks for. Those who shall not hold a SKU come first, as others may take their seats.
-  returned: always
+  returned: unless the list is refused as a whole, before anything is sent
   type: list
   elements: dict
   contains:
@@ -196,7 +196,7 @@ results:
       returned: failure
 summary:
   description: How many there were of each, how many requests were sent, and for how many seconds requests waited for Graph's limits.
-  returned: always
+  returned: unless the list is refused as a whole, before anything is sent
   type: dict
   sample: {total: 1000, changed: 100, unchanged: 899, failed: 1, skipped: 0, requests: 8, seconds_throttled: 0.0}
 failure:

@@ -129,6 +129,12 @@ options:
             V(enforce) is what happens when nobody says.
         type: str
         choices: [enforce, try]
+  read_filter:
+    description:
+      - An OData condition, such as C(department eq 'Sales'), that is true of the users of the list, or of most of them.
+        They are then read in pages of 999 of those only, which is cheaper where the tenant is much larger than the list.
+      - It only says how to read. Nobody beside the list is changed, and who is on the list is found also when the condition is not true of them.
+    type: str
   usage_location: *location
   carry_plans: *carry
   inherited: *inherited
@@ -182,7 +188,7 @@ EXAMPLES = r"""
 RETURN = r"""
 results:
   description: The entries that O(results) asks for, in the order given.
-  returned: always
+  returned: unless the list is refused as a whole, before anything is sent
   type: list
   elements: dict
   contains:
@@ -224,7 +230,7 @@ results:
       returned: failure
 summary:
   description: How many there were of each, how many requests were sent, and for how many seconds requests waited for Graph's limits.
-  returned: always
+  returned: unless the list is refused as a whole, before anything is sent
   type: dict
   sample: {total: 1000, changed: 100, unchanged: 899, failed: 1, skipped: 0, requests: 8, seconds_throttled: 0.0}
 failure:
@@ -246,7 +252,13 @@ def main():
     own["inherited"] = {"type": "str", "choices": ["assign", "accept", "fail"]}
     entry = {"user": {"type": "str", "required": True}, **own}
     module = GraphModule(
-        argument_spec={**SHARED, **BULK, **own, "users": {"type": "list", "elements": "dict", "required": True, "options": entry}},
+        argument_spec={
+            **SHARED,
+            **BULK,
+            **own,
+            "read_filter": {"type": "str"},
+            "users": {"type": "list", "elements": "dict", "required": True, "options": entry},
+        },
         supports_check_mode=True,
     )
     run_list(module, UserWishes)

@@ -183,6 +183,30 @@ def test_a_scattered_list_in_a_large_tenant_is_not_read_by_pages(tenant):
     assert len(tenant.journal()) == 1 + 1 + 3, "the SKUs, one page that was not worth it, and the rest by filters"
 
 
+def test_ids_and_names_side_by_side_keep_to_the_bound(tenant):
+    people = [upn(name) for name in crowd(tenant, 600)]
+    ids = [tenant.state()["users"][name]["id"] for name in people[:301]]
+    names = people[301:]
+    result = tenant.run(BULK, users=[{"user": one, "usage_location": "DE"} for one in (*ids, *names)])
+    assert (result["failed"], result["changed"]) == (False, False), result
+    assert len(tenant.journal()) <= -(-600 // 999) + 2
+
+
+def test_a_condition_that_is_true_of_the_list_saves_reading_the_tenant(tenant):
+    people = crowd(tenant, 6000)
+    sales = [name for name in people if tenant.sandbox.service.tenant.user(upn(name))["department"] == "Sales"]
+    assert len(sales) == 1200
+    result = tenant.run(BULK, users=users(*sales, usage_location="DE"), read_filter="department eq 'Sales'")
+    assert (result["failed"], result["changed"], result["summary"]["total"]) == (False, False, len(sales))
+    assert len(tenant.journal()) <= -(-len(sales) // 999) + 2
+
+
+def test_a_condition_that_is_not_true_of_all_loses_nobody(tenant):
+    result = tenant.run(BULK, users=users("erin", "bob", "nobody", licenses=add("POWER_BI_PRO")), read_filter="department eq 'Sales'")
+    assert outcomes(result) == ["changed", "changed", "failed"], result
+    assert "nobody@contoso.example" in result["results"][2]["msg"]
+
+
 def test_twenty_people_are_a_batch(tenant):
     people = crowd(tenant, 700)
     tenant.sandbox.service.tenant.skus["f8a1db68-be16-40ed-86d5-cb42ce701560"]["enabled"] = 900

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from test_bulk import outcomes, upn
+from test_bulk import crowd, outcomes, upn
 
 HOLDERS = "sku_holders"
 
@@ -167,3 +167,13 @@ def test_who_is_no_longer_meant_is_not_skipped(tenant, tmp_path):
     dave["department"] = "Legal"
     result = run(tenant, ["POWER_BI_PRO"], **sales, resume=True)
     assert {row["user"]: row["outcome"] for row in result["results"]} == {upn("dave"): "changed", upn("carol"): "skipped"}
+
+
+def test_who_holds_it_already_is_not_read_again(tenant):
+    crowd(tenant, 3000)
+    now = sorted(holders(tenant, "SPE_E3"))
+    assert len(now) > 999
+    tenant.forget()
+    result = run(tenant, ["SPE_E3"], set=now)
+    assert (result["failed"], result["changed"]) == (False, False), result
+    assert len(tenant.journal()) <= -(-len(now) // 999) + 2

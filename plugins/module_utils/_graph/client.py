@@ -21,7 +21,7 @@ from .flow import Flow
 from .transport import LostConnectionError, Transport
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Request:
     """One request below a version of Graph.
 

@@ -18,7 +18,7 @@ CLOUDS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Cloud:
     """Where tokens come from and where Graph is; both without a slash at the end.
 

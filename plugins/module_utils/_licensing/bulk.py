@@ -6,26 +6,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from .._errors import LicensingError, OptionError
 from .changes import AssignLicenses, Changes, DeleteAssignment
 
 
-@dataclass
+@dataclass(slots=True)
 class Plan:
-    """What is to become of one entry: changes, or an error.
+    """What is to become of one entry, whose principal the task calls name, in an option of that kind: changes, or an error.
 
     Waves are written one after the other: what needs such a seat, and a further entry of one principal, comes in a later one.
     twin_of is the entry that wishes the same of the same principal, and does it.
     """
 
     index: int
+    kind: str
     name: str
-    who: dict[str, str]
     changes: Changes | None = None
     error: LicensingError | None = None
     wave: int = 0
     twin_of: int | None = None
+
+    @property
+    def who(self) -> dict[str, str]:
+        """The principal, as the entry has it."""
+        return {self.kind: self.name}
 
     @property
     def is_refused(self) -> bool:
@@ -50,9 +56,14 @@ class Plan:
 
 
 def merged(entries: Iterable[Mapping], defaults: Mapping, names: Iterable[str]) -> list[dict]:
-    """The options of each entry: its own, else the default of the task."""
+    """The options of each entry: its own, else the default of the task. Equal lists and dictionaries are one object, as a long list has few kinds of them."""
     common = {name: defaults[name] for name in names if defaults.get(name) is not None}
-    return [{**common, **{name: value for name, value in entry.items() if value is not None}} for entry in entries]
+    kept: dict[str, Any] = {}
+    return [{**common, **{name: _one(value, kept) for name, value in entry.items() if value is not None}} for entry in entries]
+
+
+def _one(value: Any, kept: dict[str, Any]) -> Any:
+    return kept.setdefault(repr(value), value) if isinstance(value, (dict, list)) else value
 
 
 def check_twins(plans: Iterable[Plan], entries: list[dict], targets: Mapping[int, str], option: str, keys: tuple[str, ...]) -> None:
@@ -73,7 +84,7 @@ def check_twins(plans: Iterable[Plan], entries: list[dict], targets: Mapping[int
             plan.twin_of = earlier
         else:
             names = " and ".join(sorted({str(entry[key]) for entry in (entries[earlier], entries[plan.index]) for key in keys if entry.get(key)}))
-            problems.append(f"{option}[{earlier}] and {option}[{plan.index}] wish different things of the same {next(iter(plan.who))}, {names}")
+            problems.append(f"{option}[{earlier}] and {option}[{plan.index}] wish different things of the same {plan.kind}, {names}")
     if problems:
         raise OptionError("; ".join(problems) + "; leave one of them out")
 

@@ -14,7 +14,7 @@ from .findings import Finding
 from .model import Assignment, Group, License, Principal, Sku
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SetUsageLocation:
     """Writes the usage location of a user."""
 
@@ -22,7 +22,7 @@ class SetUsageLocation:
     usage_location: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class AssignLicenses:
     """One assignLicense call: adds (or gives other service plans to) and removes, all or nothing."""
 
@@ -31,7 +31,7 @@ class AssignLicenses:
     remove: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CreateAssignment:
     """Creates an assignment of cloudLicensing."""
 
@@ -39,7 +39,7 @@ class CreateAssignment:
     assignment: Assignment
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class UpdateAssignment:
     """Replaces the disabled service plans of an assignment."""
 
@@ -47,7 +47,7 @@ class UpdateAssignment:
     assignment: Assignment
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DeleteAssignment:
     """Deletes an assignment."""
 
@@ -55,7 +55,7 @@ class DeleteAssignment:
     assignment: Assignment
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reprocess:
     """Makes Graph look at a principal's licenses (or its assignments, over cloudLicensing) anew: it wishes for nothing, and changes no wish."""
 
@@ -73,7 +73,7 @@ class Outcome:
     members: tuple[Principal, ...] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Changes:
     """What is, what will be, the operations that lead there, and what is to be said about it.
 

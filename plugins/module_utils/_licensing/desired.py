@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from .._errors import OptionError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PlanRule:
     """What is to become of service plans: exactly these off, exactly these on, or (merge) these off and those on."""
 
@@ -20,7 +20,7 @@ class PlanRule:
     is_merge: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class WantedLicense:
     """A SKU to hold, with its service plans."""
 
@@ -29,7 +29,7 @@ class WantedLicense:
     where: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DesiredLicenses:
     """What M(m365.licensing.user_assign_license) and M(m365.licensing.group_assign_license) are asked for."""
 
@@ -45,7 +45,7 @@ class DesiredLicenses:
     max_removals: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DesiredAssignment:
     """What M(m365.licensing.cloud_license_assignment) is asked for: one of sku and allotment is given."""
 

@@ -13,7 +13,7 @@ from .permissions import needed_for
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """A short name that a playbook can branch on (that of the finding which foresees the same), the cause and the remedy."""
 

@@ -10,7 +10,7 @@ from .model import Allotment, License, Principal, Sku
 from .plan_rules import BrokenRule
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
     """A predicted refusal, or a caution: what is wrong, and what to do about it. group_ids are the groups that it would like to name."""
 

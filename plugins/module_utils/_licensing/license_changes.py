@@ -12,7 +12,7 @@ from .catalog import Catalog, Resolver
 from .changes import AssignLicenses, Changes, SetUsageLocation, disabled_after, plans_on, unlisted_plans
 from .desired import DesiredLicenses, WantedLicense
 from .findings import Finding
-from .model import Group, License, Principal, Sku
+from .model import Group, License, Principal, Sku, shared
 from .plan_rules import broken_rules
 
 
@@ -147,7 +147,7 @@ class _Addition:
         if problem:
             self.findings.append(problem)
         known = {plan.id for plan in sku.service_plans}
-        self.licenses.append(License(sku.id, disabled & known if sku.is_owned else disabled))
+        self.licenses.append(shared(License(sku.id, disabled & known if sku.is_owned else disabled)))
 
     def _check_seats(self, sku: Sku) -> None:
         """Refuses a user a seat that nobody has; a group's members go without (graph-contract 2.1)."""

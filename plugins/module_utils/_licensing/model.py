@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -19,7 +20,7 @@ def is_guid(text: str) -> bool:
     return _GUID.fullmatch(text) is not None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ServicePlan:
     """A part of a SKU. Only a switchable one (it applies to people) can be turned off."""
 
@@ -28,7 +29,7 @@ class ServicePlan:
     is_switchable: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Seats:
     """The seats of a SKU in the tenant; seats in warning can still be assigned (graph-contract 10, no. 29)."""
 
@@ -49,7 +50,7 @@ class Seats:
         return self.owned - self.consumed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sku:
     """What is licensed. One that the tenant does not own (any more) has is_owned false and no service plans."""
 
@@ -62,7 +63,7 @@ class Sku:
     is_owned: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class License:
     """One path by which a principal holds a SKU: direct, or inherited from the group of group_id.
 
@@ -87,7 +88,13 @@ class License:
         return self.state.lower() != "error"
 
 
-@dataclass(frozen=True)
+@lru_cache(maxsize=10_000)
+def shared(lic: License) -> License:
+    """The one license that stands for all equal ones: a large tenant has few kinds of them, and each is kept once."""
+    return lic
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """A user, group or device."""
 
@@ -112,7 +119,7 @@ class Principal:
         return any(lic.sku_id == sku_id and lic.is_held for lic in self.licenses)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Group(Principal):
     """A group that licenses are given to. Members are counted, and groups among them named, where that was read."""
 
@@ -122,7 +129,7 @@ class Group(Principal):
     nested: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Subscription:
     """What feeds an allotment. Dates are as YYYY-MM-DD (graph-contract 1.6, no. 11)."""
 
@@ -132,7 +139,7 @@ class Subscription:
     next_lifecycle_date: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Allotment:
     """A pool of seats in cloudLicensing."""
 
@@ -159,7 +166,7 @@ class Allotment:
         return frozenset(sub.id for sub in self.subscriptions)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Assignment:
     """A principal's claim on an allotment; id is None for one that is still to be created."""
 
@@ -169,7 +176,7 @@ class Assignment:
     disabled_plans: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class UsageRight:
     """What a principal may use of a SKU: the service plans that are on by any path, and the allotments that it has a seat of."""
 
@@ -180,7 +187,7 @@ class UsageRight:
     allotment_ids: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CloudState:
     """A principal with its assignments, and the tenant's allotments.
 

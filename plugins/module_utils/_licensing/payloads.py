@@ -10,7 +10,7 @@ from typing import Any
 
 from .._errors import TransportError
 from .changes import AssignLicenses, CreateAssignment, DeleteAssignment, Reprocess, SetUsageLocation, UpdateAssignment
-from .model import Allotment, Assignment, CloudState, Group, License, Principal, Seats, ServicePlan, Sku, Subscription, UsageRight
+from .model import Allotment, Assignment, CloudState, Group, License, Principal, Seats, ServicePlan, Sku, Subscription, UsageRight, shared
 
 COLLECTIONS = {"user": "users", "group": "groups", "device": "devices"}
 _CLOUD = (CreateAssignment, UpdateAssignment, DeleteAssignment)
@@ -18,7 +18,7 @@ USER_FIELDS = "id,userPrincipalName,usageLocation,assignedLicenses,licenseAssign
 GROUP_FIELDS = "id,displayName,securityEnabled,assignedLicenses,licenseProcessingState"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Call:
     """One request: version is v1.0 or beta, path begins below it.
 
@@ -150,11 +150,11 @@ def _licenses(entity: Mapping) -> Iterable[License]:
             known = paths.get((row.sku_id, row.group_id), row)
             better = known if known.is_held else row
             paths[row.sku_id, row.group_id] = replace(better, disabled_plans=known.disabled_plans & row.disabled_plans)
-    yield from paths.values()
+    yield from map(shared, paths.values())
     known_ids = {sku_id for sku_id, dummy in paths}
     for held in entity.get("assignedLicenses") or []:
         if held.get("skuId") and held["skuId"].lower() not in known_ids:
-            yield License(held["skuId"].lower(), _ids(held.get("disabledPlans")), is_known=False)
+            yield shared(License(held["skuId"].lower(), _ids(held.get("disabledPlans")), is_known=False))
 
 
 def _license(state: Mapping) -> License:

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Needed:
     """What opens an operation, least first: permissions of an application, those of a signed-in user, and one role that the user has beside."""
 

@@ -110,7 +110,7 @@ NEEDS: dict[str, tuple[str, dict[str, str]]] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class BrokenRule:
     """Service plans by name: those that exclude each other, or the one that lacks one of the others. One that is not certain deserves a caution."""
 

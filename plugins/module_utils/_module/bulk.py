@@ -19,9 +19,10 @@ from .._licensing.catalog import Catalog
 from .._licensing.changes import Changes
 from .._licensing.findings import no_seats_any_more, too_many_removals
 from .._licensing.present import diff_of, finding_rows, operation_rows
+from .options import GraphModule
 from .results import ResultList, explained
 from .run import guarded
-from .run_report import RunReport, digest
+from .run_report import RunReport
 from .session import Session
 from .writers import Writer, Written
 
@@ -63,7 +64,7 @@ class BulkRun:
     def __init__(self, module: AnsibleModule, session: Session, wishes: Wishes) -> None:
         self._module, self._session, self._wishes, self._params = module, session, wishes, module.params
         self._report = RunReport(self._params["report_path"], module.check_mode, self._params["resume"])
-        self.results = ResultList(self._params["results"], bool(module._diff))
+        self.results = ResultList(self._params["results"])
         self._full: set[str] = set()
         self._outcomes: dict[int, tuple[str, tuple[str, dict] | None]] = {}
         self.ended: LicensingError | None = None
@@ -73,7 +74,7 @@ class BulkRun:
         self._report.begin(self._wishes.begin(self._session), self._wishes.described)
         entries = self._wishes.entries
         plans = [_plan_of(index, entry, self._wishes.keys) for index, entry in enumerate(entries)]
-        todo = [plan for plan in plans if (plan.name, self._wish(plan)) not in self._report.done]
+        todo = [plan for plan in plans if not self._report.is_done(plan.name, entries[plan.index])]
         targets = self._wishes.read([plan.index for plan in todo])
         check_twins(todo, entries, targets, self._wishes.option, self._wishes.keys)
         seen: Counter = Counter()
@@ -91,10 +92,6 @@ class BulkRun:
             if plan.twin_of is not None:
                 outcome, failure = self._outcomes[plan.twin_of]
                 self._record(plan, "unchanged" if outcome == "changed" else outcome, failure=failure)
-
-    def _wish(self, plan: Plan) -> str:
-        """By what the wish of an entry is known in the report."""
-        return digest(self._wishes.entries[plan.index])
 
     def _plan(self, plan: Plan, seen: Counter) -> None:
         who = self._wishes.principal_id(plan.index)
@@ -142,17 +139,18 @@ class BulkRun:
         findings = finding_rows(plan.changes.findings) if plan.changes else []
         self._outcomes[plan.index] = (outcome, failure)
         self.results.add(plan.index, plan.who, outcome, changes, findings, failure)
-        if plan.changes is not None and outcome == "changed":
+        if plan.changes is not None and outcome == "changed" and self._module._diff:
             self.results.show(plan.index, diff_of(plan.changes))
         if outcome != "skipped":
             self._remember(plan, outcome, changes, request_id, failure[0] if failure else None)
+        plan.changes = None  # a hundred thousand of them are never held longer than needed
 
     def _remember(self, plan: Plan, outcome: str, changes: list[dict], request_id: str | None, message: str | None) -> None:
         """Writes a line of the report; when that fails, nothing more is sent, as nobody could take the run up."""
         for secret in self._session.tokens.secrets() if message else ():
             message = (message or "").replace(secret, "********")
         try:
-            self._report.add(plan.name, self._wish(plan), outcome, changes, request_id, message)
+            self._report.add(plan.name, self._wishes.entries[plan.index], outcome, changes, request_id, message)
         except OSError as error:
             self.ended = self.ended or LicensingError(f"report_path: cannot write any more: {error.strerror}; what was done is in results")
             self._session.client.flow.stop()
@@ -196,9 +194,10 @@ class BulkRun:
 
     def _settle_failure(self, plan: Plan, result: Written) -> None:
         failure = explained(result.error, self._catalog(plan)) if result.error else None
+        wanted = plan.new_sku_ids
         self._record(plan, "failed", tuple(result.done), failure, result.request_id)
-        if failure and failure[1]["code"] == "no_seats" and len(plan.new_sku_ids) == 1:
-            self._full |= plan.new_sku_ids
+        if failure and failure[1]["code"] == "no_seats" and len(wanted) == 1:
+            self._full |= wanted
         if failure and failure[1]["code"] in ("not_authenticated", "forbidden"):
             self.ended = self.ended or LicensingError("stopped, as Graph does not let the task in any more, or not do this")
         if self._params["on_error"] == "stop" and self.ended is None:
@@ -211,7 +210,7 @@ class BulkRun:
 
 def _plan_of(index: int, entry: dict, keys: tuple[str, ...]) -> Plan:
     kind = next((key for key in keys if entry.get(key)), keys[0])
-    return Plan(index, str(entry.get(kind)), {kind: str(entry.get(kind))})
+    return Plan(index, kind, str(entry.get(kind)))
 
 
 def _no_seats(plan: Plan) -> LicensingError:
@@ -234,12 +233,13 @@ def _batches(plans: list[Plan]) -> Iterator[list[Plan]]:
         yield batch
 
 
-def run_list(module: AnsibleModule, make_wishes: Callable[[dict], Wishes]) -> None:
+def run_list(module: GraphModule, make_wishes: Callable[[dict], Wishes]) -> None:
     """Runs a module over a list, and exits. make_wishes reads the options; it raises OptionError for what contradicts itself."""
     guarded(module, lambda run: _run_list(module, run.open(), make_wishes(module.params)))
 
 
-def _run_list(module: AnsibleModule, session: Session, wishes: Wishes) -> None:
+def _run_list(module: GraphModule, session: Session, wishes: Wishes) -> None:
+    module.forget(wishes.option)  # wishes has read it
     bulk = BulkRun(module, session, wishes)
     bulk.run()
     results, flow = bulk.results, session.client.flow

@@ -74,7 +74,8 @@ class HolderWishes:
             wanted, unwanted = ([], found) if self._mode == "remove" else (found, [])
         else:
             wanted, unwanted = [*(people.get("set") or ()), *(people.get("add") or ())], list(people.get("remove") or ())
-            self._users.read([*wanted, *unwanted])
+        holders = self._holders() if self._mode == "set" else []
+        self._users.read([*wanted, *unwanted])
         if self._mode == "set":
             missing = [name for name in wanted if self._users.user(name) is None]
             if missing:
@@ -84,22 +85,23 @@ class HolderWishes:
                 )
             if not wanted and not self._params.get("allow_empty"):
                 raise OptionError("users: nobody is left to hold the SKUs, which takes them from everybody: give allow_empty: true if that is meant")
-            unwanted += self._others(wanted)
+            ids = {user.id for name in wanted if (user := self._users.user(name))}
+            unwanted += [user.name for user in holders if user.id not in ids]
         both = {name.lower() for name in wanted} & {name.lower() for name in unwanted}
         if both:
             raise OptionError(f"users: {' and '.join(sorted(both))} shall hold the SKU and shall not; leave one of them out")
         losers = [{"user": name, "is_wanted": False} for name in unwanted]  # first, so that their seats can be taken
         self.entries = losers + [{"user": name, "is_wanted": True} for name in wanted]
 
-    def _others(self, wanted: list[str]) -> list[str]:
-        """Those who hold one of the SKUs directly and are not wanted, by name."""
-        ids = {user.id for name in wanted if (user := self._users.user(name))}
-        names: dict[str, None] = {}
+    def _holders(self) -> list[Principal]:
+        """Those who hold one of the SKUs directly."""
+        found = {}
         for sku, dummy in self._skus:
             for user, row in self._session.survey.users(None, None, None, sku.id):
-                if user.id not in ids and user.direct(sku.id):
-                    names[self._users.add(row)] = None
-        return list(names)
+                if user.direct(sku.id) and user.id not in found:
+                    self._users.add(row)
+                    found[user.id] = user
+        return list(found.values())
 
     def read(self, indexes: list[int]) -> dict[int, str]:
         """Everybody was read before."""

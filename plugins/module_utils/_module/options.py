@@ -93,6 +93,10 @@ class GraphModule(AnsibleModule):
         super()._load_params()
         self.params: dict[str, Any] = without_blanks(self.params)
 
+    def forget(self, option: str) -> None:
+        """Lets go of a long list: it would take memory all along, and travel back with the answer as what the module was called with."""
+        del self.params[option], self.validation_result.validated_parameters[option]
+
 
 def passwords_in_addresses(params: Mapping) -> set[str]:
     """Passwords that somebody wrote into an address: it is refused, and must not be shown with the task's options."""

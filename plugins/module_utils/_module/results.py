@@ -17,8 +17,8 @@ _FIRST = 3  # failures that the message of the task quotes
 class ResultList:
     """Rows by entry, of those outcomes that are shown, and counts of all. A row that failed says so, also when something of it was done."""
 
-    def __init__(self, shown: str, is_diff: bool) -> None:
-        self._shown, self._is_diff = _SHOWN[shown], is_diff
+    def __init__(self, shown: str) -> None:
+        self._shown = _SHOWN[shown]
         self._rows: dict[int, dict] = {}
         self.counts: Counter = Counter()
         self.is_changed = False
@@ -39,8 +39,7 @@ class ResultList:
 
     def show(self, index: int, diff: dict) -> None:
         """Adds the difference of one entry."""
-        if self._is_diff:
-            self._diffs[index] = diff
+        self._diffs[index] = diff
 
     def rows(self) -> list[dict]:
         """The rows in the order of the entries."""

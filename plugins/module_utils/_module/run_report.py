@@ -22,7 +22,7 @@ class RunReport:
     def __init__(self, path: str | None, is_dry: bool, is_resumed: bool) -> None:
         """Raises OptionError for a path that cannot be written, before anything is sent."""
         self._path, self._is_dry, self._is_resumed = Path(path) if path else None, is_dry, is_resumed
-        self.done: set[tuple[str, str]] = set()
+        self._done: set[tuple[str, str]] = set()
         self._file: TextIO | None = None
         if is_resumed and self._path is None:
             raise OptionError("resume is true, but there is no report_path to take a run up from")
@@ -34,12 +34,14 @@ class RunReport:
 
     def begin(self, tenant_id: str | None, wishes: Any) -> None:
         """Begins a new file, or takes up the old one. Raises OptionError for one of another tenant or of other wishes."""
+        if self._path is None:
+            return
         head = {"tenant": tenant_id, "wishes": digest(wishes)}
         text = self._text() if self._is_resumed else ""
         if text:
             lines = self._checked(text, head)
-            self.done = {(line["principal"], line["wish"]) for line in lines if line.get("outcome") in _DONE}
-        if self._path is not None and not self._is_dry:
+            self._done = {(line["principal"], line["wish"]) for line in lines if line.get("outcome") in _DONE}
+        if not self._is_dry:
             handle = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
             self._file = os.fdopen(handle, "w", encoding="utf-8", buffering=1)
             whole = len(text[: text.rfind("\n") + 1].encode())  # a last line that was cut off in the middle goes
@@ -48,11 +50,17 @@ class RunReport:
             if not text:
                 self._write(head)
 
-    def add(self, principal: str, wish: str, outcome: str, changes: list[dict], request_id: str | None, message: str | None) -> None:
+    def is_done(self, principal: str, wish: Any) -> bool:
+        """Whether the run that is taken up has done this wish."""
+        return bool(self._done) and (principal, digest(wish)) in self._done
+
+    def add(self, principal: str, wish: Any, outcome: str, changes: list[dict], request_id: str | None, message: str | None) -> None:
         """One principal is done, or has failed."""
+        if self._file is None:
+            return
         said = {"message": message} if message else {}
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        self._write({"time": now, "principal": principal, "wish": wish, "outcome": outcome, "changes": changes, "request_id": request_id, **said})
+        self._write({"time": now, "principal": principal, "wish": digest(wish), "outcome": outcome, "changes": changes, "request_id": request_id, **said})
 
     def _write(self, line: dict) -> None:
         if self._file is not None:

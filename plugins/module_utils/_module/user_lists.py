@@ -16,7 +16,6 @@ from .readers import Reader
 
 _IN_FILTER = 15  # as many as a filter may name
 _PER_REQUEST = _IN_FILTER * SIZE  # users that filters bring in one batch: a page that brings fewer of the list is dearer
-_FEW = 2 * _PER_REQUEST  # up to here, filters are never more than pages would be
 
 
 class UserList:
@@ -27,15 +26,15 @@ class UserList:
         self._found: dict[str, Principal] = {}
         self._group_names: dict[str, str] | None = None
 
-    def read(self, names: list[str]) -> None:
-        """Reads those of names that the tenant has: for N of N users, at most ceil(N / 999) requests and one."""
-        wanted = dict.fromkeys(name.lower() for name in names)
+    def read(self, names: Iterable[str]) -> None:
+        """Reads those of names that the tenant has and that were not read yet: for N of N users, at most ceil(N / 999) requests and one."""
+        wanted = dict.fromkeys(name.lower() for name in names if name.lower() not in self._found)
         if len(wanted) <= SIZE:
             self._keep_singles(list(wanted), wanted)
             return
-        if len(wanted) > _FEW:
+        if len(self._parts(wanted)) > 2 * SIZE:
             self._read_pages(wanted)
-        self._read_filtered([name for name in wanted if name not in self._found], wanted)
+        self._read_filtered(wanted)
 
     def __iter__(self) -> Iterator[Principal]:
         return iter(self._found.values())
@@ -69,10 +68,9 @@ class UserList:
             if kept < _PER_REQUEST or len(self._found) == len(wanted):
                 break
 
-    def _read_filtered(self, names: list[str], wanted: dict[str, None]) -> None:
-        """Users by filters on ids and on user principal names, twenty filters in a request; one by one where Graph takes no such filter."""
-        parts = [(option, part) for option, chosen in self._by_option(names) for part in slices(chosen, _IN_FILTER)]
-        for some in slices(parts, SIZE):
+    def _read_filtered(self, wanted: dict[str, None]) -> None:
+        """The rest, by filters on ids and on user principal names, twenty filters in a request; one by one where Graph takes no such filter."""
+        for some in slices(self._parts(wanted), SIZE):
             requests = [Request("GET", f"/users?$select={USER_FIELDS}&$filter={among(option, part)}&$top={_IN_FILTER}") for option, part in some]
             for (dummy, part), answer in zip(some, send_all(self._client, "v1.0", requests)):
                 if answer.status == 400:
@@ -80,9 +78,11 @@ class UserList:
                 else:
                     self._keep(self._client.rows("v1.0", answer.checked()), wanted)
 
-    def _by_option(self, names: list[str]) -> Iterator[tuple[str, list[str]]]:
-        yield "id", [name for name in names if is_guid(name)]
-        yield "userPrincipalName", [name for name in names if not is_guid(name)]
+    def _parts(self, wanted: dict[str, None]) -> list[tuple[str, list[str]]]:
+        """Those that were not found yet, as filters may name them: property and values."""
+        missing = [name for name in wanted if name not in self._found]
+        chosen = {"id": [name for name in missing if is_guid(name)], "userPrincipalName": [name for name in missing if not is_guid(name)]}
+        return [(option, part) for option, names in chosen.items() for part in slices(names, _IN_FILTER)]
 
     def _keep(self, rows: Iterable[dict], wanted: dict[str, None]) -> int:
         """Keeps those that are wanted, under the names by which they are. How many."""

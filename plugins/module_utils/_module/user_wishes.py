@@ -33,6 +33,7 @@ class UserWishes:
         self.entries = merged(params["users"], params, DEFAULTS)
         self._desired = desired_of(self.entries)
         self.described: Any = self.entries
+        self._read_filter = params.get("read_filter")
 
     def begin(self, session: Session) -> str | None:
         """Reads what the tenant owns."""
@@ -43,7 +44,10 @@ class UserWishes:
         return session.reader.tenant_id
 
     def read(self, indexes: list[int]) -> dict[int, str]:
-        """Reads the users."""
+        """Reads the users: those of read_filter in pages, and who is not among them as the number makes it cheapest."""
+        if self._read_filter and indexes:
+            for dummy, row in self._session.survey.users(None, None, self._read_filter, None):
+                self._users.add(row)
         self._users.read([self.entries[index]["user"] for index in indexes])
         found = ((index, self._users.user(self.entries[index]["user"])) for index in indexes)
         return {index: user.id for index, user in found if user is not None}
