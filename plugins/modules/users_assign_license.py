@@ -59,6 +59,30 @@ options:
             type: str
             default: set
             choices: [set, merge]
+          alternatives:
+            description:
+              - What may stand in for the SKU, in order of preference. Who holds the SKU or one of these keeps it,
+                everybody else gets the first of which a seat is free.
+            type: list
+            elements: dict
+            suboptions:
+              sku:
+                description: The SKU, as O(licenses.add[].sku).
+                type: str
+                required: true
+              disabled_plans:
+                description: Service plans that are off, as O(licenses.add[].disabled_plans).
+                type: list
+                elements: str
+              enabled_plans:
+                description: Service plans that are on, as O(licenses.add[].enabled_plans).
+                type: list
+                elements: str
+              plans_mode:
+                description: As O(licenses.add[].plans_mode).
+                type: str
+                default: set
+                choices: [set, merge]
       remove:
         description:
           - SKUs, by part number, id or product name, that shall not be held directly. One that is not held is no change.

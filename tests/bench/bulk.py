@@ -27,6 +27,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import yaml
+from memory import measured
 from sandbox_speed import with_sandbox
 
 SKU, SKU_ID = "SPE_E3", "05e9a617-0261-4cee-bb44-138d3ef5d965"
@@ -115,8 +116,15 @@ def by_loop(tenant: Tenant, people: list[dict], folder: Path) -> float:
 
 
 def by_bulk(tenant: Tenant, people: list[dict], folder: Path) -> float:
-    users = [{"user": one["user"], "licenses": licenses_of(one["disabled_plans"])} for one in people]
-    return play(tenant, [{"m365.licensing.users_assign_license": {"users": users, "results": "failed"}}], folder)
+    return play(tenant, [{"m365.licensing.users_assign_license": {"users": users_of(people), "results": "failed"}}], folder)
+
+
+def by_process(tenant: Tenant, people: list[dict], dummy: Path) -> float:
+    return measured("users_assign_license", tenant.ready, users=users_of(people), results="failed")[0]
+
+
+def users_of(people: list[dict]) -> list[dict]:
+    return [{"user": one["user"], "licenses": licenses_of(one["disabled_plans"])} for one in people]
 
 
 def by_sdk(tenant: Tenant, people: list[dict], dummy: Path) -> float:
@@ -201,6 +209,7 @@ WAYS = {
     "a loop over ansible.builtin.uri": (by_uri, True),
     "a loop over user_assign_license": (by_loop, True),
     "users_assign_license": (by_bulk, False),
+    "its process, without Ansible around it": (by_process, False),
     "a script on msgraph-sdk, 8 in flight": (by_sdk, False),
     "the same bytes, nothing computed": (by_bytes, False),
 }

@@ -91,6 +91,21 @@ SITUATIONS = {
         {"add": [{"sku": "E3", "disabled_plans": ["MAIL"], "enabled_plans": ["SWAY"], "plans_mode": "merge"}]},
         {E3.id: off("MAIL")},
     ),
+    "the first of the alternatives with a free seat": (
+        [],
+        {"add": [{"sku": "FULL", "alternatives": [{"sku": "E3", "disabled_plans": ["SWAY"]}, {"sku": "E5"}]}]},
+        {E3.id: off("SWAY")},
+    ),
+    "the alternative that is held stays": (
+        [direct(E5, "VOICE")],
+        {"add": [{"sku": "E3", "alternatives": [{"sku": "E5"}]}]},
+        {E5.id: off("VOICE")},
+    ),
+    "an alternative that leaves does not stay": (
+        [direct(E3)],
+        {"add": [{"sku": "E5", "alternatives": [{"sku": "E3"}]}], "remove": ["E3"]},
+        {E5.id: off()},
+    ),
     "swap": ([direct(E3, "SWAY")], {"add": [{"sku": "E5"}], "remove": ["E3"]}, {E5.id: off()}),
     "swap that carries": (
         [direct(E3, "SWAY", "FORMS3")],

@@ -22,11 +22,17 @@ class PlanRule:
 
 @dataclass(frozen=True, slots=True)
 class WantedLicense:
-    """A SKU to hold, with its service plans."""
+    """A SKU to hold, with its service plans, and what may stand in for it when no seat is free, in order of preference."""
 
     sku: str
     plans: PlanRule
     where: str
+    alternatives: tuple[WantedLicense, ...] = ()
+
+    @property
+    def choices(self) -> tuple[WantedLicense, ...]:
+        """The SKUs of which one is to be held."""
+        return (self, *self.alternatives)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,12 @@ def plan_rule(entry: Mapping, where: str) -> PlanRule:
     return PlanRule(_names(disabled), _names(enabled), is_merge)
 
 
+def wanted_license(entry: Mapping, where: str) -> WantedLicense:
+    """A SKU with service plans and alternatives. Raises OptionError for service plans that contradict themselves."""
+    listed = (wanted_license(other, f"{where}.alternatives[{index}]") for index, other in enumerate(entry.get("alternatives") or ()))
+    return WantedLicense(entry["sku"], plan_rule(entry, f"{where}."), where, tuple(listed))
+
+
 def desired_licenses(params: Mapping) -> DesiredLicenses:
     """The desired licenses of a task's options. Raises OptionError for what contradicts itself."""
     licenses = params.get("licenses") or {}
@@ -84,10 +96,7 @@ def desired_licenses(params: Mapping) -> DesiredLicenses:
         raise OptionError(f"max_removals is {max_removals}: give zero or more")
     part = "set" if is_set else "add"
     return DesiredLicenses(
-        add=tuple(
-            WantedLicense(entry["sku"], plan_rule(entry, f"licenses.{part}[{index}]."), f"licenses.{part}[{index}]")
-            for index, entry in enumerate(licenses.get(part) or ())
-        ),
+        add=tuple(wanted_license(entry, f"licenses.{part}[{index}]") for index, entry in enumerate(licenses.get(part) or ())),
         remove=tuple(licenses.get("remove") or ()),
         is_set=is_set,
         usage_location=usage_location_of(params.get("usage_location")),

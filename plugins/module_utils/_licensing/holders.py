@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from .catalog import Catalog
-from .desired import DesiredLicenses, WantedLicense, plan_rule
+from .desired import DesiredLicenses, WantedLicense, wanted_license
 from .model import Principal, Sku
 
 
 def chain_of(entries: Sequence[Mapping]) -> tuple[WantedLicense, ...]:
     """The SKUs of a task in their order of preference. Raises OptionError for service plans that contradict themselves."""
-    return tuple(WantedLicense(entry["sku"], plan_rule(entry, f"skus[{index}]."), f"skus[{index}]") for index, entry in enumerate(entries))
+    return tuple(wanted_license(entry, f"skus[{index}]") for index, entry in enumerate(entries))
 
 
 def desired_holder(user: Principal, chain: Sequence[tuple[Sku, WantedLicense]], catalog: Catalog, is_wanted: bool, params: Mapping) -> DesiredLicenses:
@@ -45,7 +45,9 @@ def desired_holder(user: Principal, chain: Sequence[tuple[Sku, WantedLicense]], 
 def _target(user: Principal, chain: Sequence[tuple[Sku, WantedLicense]], held: list[Sku], catalog: Catalog, prefer: str) -> Sku:
     if held and prefer == "held":
         return held[0]
-    for sku, dummy in chain:
-        if user.holds(sku.id) or catalog.sku(sku.id).seats.free > 0:
-            return sku
-    return held[0] if held else chain[0][0]
+    return first_free(user, [sku for sku, dummy in chain], catalog) or (held[0] if held else chain[0][0])
+
+
+def first_free(principal: Principal, skus: Sequence[Sku], catalog: Catalog) -> Sku | None:
+    """The first SKU that the principal can have without anybody losing a seat: held already in any way, or with a free seat."""
+    return next((sku for sku in skus if principal.holds(sku.id) or catalog.sku(sku.id).seats.free > 0), None)

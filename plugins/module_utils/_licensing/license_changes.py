@@ -12,6 +12,7 @@ from .catalog import Catalog, Resolver
 from .changes import AssignLicenses, Changes, SetUsageLocation, disabled_after, plans_on, unlisted_plans
 from .desired import DesiredLicenses, WantedLicense
 from .findings import Finding
+from .holders import first_free
 from .model import Group, License, Principal, Sku, shared
 from .plan_rules import broken_rules
 
@@ -22,8 +23,8 @@ def plan_licenses(principal: Principal, catalog: Catalog, desired: DesiredLicens
     Raises OptionError with every name that the tenant does not know.
     """
     resolver = Resolver(catalog, [lic.sku_id for lic in principal.licenses])
-    wanted = [(resolver.sku(want.sku, f"{want.where}.sku"), want) for want in desired.add]
     asked = [resolver.sku(name, f"licenses.remove[{index}]") for index, name in enumerate(desired.remove)]
+    wanted = [_choice(principal, catalog, resolver, want, asked) for want in desired.add]
     protect = [resolver.sku(name, f"protect[{index}]") for index, name in enumerate(desired.protect)]
     _check_twice([sku for sku, dummy in wanted] + asked, resolver)
     removal = _Removal(principal, catalog, {sku.id for sku in protect if sku})
@@ -66,6 +67,20 @@ def _findings_of_group(changes: Changes, group: Group) -> list[Finding]:
     if group.nested:
         found.append(findings.nested_groups(group, group.nested))
     return found
+
+
+def _choice(principal: Principal, catalog: Catalog, resolver: Resolver, want: WantedLicense, leaving: list[Sku | None]) -> tuple[Sku | None, WantedLicense]:
+    """A wanted SKU, or the alternative that is held already and does not leave, else the first with a free seat. No SKU when a name is unknown."""
+    if not want.alternatives:
+        return resolver.sku(want.sku, f"{want.where}.sku"), want
+    named = [(resolver.sku(choice.sku, f"{choice.where}.sku"), choice) for choice in want.choices]
+    known = [(sku, choice) for sku, choice in named if sku is not None]
+    if len(known) < len(named):
+        return None, want
+    staying = [(sku, choice) for sku, choice in known if sku not in leaving] or known
+    held = next((sku for sku, dummy in staying if principal.holds(sku.id)), None)
+    chosen = held or first_free(principal, [sku for sku, dummy in staying], catalog) or staying[0][0]
+    return next((sku, choice) for sku, choice in staying if sku.id == chosen.id)
 
 
 def _check_twice(skus: list[Sku | None], resolver: Resolver) -> None:

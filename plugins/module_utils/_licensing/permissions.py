@@ -25,11 +25,13 @@ class Needed:
 
 _ROLES = ("License Administrator", "User Administrator", "Directory Writers")
 _GROUP_ROLES = (*_ROLES, "Groups Administrator")
+_MEMBER_ROLES = ("Groups Administrator", "User Administrator", "Directory Writers")
 _DIRECTORY_READ = ("Directory.Read.All", "Directory.ReadWrite.All")
 _USER_READ = ("User.Read.All", "User.ReadWrite.All", *_DIRECTORY_READ)
 _GROUP_READ = ("Group.Read.All", "Group.ReadWrite.All", *_DIRECTORY_READ)
 _USER_WRITE = ("User.ReadWrite.All", "Directory.ReadWrite.All")
 _GROUP_WRITE = ("Group.ReadWrite.All", "Directory.ReadWrite.All")
+_MEMBERS_WRITE = ("GroupMember.ReadWrite.All", *_GROUP_WRITE)
 _SKUS = ("LicenseAssignment.Read.All", "Organization.Read.All", *_DIRECTORY_READ)
 _LICENSE = "LicenseAssignment.ReadWrite.All"
 _READ = "CloudLicensing.Read.All"
@@ -89,6 +91,9 @@ _ROWS: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...], tuple[str, ...]],
     ("GET", r"/users.*", _USER_READ, _USER_READ, ()),
     ("*", _USER_PART + r".*", _USER_WRITE, _USER_WRITE, ("User Administrator", "Directory Writers")),
     ("POST", _GROUP_PART + r"/assignLicense", (_LICENSE, *_GROUP_WRITE), (_LICENSE, *_GROUP_WRITE), _GROUP_ROLES),
+    ("PATCH", _GROUP_PART, _MEMBERS_WRITE, _MEMBERS_WRITE, _MEMBER_ROLES),
+    ("POST", _GROUP_PART + r"/members/.*", _MEMBERS_WRITE, _MEMBERS_WRITE, _MEMBER_ROLES),
+    ("DELETE", _GROUP_PART + r"/members/.*", _MEMBERS_WRITE, _MEMBERS_WRITE, _MEMBER_ROLES),
     ("GET", r"/groups.*", _GROUP_READ, _GROUP_READ, ()),
     ("GET", r"/(?:subscribedSkus|directory/subscriptions).*", _SKUS, _SKUS, ()),
 )

@@ -55,7 +55,9 @@ SERVICE_PLANS: dict[str, dict[str, Any]] = {
 _CHECK = {"type": "str", "default": "enforce", "choices": ["enforce", "try"]}
 CHECKS: dict[str, dict[str, Any]] = {"seat_check": _CHECK, "plan_check": _CHECK}
 
-_LICENSES = {"type": "list", "elements": "dict", "options": {"sku": {"type": "str", "required": True}, **SERVICE_PLANS}}
+_SKU = {"sku": {"type": "str", "required": True}, **SERVICE_PLANS}
+_ALTERNATIVES = {"type": "list", "elements": "dict", "options": _SKU}
+_LICENSES = {"type": "list", "elements": "dict", "options": {**_SKU, "alternatives": _ALTERNATIVES}}
 LICENSES: dict[str, dict[str, Any]] = {
     "licenses": {
         "type": "dict",

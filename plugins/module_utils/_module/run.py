@@ -12,6 +12,7 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from .._errors import LicensingError, MissingLibraryError
 from .._licensing.catalog import Catalog
 from .._licensing.changes import Changes, Outcome
+from .._licensing.findings import Finding
 from .._licensing.present import diff_of, finding_rows, operation_rows, outcome_rows
 from .options import passwords_in_addresses
 from .readers import Reader
@@ -70,7 +71,7 @@ def _change(run: Run, make_changes: Callable[[Mapping, Reader], Changes], result
         if not finding.is_refusal:
             module.warn(finding.message)
     if changes.refusals:
-        _refuse(module, changes)
+        refuse(module, changes.findings)
     if not module.check_mode:
         if changes.operations:
             session.writer.apply(changes.operations)
@@ -85,14 +86,15 @@ def _change(run: Run, make_changes: Callable[[Mapping, Reader], Changes], result
     )
 
 
-def _refuse(module: AnsibleModule, changes: Changes) -> None:
+def refuse(module: AnsibleModule, findings: tuple[Finding, ...]) -> None:
     """Fails for what Graph would refuse, alike in check mode and in the real run, before any write."""
-    first = changes.refusals[0]
+    refusals = [finding for finding in findings if finding.is_refusal]
+    first = refusals[0]
     module.fail_json(
-        msg="; ".join(finding.message for finding in changes.refusals),
+        msg="; ".join(finding.message for finding in refusals),
         changed=False,
         changes=[],
-        findings=finding_rows(changes.findings),
+        findings=finding_rows(findings),
         failure={"code": first.code, "status": None, "request_id": None, "retriable": False, "remedy": first.remedy},
     )
 

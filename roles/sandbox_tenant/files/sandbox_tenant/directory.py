@@ -22,7 +22,7 @@ USER = Shape(
 GROUP = Shape(
     "group",
     ("id", "displayName", "description", "groupTypes", "mailEnabled", "mailNickname", "securityEnabled"),
-    ("assignedLicenses", "licenseProcessingState", "membershipRule"),
+    ("assignedLicenses", "licenseProcessingState", "membershipRule", "onPremisesSyncEnabled"),
 )
 DEVICE = Shape("device", ("id", "displayName", "accountEnabled", "operatingSystem"))
 SKU = Shape(
@@ -33,7 +33,7 @@ SKU = Shape(
     ),
 )  # fmt: skip
 DETAILS = Shape("licenseDetails", ("id", "servicePlans", "skuId", "skuPartNumber"))
-MEMBER = Shape("directoryObject", ("id", "displayName"))
+MEMBER = Shape("directoryObject", ("id", "displayName"), ("userPrincipalName",))
 SUBSCRIPTION = Shape(
     "companySubscription",
     (
@@ -95,7 +95,7 @@ def shown_group(tenant: Tenant, group: dict) -> dict:
     rows = [{"skuId": sku_id, "disabledPlans": list(off)} for sku_id, off in shown_licenses(tenant, group["id"]).items()]
     has_errors = any(tenant.group_error(group["id"], user_id) for user_id in tenant.members[group["id"]])
     state = {"state": processing_state(tenant, group["id"])}
-    return {**group, "assignedLicenses": rows, "licenseProcessingState": state, "hasMembersWithLicenseErrors": has_errors, "membershipRule": None}
+    return {**group, "assignedLicenses": rows, "licenseProcessingState": state, "hasMembersWithLicenseErrors": has_errors}
 
 
 def shown_principal(tenant: Tenant, kind: str, principal: dict) -> dict:

@@ -22,7 +22,7 @@ from .directory import (
 )
 from .errors import Refusal, refusal
 from .graph import KINDS, Call, Graph, Reply
-from .groups import assign_group_license, reprocess_user
+from .groups import add_members, assign_group_license, check_static, reprocess_user
 from .odata import is_advanced
 
 
@@ -48,6 +48,9 @@ class DirectoryRoutes:
             ("GET", r"/users/([^/]+)/licenseDetails", self._details),
             ("GET", r"/groups/([^/]+)/assignedLicenses", self._group_licenses),
             ("GET", r"/groups/([^/]+)/members", self._members),
+            ("PATCH", r"/groups/([^/]+)", self._patch_group),
+            ("POST", r"/groups/([^/]+)/members/\$ref", self._add_member),
+            ("DELETE", r"/groups/([^/]+)/members/([^/]+)/\$ref", self._remove_member),
             ("GET", r"/groups/([^/]+)/membersWithLicenseErrors", self._members_with_errors),
             ("GET", "/subscribedSkus", self._skus),
             ("GET", "/subscribedSkus/([^/]+)", self._sku),
@@ -139,6 +142,35 @@ class DirectoryRoutes:
         users = [self._tenant.users[user_id] for user_id in self._tenant.members[group["id"]]]
         inside = [self._tenant.groups[group_id] for group_id in self._tenant.nested[group["id"]] if group_id in self._tenant.groups]
         return self._graph.page(call, users + inside, MEMBER, "directoryObjects")
+
+    def _patch_group(self, call: Call, key: str) -> Reply:
+        """Adds up to twenty members at once; nothing else of a group can be changed here."""
+        group, body = self._graph.find("groups", key), call.body if isinstance(call.body, dict) else {}
+        links = body.get("members@odata.bind")
+        if body.keys() != {"members@odata.bind"} or not isinstance(links, list) or not 0 < len(links) <= 20:
+            raise refusal("body")
+        add_members(self._tenant, group["id"], [self._linked(link) for link in links])
+        return Reply(204)
+
+    def _add_member(self, call: Call, key: str) -> Reply:
+        group = self._graph.find("groups", key)
+        add_members(self._tenant, group["id"], [self._linked((call.body or {}).get("@odata.id"))])
+        return Reply(204)
+
+    def _linked(self, link: object) -> str:
+        """The id of the user that a reference names."""
+        found = re.fullmatch(r"https?://[^/]+/(?:v1\.0|beta)/(?:directoryObjects|users)/([0-9a-fA-F-]{36})", str(link))
+        if found is None:
+            raise refusal("body")
+        return str(self._graph.find("users", found.group(1))["id"])
+
+    def _remove_member(self, call: Call, key: str, member: str) -> Reply:
+        group = self._graph.find("groups", key)
+        check_static(self._tenant, group["id"])
+        if member.lower() not in self._tenant.members[group["id"]]:
+            raise refusal("E15", id=member)
+        self._tenant.remove_member(group["id"], member.lower())
+        return Reply(204)
 
     def _members_with_errors(self, call: Call, key: str) -> Reply:
         group = self._graph.find("groups", key)

@@ -16,6 +16,8 @@ TEXTS = {
     "E3": (400, CLASSIC, "License assignment failed because service plans {plans} are mutually exclusive"),
     "E4": (400, CLASSIC, "License assignment failed because service plan {plan} depends on the service plan(s) {needs}"),
     "E5": (400, CLASSIC, "User does not have a corresponding license."),
+    "member": (400, CLASSIC, "One or more added object references already exist for the following modified properties: 'members'."),
+    "dynamic": (400, CLASSIC, "The members of a dynamic group cannot be changed, as a rule decides on them."),
     "E6": (400, CLASSIC, "User license is inherited from a group membership and it cannot be removed directly from the user."),
     "E7": (400, CLASSIC, "License {sku} does not correspond to a valid company License."),
     "E8": (400, CLASSIC, "License {sku} cannot be assigned to a user."),

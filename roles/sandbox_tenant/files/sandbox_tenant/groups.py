@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 
 from .classic import check_plans, check_sku, free_pool, parsed
@@ -84,6 +85,25 @@ def recheck(tenant: Tenant, group_id: str) -> None:
             continue
     for pool in tenant.pools.values():
         tenant.settle(pool)
+
+
+def add_members(tenant: Tenant, group_id: str, user_ids: list[str]) -> None:
+    """Puts users into a group, all or none, and gives them what it holds."""
+    check_static(tenant, group_id)
+    if set(user_ids) & set(tenant.members[group_id]):
+        raise refusal("member")
+    for user_id in dict.fromkeys(user_ids):
+        tenant.add_member(group_id, user_id)
+        with contextlib.suppress(Refusal):
+            _check_member(tenant, group_id, tenant.users[user_id])
+    for claim in tenant.claims_of(group_id):
+        tenant.settle(tenant.pools[claim.pool_id])
+
+
+def check_static(tenant: Tenant, group_id: str) -> None:
+    """Refuses to change members whom a rule chooses."""
+    if tenant.groups[group_id]["groupTypes"]:
+        raise refusal("dynamic")
 
 
 def _check_member(tenant: Tenant, group_id: str, user: dict) -> None:

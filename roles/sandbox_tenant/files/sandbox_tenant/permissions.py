@@ -73,6 +73,7 @@ TABLE: list[tuple[tuple[str, ...], str, tuple[set[str], set[str]]]] = [
     (READ, r"/users/[^/]+/licenseDetails", _join(LICENSE_READ, USER_READ)),
     (READ, r"/users.*", USER_READ),
     (WRITE, r"/groups/[^/]+/assignLicense", _join(LICENSE_WRITE, GROUP_WRITE)),
+    (WRITE, r"/groups/[^/]+(/members/.*)?", _join(_both("GroupMember.ReadWrite.All"), GROUP_WRITE)),
     (WRITE, r"/groups.*", GROUP_WRITE),
     (READ, r"/groups.*", GROUP_READ),
     (READ, r"/(subscribedSkus|directory/subscriptions).*", _join(LICENSE_READ, DIRECTORY_READ)),

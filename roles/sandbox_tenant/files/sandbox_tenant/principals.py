@@ -54,4 +54,6 @@ def named_of(kind: str, row: dict) -> dict:
         "licenses": row.get("licenses", []),
         "mailNickname": name.lower().replace(" ", "-"),
     }
-    return {**base, **own, "description": None, "groupTypes": [], "mailEnabled": False, "securityEnabled": row.get("security_enabled", True)}
+    rule = row.get("membership_rule")
+    static = {"groupTypes": ["DynamicMembership"] if rule else [], "membershipRule": rule, "onPremisesSyncEnabled": row.get("on_premises") or None}
+    return {**base, **own, **static, "description": None, "mailEnabled": False, "securityEnabled": row.get("security_enabled", True)}

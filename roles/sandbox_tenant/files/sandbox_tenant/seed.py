@@ -64,6 +64,8 @@ FORM: dict[str, tuple[type, bool, Any]] = {
             "members": (list, False, str),
             "groups": (list, False, str),
             "security_enabled": (bool, False, None),
+            "membership_rule": (str, False, None),
+            "on_premises": (bool, False, None),
             "licenses": LICENSES,
         },
     ),

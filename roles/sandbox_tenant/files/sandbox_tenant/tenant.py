@@ -197,6 +197,19 @@ class Tenant:
         for pool in self.pools.values():
             self.settle(pool)
 
+    def add_member(self, group_id: str, user_id: str) -> None:
+        """Puts a user into a group; who is in it already is the caller's matter."""
+        self.members[group_id].append(user_id)
+        self._groups_of.setdefault(user_id, []).append(group_id)
+
+    def remove_member(self, group_id: str, user_id: str) -> None:
+        """Takes a user out of a group, who loses what came through it."""
+        self.members[group_id].remove(user_id)
+        self._groups_of[user_id].remove(group_id)
+        self.blocked.pop((group_id, user_id), None)
+        for claim in self.claims_of(group_id):
+            self.settle(self.pools[claim.pool_id])
+
     def delete_group(self, group: dict) -> None:
         """Takes a group away that has no licenses."""
         for user_id in self.members.pop(group["id"]):

@@ -1,0 +1,173 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The law of every module, for the members of a group: plan all, refuse or write, and forget nothing of what was done."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping
+
+from .._errors import LicensingError, OptionError, WaitTimeoutError
+from .._graph import retry
+from .._graph.batch import SIZE, send_all, slices
+from .._graph.client import Answer, Request
+from .._licensing.catalog import Catalog
+from .._licensing.memberships import MemberChanges, MemberGroup, group_with_members, member_diff, member_rows, plan_members
+from .._licensing.present import finding_rows
+from .options import GraphModule, check_user
+from .results import explained
+from .run import Run, guarded, refuse
+from .session import Session
+from .user_lists import UserList
+
+_GROUP = "id,displayName,groupTypes,membershipRule,onPremisesSyncEnabled"
+_MEMBER = "id,displayName,userPrincipalName"
+
+
+class Membership:
+    """The members of one group, as a task wishes them."""
+
+    def __init__(self, session: Session, params: Mapping) -> None:
+        """Raises OptionError for names that can be none, and for what contradicts itself."""
+        self._session, self._client, self._params = session, session.client, params
+        self._is_set = params["set"] is not None
+        self._wanted: list[str] = params["set"] if self._is_set else params["add"] or []
+        self._unwanted: list[str] = params["remove"] or []
+        for name in ("add", "remove", "set"):
+            for index, user in enumerate(params[name] or ()):
+                check_user(user, f"{name}[{index}]")
+        if self._is_set and not self._wanted and not params["allow_empty"]:
+            raise OptionError("set is empty, which removes every member: give allow_empty: true if that is meant")
+        if (params["max_removals"] or 0) < 0:
+            raise OptionError(f"max_removals is {params['max_removals']}: give zero or more")
+        self.unknown: dict[str, str] = {}
+        self.failed: dict[str, tuple[str, dict]] = {}
+        self.added: dict[str, str] = {}
+        self.removed: dict[str, str] = {}
+
+    def plan(self) -> MemberChanges:
+        """The changes. Raises OptionError when somebody is wanted and not, or unknown where everybody else would go."""
+        group = self._group()
+        users = UserList(self._client, self._session.reader)
+        users.read([*self._wanted, *(name for name in self._unwanted if name.lower() not in _names(group))])
+        wanted = {}
+        for name in self._wanted:
+            user = users.user(name)
+            if user is None:
+                self.unknown[name] = f"this tenant has no user {name!r}; check the spelling and the tenant"
+            else:
+                wanted[user.id] = user.name
+        if self.unknown and self._is_set:
+            listed = ", ".join(repr(name) for name in self.unknown)
+            raise OptionError(f"set: this tenant has no user {listed}; as set removes everybody else, nothing is done before all are found")
+        by_name = _names(group)
+        unwanted = [by_name.get(name.lower()) or (user.id if (user := users.user(name)) else "") for name in self._unwanted]
+        both = wanted.keys() & set(unwanted)
+        if both:
+            raise OptionError(f"{' and '.join(sorted(wanted[one] for one in both))}: both in add and in remove; leave one of them out")
+        return plan_members(group, wanted, unwanted, self._is_set, self._params["max_removals"])
+
+    def _group(self) -> MemberGroup:
+        """The group and its direct members: a request, one for each 999 members, one more to find a display name."""
+        name = self._params["group"]
+        path = self._session.reader.path("group", name)
+        group = self._session.reader.found(self._client.send("v1.0", Request("GET", f"{path}?$select={_GROUP}")), "group", name)
+        return group_with_members(group, self._client.pages("v1.0", f"/groups/{group['id']}/members?$select={_MEMBER}&$top=999"))
+
+    def write(self, changes: MemberChanges) -> None:
+        """Adds twenty in a request, and removes twenty in a batch. Who fails is noted, and the others are done."""
+        path = f"/groups/{changes.group.id}/members"
+        for part in slices(changes.add.items(), SIZE):
+            links = [self._link(user_id) for user_id, dummy in part]
+            answer = self._client.send("v1.0", Request("PATCH", f"/groups/{changes.group.id}", {"members@odata.bind": links}))
+            if answer.is_ok:
+                self.added.update(part)
+            elif answer.status in (400, 404):
+                requests = [Request("POST", f"{path}/$ref", {"@odata.id": self._link(user_id)}) for user_id, dummy in part]
+                self._settle(part, send_all(self._client, "v1.0", requests), self.added, _is_there)
+            else:
+                raise answer.error()
+        for part in slices(changes.remove.items(), SIZE):
+            requests = [Request("DELETE", f"{path}/{user_id}/$ref") for user_id, dummy in part]
+            self._settle(part, send_all(self._client, "v1.0", requests), self.removed, lambda answer: answer.status == 404)
+
+    def _settle(self, part: list[tuple[str, str]], answers: list[Answer], done: dict[str, str], is_settled) -> None:
+        for (user_id, name), answer in zip(part, answers):
+            if answer.is_ok or is_settled(answer):
+                done[user_id] = name
+            else:
+                self.failed[name] = explained(answer.error(), Catalog())
+
+    def _link(self, user_id: str) -> str:
+        return f"{self._client.graph_url}/v1.0/directoryObjects/{user_id}"
+
+    def wait(self, changes: MemberChanges, timeout: float) -> None:
+        """Reads until those added hold what the group gives, or show why not. Raises WaitTimeoutError, naming who is outstanding."""
+        group, dummy = self._session.reader.group_and_skus(changes.group.id)
+        skus = {lic.sku_id for lic in group.licenses}
+        began, attempt, names = time.monotonic(), 0, dict(self.added)
+        while skus and names:
+            users = UserList(self._client, self._session.reader)
+            users.read(names)
+            for user_id in list(names):
+                user = users.user(user_id)
+                if user is None or skus <= {lic.sku_id for lic in user.licenses if lic.group_id == group.id}:
+                    del names[user_id]
+            attempt += 1
+            seconds = retry.delay(attempt, None, random.random)
+            if names and time.monotonic() - began + seconds > timeout:
+                listed = ", ".join(sorted(names.values()))
+                raise WaitTimeoutError(f"Graph accepted the members, but after wait_timeout of {timeout:g} s they do not show the group's licenses: {listed}")
+            if names:
+                self._client.pause(seconds)
+
+
+def run_members(module: GraphModule) -> None:
+    """Runs the module, and exits."""
+    guarded(module, lambda run: _run(module, run))
+
+
+def _run(module: GraphModule, run: Run) -> None:
+    membership = Membership(run.open(), module.params)
+    changes = membership.plan()
+    if any(finding.is_refusal for finding in changes.findings):
+        refuse(module, changes.findings)
+    if module.check_mode:
+        membership.added, membership.removed = changes.add, changes.remove
+    else:
+        try:
+            membership.write(changes)
+            if module.params["wait"]:
+                membership.wait(changes, module.params["wait_timeout"])
+        except LicensingError as error:
+            message, failure = explained(error, Catalog())
+            module.fail_json(msg=message, failure=failure, **_answer(membership, changes))
+    answer = _answer(membership, changes)
+    failed = {**membership.unknown, **{name: said for name, (said, dummy) in membership.failed.items()}}
+    if failed:
+        msg = f"{len(failed)} failed: " + "; ".join(f"{name}: {said}" for name, said in failed.items())
+        failure = {"code": "some_failed", "status": None, "request_id": None, "retriable": True, "remedy": None}
+        module.fail_json(msg=msg, failure=failure, failed_users=[{"user": name, "msg": said} for name, said in failed.items()], **answer)
+    module.exit_json(failed_users=[], **answer)
+
+
+def _answer(membership: Membership, changes: MemberChanges) -> dict:
+    done = MemberChanges(changes.group, membership.added, membership.removed)
+    return {
+        "changed": done.is_change,
+        "group": {"id": changes.group.id, "display_name": changes.group.name},
+        "changes": member_rows("add_member", done.add) + member_rows("remove_member", done.remove),
+        "findings": finding_rows(changes.findings),
+        "diff": member_diff(done),
+    }
+
+
+def _names(group: MemberGroup) -> dict[str, str]:
+    """The ids of members by every name that a task may use."""
+    return {key.lower(): user_id for user_id, name in group.members.items() for key in (user_id, name)}
+
+
+def _is_there(answer: Answer) -> bool:
+    """Whether somebody is a member already: another run, or a lost attempt, was faster."""
+    return answer.status == 400 and "already exist" in answer.error_text
