@@ -89,6 +89,13 @@ options:
       - Ignored for a license that states all of its service plans, and for one that is held already.
     type: bool
     default: false
+  remove_inherited:
+    description:
+      - What to do with a SKU of O(licenses.remove) that is held through a group. With V(fail), one that only a group gives is an error that names
+        the group. With V(skip), it is no change, and what a group gives beside a direct license is not spoken of.
+    type: str
+    default: fail
+    choices: [fail, skip]
   protect:
     description:
       - SKUs, by part number, id or product name, that are never removed. O(licenses.set) leaves them, and naming one in O(licenses.remove) is an error.

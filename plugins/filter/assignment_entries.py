@@ -11,11 +11,11 @@ version_added: 0.1.0
 author:
   - m365.licensing contributors (@m365-licensing)
 description:
-  - Turns people of the role C(onboard_users) into the C(assignments) of M(m365.licensing.cloud_license_assignments), one for each seat of an allotment.
+  - Turns people of the roles of this collection into the C(assignments) of M(m365.licensing.cloud_license_assignments), one for each seat of an allotment.
 options:
   _input:
     description:
-      - People, each with C(user) and perhaps C(usage_location), C(licenses) and C(cloud_assignments).
+      - People, each with C(user) and perhaps C(usage_location) and C(cloud_assignments).
     type: list
     elements: dict
     required: true
@@ -42,10 +42,14 @@ _value:
 def assignment_entries(people):
     """The people of a list as entries of cloud_license_assignments."""
     return [
-        {"user": person["user"], **({"usage_location": person["usage_location"]} if person.get("usage_location") else {}), **seat}
+        {"user": person["user"], **(_location(person) if seat.get("state") != "absent" else {}), **seat}
         for person in people
         for seat in person.get("cloud_assignments") or ()
     ]
+
+
+def _location(person):
+    return {"usage_location": person["usage_location"]} if person.get("usage_location") else {}
 
 
 class FilterModule:

@@ -11,11 +11,12 @@ version_added: 0.1.0
 author:
   - m365.licensing contributors (@m365-licensing)
 description:
-  - Turns people of the role C(onboard_users) into the C(users) of M(m365.licensing.users_assign_license). Who has neither a location nor licenses is left out.
+  - Turns people of the roles of this collection into the C(users) of M(m365.licensing.users_assign_license).
+    Who has neither a location nor licenses to get or lose is left out.
 options:
   _input:
     description:
-      - People, each with C(user) and perhaps C(usage_location), C(licenses) and C(cloud_assignments).
+      - People, each with C(user) and perhaps C(usage_location), C(licenses) to hold and C(remove), SKUs to hold no longer.
     type: list
     elements: dict
     required: true
@@ -41,11 +42,17 @@ _value:
 
 def license_entries(people):
     """The people of a list as entries of users_assign_license."""
+    entries = ((person, _licenses(person)) for person in people)
     return [
-        {"user": person["user"], **_location(person), **({"licenses": {"add": person["licenses"]}} if person.get("licenses") else {})}
-        for person in people
-        if person.get("licenses") or person.get("usage_location")
+        {"user": person["user"], **_location(person), **({"licenses": licenses} if licenses else {})}
+        for person, licenses in entries
+        if licenses or person.get("usage_location")
     ]
+
+
+def _licenses(person):
+    wished = {"add": person.get("licenses"), "remove": person.get("remove")}
+    return {name: value for name, value in wished.items() if value}
 
 
 def _location(person):

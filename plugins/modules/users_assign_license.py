@@ -128,6 +128,12 @@ options:
             V(assign) is what happens when nobody says.
         type: str
         choices: [assign, accept, fail]
+      remove_inherited: &skip
+        description:
+          - What to do with a SKU of C(licenses.remove) that is held through a group, as in M(m365.licensing.user_assign_license).
+            V(fail) is what happens when nobody says.
+        type: str
+        choices: [fail, skip]
       protect: &protect
         description:
           - SKUs that are never removed.
@@ -162,6 +168,7 @@ options:
   usage_location: *location
   carry_plans: *carry
   inherited: *inherited
+  remove_inherited: *skip
   protect: *protect
   allow_empty: *empty
   seat_check: *check

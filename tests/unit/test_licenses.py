@@ -106,6 +106,8 @@ SITUATIONS = {
         {"add": [{"sku": "E5", "alternatives": [{"sku": "E3"}]}], "remove": ["E3"]},
         {E5.id: off()},
     ),
+    "what only a group gives may stay": ([inherited(E3)], {"remove": ["E3"], "remove_inherited": "skip"}, {}),
+    "the direct one goes beside that of a group": ([direct(E5), inherited(E5)], {"remove": ["E5"], "remove_inherited": "skip"}, {}),
     "swap": ([direct(E3, "SWAY")], {"add": [{"sku": "E5"}], "remove": ["E3"]}, {E5.id: off()}),
     "swap that carries": (
         [direct(E3, "SWAY", "FORMS3")],

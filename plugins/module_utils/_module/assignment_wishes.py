@@ -17,7 +17,7 @@ from .._licensing.catalog import Catalog, Resolver
 from .._licensing.changes import Changes, CreateAssignment, UpdateAssignment
 from .._licensing.desired import DesiredAssignment, desired_assignment
 from .._licensing.model import CloudState, Group, Principal
-from .._licensing.payloads import COLLECTIONS, GROUP_FIELDS, cloud_state_of, group_of, principal_of
+from .._licensing.payloads import GROUP_FIELDS, cloud_state_of, group_of, principal_of
 from .._licensing.seats import PoolLedger
 from .options import check_bulk
 from .options import principal_of as named_principal
@@ -29,8 +29,6 @@ DEFAULTS = (
     "sku", "subscription_id", "usage_location", "disabled_plans", "enabled_plans", "plans_mode", "state", "allotment_choice", "exclusive", "route",
     "seat_check", "plan_check",
 )  # fmt: skip
-_FEW = 100  # principals whose assignments are read one by one; of more, those of the whole tenant are
-_EXPAND = "$expand=allotment($select=id,skuId,skuPartNumber)"
 
 
 class AssignmentWishes:
@@ -155,16 +153,7 @@ class AssignmentWishes:
             self._principals[index] = principal
 
     def _read_assignments(self, principals: list[Principal]) -> None:
-        """Those of each principal, or of the whole tenant in pages, whichever is less."""
-        rows: dict[str, list] = {who.id: [] for who in principals}
-        client = self._session.client
-        if len(principals) > _FEW:
-            for row in client.pages("beta", f"/admin/cloudLicensing/assignments?{_EXPAND},assignedTo&$top=999"):
-                rows.get(((row.get("assignedTo") or {}).get("id") or "").lower(), []).append(row)
-        else:
-            requests = [Request("GET", f"/{COLLECTIONS[who.kind]}/{who.id}/cloudLicensing/assignments?{_EXPAND}&$top=999") for who in principals]
-            for who, answer in zip(principals, send_all(client, "beta", requests)):
-                rows[who.id] = list(client.rows("beta", answer.checked()))
+        rows = self._session.survey.assignments_of(principals)
         self._states = {who.id: cloud_state_of(who, rows[who.id], self._ledger.pools) for who in principals}
 
     def _read_rights(self, indexes: list[int]) -> None:

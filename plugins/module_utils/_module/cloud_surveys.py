@@ -16,6 +16,7 @@ from .._licensing.reports import allotment_row, assignment_row, cloud_error_row,
 from .options import check_user
 from .readers import ALLOTMENTS, Reader
 
+_FEW = 100  # principals whose assignments are read one by one; of more, those of the whole tenant are
 _POOL = "$expand=allotment($select=id,skuId,skuPartNumber)"
 
 
@@ -85,6 +86,18 @@ class CloudSurvey:
             rows["waiting_members"] = [waiting_row(row, pool, catalog, who) for row, pool, who in self._waiting(named, pools)]
         if "usage_rights" in gather:
             rows["usage_rights"] = [right_row(row, who) for row, who in self._parts(named or [], "usageRights?$expand=allotments")]
+        return rows
+
+    def assignments_of(self, principals: list[Principal]) -> dict[str, list[Mapping]]:
+        """The assignments by the id of their principal: those of each, or of the whole tenant in pages, whichever is less."""
+        rows: dict[str, list[Mapping]] = {who.id: [] for who in principals}
+        if len(principals) > _FEW:
+            for row in self._client.pages("beta", f"/admin/cloudLicensing/assignments?{_POOL},assignedTo&$top=999"):
+                rows.get(((row.get("assignedTo") or {}).get("id") or "").lower(), []).append(row)
+            return rows
+        requests = [Request("GET", f"/{COLLECTIONS[who.kind]}/{who.id}/cloudLicensing/assignments?{_POOL}&$top=999") for who in principals]
+        for who, answer in zip(principals, send_all(self._client, "beta", requests)):
+            rows[who.id] = list(self._client.rows("beta", answer.checked()))
         return rows
 
     def _assignments(self, named: list[Principal] | None) -> Iterator[tuple[Mapping, Principal | None]]:

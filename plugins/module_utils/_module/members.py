@@ -21,7 +21,7 @@ from .run import Run, guarded, refuse
 from .session import Session
 from .user_lists import UserList
 
-_GROUP = "id,displayName,groupTypes,membershipRule,onPremisesSyncEnabled"
+GROUP_FIELDS = "id,displayName,groupTypes,membershipRule,onPremisesSyncEnabled"
 _MEMBER = "id,displayName,userPrincipalName"
 
 
@@ -42,6 +42,7 @@ class Membership:
         if (params["max_removals"] or 0) < 0:
             raise OptionError(f"max_removals is {params['max_removals']}: give zero or more")
         self.unknown: dict[str, str] = {}
+        self._named: dict[str, str] = {}
         self.failed: dict[str, tuple[str, dict]] = {}
         self.added: dict[str, str] = {}
         self.removed: dict[str, str] = {}
@@ -58,6 +59,7 @@ class Membership:
                 self.unknown[name] = f"this tenant has no user {name!r}; check the spelling and the tenant"
             else:
                 wanted[user.id] = user.name
+                self._named[user.id] = name
         if self.unknown and self._is_set:
             listed = ", ".join(repr(name) for name in self.unknown)
             raise OptionError(f"set: this tenant has no user {listed}; as set removes everybody else, nothing is done before all are found")
@@ -72,7 +74,7 @@ class Membership:
         """The group and its direct members: a request, one for each 999 members, one more to find a display name."""
         name = self._params["group"]
         path = self._session.reader.path("group", name)
-        group = self._session.reader.found(self._client.send("v1.0", Request("GET", f"{path}?$select={_GROUP}")), "group", name)
+        group = self._session.reader.found(self._client.send("v1.0", Request("GET", f"{path}?$select={GROUP_FIELDS}")), "group", name)
         return group_with_members(group, self._client.pages("v1.0", f"/groups/{group['id']}/members?$select={_MEMBER}&$top=999"))
 
     def write(self, changes: MemberChanges) -> None:
@@ -97,7 +99,7 @@ class Membership:
             if answer.is_ok or is_settled(answer):
                 done[user_id] = name
             else:
-                self.failed[name] = explained(answer.error(), Catalog())
+                self.failed[self._named.get(user_id, name)] = explained(answer.error(), Catalog())
 
     def _link(self, user_id: str) -> str:
         return f"{self._client.graph_url}/v1.0/directoryObjects/{user_id}"

@@ -17,7 +17,7 @@ from .options import check_bulk, check_user
 from .session import Session
 from .user_lists import UserList
 
-DEFAULTS = ("usage_location", "licenses", "carry_plans", "inherited", "protect", "allow_empty", "seat_check", "plan_check")
+DEFAULTS = ("usage_location", "licenses", "carry_plans", "inherited", "remove_inherited", "protect", "allow_empty", "seat_check", "plan_check")
 
 
 class UserWishes:

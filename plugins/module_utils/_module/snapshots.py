@@ -1,0 +1,154 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads what people hold, and keeps it in a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from .._errors import GraphError, LicensingError, OptionError
+from .._graph.batch import send_all
+from .._graph.client import Request
+from .._licensing.catalog import Catalog, Resolver
+from .._licensing.memberships import MemberGroup, group_with_members
+from .._licensing.model import Assignment, Principal
+from .._licensing.payloads import assignment_of
+from .._licensing.snapshots import holding_of, is_empty, merged_holding, release_of, snapshot_of
+from .members import GROUP_FIELDS
+from .options import GraphModule, check_user
+from .run import Run, guarded
+from .session import Session
+from .user_lists import UserList
+
+
+class Recorder:
+    """Takes a snapshot of some users into a file, or notes in it that they have everything again."""
+
+    def __init__(self, session: Session, params: Mapping) -> None:
+        """Raises OptionError for names that can be none, and for a file that cannot be written."""
+        self._session, self._params, self._path = session, params, Path(params["path"])
+        for index, entry in enumerate(params["users"]):
+            check_user(entry["user"], f"users[{index}].user")
+        target = self._path if self._path.exists() else self._path.parent
+        if self._path.is_dir() or not target.exists() or not os.access(target, os.W_OK):
+            raise OptionError(f"path: cannot write {self._path}; give a path in a folder that exists and can be written")
+        self.releases: list[dict] = []
+        self.missing: list[str] = []
+        self.warnings: list[str] = []
+
+    def record(self) -> tuple[dict, dict]:
+        """The snapshot before and after: who holds nothing, and is not in it, does not come into it."""
+        reader = self._session.reader
+        catalog = reader.catalog()
+        before = self._read(reader.tenant_id)
+        people = self._people()
+        groups = self._groups(people)
+        seats = self._seats(people)
+        kept = self._kept(catalog)
+        after = dict(before["people"])
+        for (index, entry), user in zip(enumerate(self._params["users"]), people):
+            if user is None:
+                self.missing.append(entry["user"])
+                continue
+            holding = holding_of(user, seats.get(user.id, ()), groups, catalog)
+            self.releases.append(release_of(user, holding, kept[index]))
+            name = next((known for known, row in after.items() if row["id"] == user.id), user.name)
+            if not is_empty(holding):
+                after[name] = self._dated(before["people"].get(name), merged_holding(before["people"].get(name), holding))
+        return before, {**before, "people": after}
+
+    def mark(self) -> tuple[dict, dict]:
+        """The snapshot before, and after it was noted of the users that they have everything again."""
+        before = self._read(None)
+        names = {entry["user"].lower() for entry in self._params["users"]}
+        after = {
+            name: {**row, "restored": row.get("restored") or _now()} if {name.lower(), row["id"]} & names else row for name, row in before["people"].items()
+        }
+        return before, {**before, "people": after}
+
+    def write(self, snapshot: dict) -> None:
+        """Replaces the file at once: who reads it sees the old one or the new one."""
+        handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(snapshot, file, indent=2, ensure_ascii=False, sort_keys=True)
+            file.write("\n")
+        Path(name).replace(self._path)
+
+    def _read(self, tenant: str | None) -> dict:
+        try:
+            text = self._path.read_text(encoding="utf-8") if self._path.exists() else ""
+        except (OSError, UnicodeDecodeError):
+            text = "?"
+        return snapshot_of(text, tenant, f"path: {self._path}")
+
+    def _people(self) -> list[Principal | None]:
+        users = UserList(self._session.client, self._session.reader)
+        names = [entry["user"] for entry in self._params["users"]]
+        users.read(names)
+        return [users.user(name) for name in names]
+
+    def _groups(self, people: list[Principal | None]) -> dict[str, MemberGroup]:
+        """The groups that give licenses to people, twenty in a request."""
+        ids = sorted({lic.group_id for user in people if user for lic in user.licenses if lic.group_id})
+        answers = send_all(self._session.client, "v1.0", [Request("GET", f"/groups/{group_id}?$select={GROUP_FIELDS}") for group_id in ids])
+        return {group_id: group_with_members(answer.checked(), ()) for group_id, answer in zip(ids, answers) if answer.status != 404}
+
+    def _seats(self, people: list[Principal | None]) -> dict[str, list[Assignment]]:
+        """The assignments by the id of the user; nothing where they cannot be read, unless they are required."""
+        how, known = self._params["pools"], [user for user in people if user]
+        if how == "none" or not known:
+            return {}
+        try:
+            self._session.survey.allotments()
+            return {key: [assignment_of(row) for row in rows] for key, rows in self._session.survey.assignments_of(known).items()}
+        except LicensingError as error:
+            is_closed = error.status in (400, 403, 404) if isinstance(error, GraphError) else type(error) is LicensingError
+            if how == "required" or not is_closed:
+                raise
+            self.warnings.append(f"pools are not recorded, as cloudLicensing cannot be read here; licenses are, whatever pool they come from. {error.message}")
+            return {}
+
+    def _kept(self, catalog: Catalog) -> list[set[str]]:
+        """The ids of SKUs that each user keeps. Raises OptionError with every name that the tenant does not know."""
+        resolver = Resolver(catalog)
+        common = [resolver.sku(name, f"keep[{index}]") for index, name in enumerate(self._params["keep"] or ())]
+        own = [[resolver.sku(name, f"users[{index}].keep") for name in entry.get("keep") or ()] for index, entry in enumerate(self._params["users"])]
+        resolver.check()
+        return [{sku.id for sku in (*common, *some) if sku} for some in own]
+
+    def _dated(self, old: Mapping | None, new: dict) -> dict:
+        taken = (old or {}).get("taken")
+        return {**new, "taken": taken if taken and not (old or {}).get("restored") else _now()}
+
+
+def run_snapshot(module: GraphModule) -> None:
+    """Runs the module, and exits."""
+    guarded(module, lambda run: _run(module, run))
+
+
+def _run(module: GraphModule, run: Run) -> None:
+    recorder = Recorder(run.open(), module.params)
+    before, after = recorder.mark() if module.params["state"] == "restored" else recorder.record()
+    is_changed = before != after
+    if is_changed and not module.check_mode:
+        recorder.write(after)
+    for text in recorder.warnings:
+        module.warn(text)
+    names = sorted(name for name, row in after["people"].items() if row != before["people"].get(name))
+    shown = {"before_header": module.params["path"], "after_header": module.params["path"]}
+    module.exit_json(
+        changed=is_changed,
+        recorded=names,
+        releases=recorder.releases,
+        missing=recorder.missing,
+        diff={**shown, "before": "", "after": "".join(f"{name}\n" for name in names)},
+    )
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
