@@ -35,14 +35,14 @@ seealso:
 EXAMPLES = r"""
 - name: What a group is to have
   vars:
-    groups:
+    licensing_groups:
       - group: Support desk
         licenses:
           - sku: SPE_E3
             disabled_plans: [SWAY]
         exactly: true
   ansible.builtin.debug:
-    msg: "{{ groups | m365.licensing.group_entries }}"
+    msg: "{{ licensing_groups | m365.licensing.group_entries }}"
 """
 
 RETURN = r"""

@@ -69,16 +69,11 @@ seealso:
 EXAMPLES = r"""
 - name: Record what two people hold
   m365.licensing.license_snapshot:
-    path: "{{ playbook_dir }}/snapshot.json"
+    path: snapshot.json
     users:
       - user: bob@contoso.example
       - user: heidi@contoso.example
         keep: [POWER_BI_PRO]
-  register: snapshot
-
-- name: Take the direct licenses away
-  m365.licensing.users_assign_license:
-    users: "{{ snapshot.releases | m365.licensing.license_entries }}"
 """
 
 RETURN = r"""

@@ -19,7 +19,10 @@ PREFIX = "ansible_collections.m365.licensing.plugins."
 # floor: what it may import of the collection, and of the world
 FLOORS = {
     "_errors": (set(), {"__future__"}),
-    "_licensing": ({"_errors", "_licensing"}, {"__future__", "collections", "csv", "dataclasses", "difflib", "functools", "heapq", "re", "typing"}),
+    "_licensing": (
+        {"_errors", "_licensing"},
+        {"__future__", "collections", "csv", "dataclasses", "datetime", "difflib", "functools", "heapq", "json", "re", "typing"},
+    ),
     "_graph": ({"_errors", "_graph"}, None),
     "_module": ({"_errors", "_licensing", "_graph", "_module"}, None),
     "modules": ({"_licensing", "_module"}, {"__future__"}),

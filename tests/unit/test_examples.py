@@ -22,7 +22,8 @@ def examples():
 
 
 @pytest.mark.parametrize(("module", "task"), examples())
-def test_example(tenant, module, task):
+def test_example(tenant, module, task, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     options = task[f"m365.licensing.{module}"] or {}
     assert set(task) == {"name", f"m365.licensing.{module}"}
     foreseen = tenant.check(module, **options)

@@ -32,7 +32,7 @@ class FileError(OptionError):
         said = []
         for fault in faults:
             place = origin(fault.value)
-            said.append(f"{fault.where}{f' ({place})' if place else ''}: {fault.text}")
+            said.append(f"{fault.where}: {fault.text}{f' ({place})' if place else ''}")
         super().__init__("; ".join(said))
         self.faults = faults
 

@@ -28,6 +28,10 @@ class Survey(CloudSurvey):
         """What the tenant owns: one request."""
         return self.reader.catalog()
 
+    def pages(self, path: str) -> Iterator[dict]:
+        """The rows of a path of v1.0, page after page."""
+        return self._client.pages("v1.0", path)
+
     def users(
         self, names: list[str] | None, group: str | None, condition: str | None, sku_id: str | None, only_errors: bool = False
     ) -> Iterator[tuple[Principal, Mapping]]:

@@ -15,8 +15,8 @@ USER = Shape(
         "surname", "userPrincipalName", "id",
     ),
     (
-        "accountEnabled", "assignedLicenses", "assignedPlans", "department", "licenseAssignmentStates", "provisionedPlans", "usageLocation",
-        "userType",
+        "accountEnabled", "assignedLicenses", "assignedPlans", "department", "licenseAssignmentStates", "provisionedPlans", "signInActivity",
+        "usageLocation", "userType",
     ),
 )  # fmt: skip
 GROUP = Shape(

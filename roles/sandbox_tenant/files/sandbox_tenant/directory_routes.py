@@ -71,8 +71,18 @@ class DirectoryRoutes:
             raise refusal("E26")
         if is_advanced(call.query.get("$filter", "")) and not (is_eventual and call.query.get("$count") == "true"):
             raise refusal("E27")
+        self._check_sign_ins(call)
         if set(call.query.get("$select", "").split(",")) & SINGLE_ONLY:
             raise Refusal(501, "NotImplemented", "This property can only be read of a single user.")
+
+    def _check_sign_ins(self, call: Call) -> None:
+        """When people signed in last takes a permission of its own, and smaller pages (graph-contract 6)."""
+        if "signInActivity" not in call.query.get("$select", "").split(","):
+            return
+        if "AuditLog.Read.All" not in {*(call.claims.get("roles") or ()), *call.claims.get("scp", "").split()}:
+            raise Refusal(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
+        if int(call.query.get("$top", "100")) > 500:
+            raise Refusal(400, "Request_BadRequest", "Invalid page size specified: must be between 1 and 500 with signInActivity.")
 
     def _get(self, call: Call, collection: str, key: str) -> Reply:
         kind = KINDS[collection]

@@ -39,6 +39,7 @@ def user_of(row: dict, domain: str) -> dict:
         "permissions": row.get("permissions", []),
         "proxy_clash": row.get("proxy_clash", False),
         "licenses": row.get("licenses", []),
+        "signInActivity": {"lastSignInDateTime": "2026-11-01T08:00:00Z"} if row.get("signed_in", True) else None,
     }
 
 

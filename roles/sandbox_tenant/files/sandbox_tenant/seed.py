@@ -50,6 +50,7 @@ FORM: dict[str, tuple[type, bool, Any]] = {
             "type": (str, False, "Member|Guest"),
             "enabled": (bool, False, None),
             "proxy_clash": (bool, False, None),
+            "signed_in": (bool, False, None),
             "roles": (list, False, str),
             "permissions": (list, False, str),
             "licenses": LICENSES,

@@ -1,0 +1,63 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The names that somebody typed into a survey, as people."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: survey_people
+short_description: Names of a survey as people
+version_added: 0.1.0
+author:
+  - m365.licensing contributors (@m365-licensing)
+description:
+  - Splits a text at white space, commas and semicolons, and makes a person of each name, once.
+  - What is empty is left out, as AWX sends blanks for what nobody has answered.
+options:
+  _input:
+    description:
+      - Names, one a line or with commas between them.
+    type: str
+    required: true
+  profile:
+    description:
+      - The profile of all of them.
+    type: str
+  usage_location:
+    description:
+      - The usage location of all of them.
+    type: str
+  keep:
+    description:
+      - SKUs that all of them keep.
+    type: list
+    elements: str
+"""
+
+EXAMPLES = r"""
+- name: Two people of a survey
+  ansible.builtin.debug:
+    msg: "{{ 'alice@contoso.example, bob@contoso.example' | m365.licensing.survey_people(profile='office') }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The people.
+  type: list
+  elements: dict
+"""
+
+
+def survey_people(text, profile=None, usage_location=None, keep=None):
+    """The names that somebody typed into a survey, as people."""
+    wished = {"profile": profile, "usage_location": usage_location, "keep": keep}
+    common = {name: value for name, value in wished.items() if value}
+    return [{"user": name, **common} for name in dict.fromkeys(text.replace(",", " ").replace(";", " ").split())]
+
+
+class FilterModule:
+    """The filter, for Ansible."""
+
+    def filters(self):
+        """The filter by its name."""
+        return {"survey_people": survey_people}
