@@ -43,7 +43,7 @@ build: .venv/demo
 importer: .venv/test
 	$(GATE) importer
 
-unit: .venv/test tree
+unit: .venv/test .work/awx tree
 	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python -m pytest -n 2 tests/unit
 
 RUNS ?= 2000
@@ -56,7 +56,7 @@ TRUTHS ?= 1000
 truth: .venv/test tree
 	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/chaos/truth.py --runs $(TRUTHS)
 
-matrix: .venv/test
+matrix: .venv/test .work/awx
 	$(GATE) matrix
 
 bench: .venv/test tree
@@ -65,6 +65,9 @@ bench: .venv/test tree
 	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/bench/memory.py --write
 	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/bench/quota.py
 	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/bench/bulk.py --svg $(CURDIR)/docs/images/bulk.svg
+
+.work/awx: | .venv/test
+	@$(BIN)/python .ci/gate.py awx $@
 
 tree:
 	@$(GATE) tree $(TREE)

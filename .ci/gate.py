@@ -9,8 +9,10 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import urllib.error
 import urllib.request
+import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,6 +69,8 @@ def main() -> None:
         build(ROOT / ".venv")
     elif command == "importer":
         run_importer()
+    elif command == "awx":
+        fetch_awx(Path(arguments[0]))
     elif command == "matrix":
         run_matrix()
     else:
@@ -126,6 +130,15 @@ def run_importer() -> None:
     output = _run([f"{venv}/bin/python", "-m", "galaxy_importer.main", str(archive)], cwd=WORK, env={**os.environ, **place})
     if re.search(r"^WARNING", output, re.MULTILINE):
         sys.exit("galaxy-importer warns")
+
+
+def fetch_awx(target: Path) -> None:
+    """Puts the collection awx.awx where tests look for it: out of the package of all of Ansible, as it is on no package index of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        _run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary", ":all:", "--python-version", "3.12", "-d", folder, "ansible==12.*"])
+        (wheel,) = Path(folder).glob("*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(target, [name for name in archive.namelist() if name.startswith("ansible_collections/awx/awx/")])
 
 
 def run_matrix() -> None:

@@ -59,10 +59,17 @@ options:
             type: str
             default: set
             choices: [set, merge]
+          prefer:
+            description:
+              - With V(held), who holds one of O(licenses.add[].alternatives) keeps it. With V(first), somebody moves up as soon as there is a seat
+                of a SKU that is preferred, and gives the other one back in the same call.
+            type: str
+            default: held
+            choices: [held, first]
           alternatives:
             description:
               - What may stand in for the SKU, in order of preference. Who holds the SKU or one of these keeps it,
-                everybody else gets the first of which a seat is free.
+                everybody else gets the first of which a seat is free. O(licenses.add[].prefer) changes that.
             type: list
             elements: dict
             suboptions:

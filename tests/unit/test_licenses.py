@@ -101,6 +101,16 @@ SITUATIONS = {
         {"add": [{"sku": "E3", "alternatives": [{"sku": "E5"}]}]},
         {E5.id: off("VOICE")},
     ),
+    "moving up as soon as there is a seat": (
+        [direct(E3, "SWAY")],
+        {"add": [{"sku": "E5", "alternatives": [{"sku": "E3"}], "prefer": "first"}], "carry_plans": True},
+        {E5.id: off("SWAY")},
+    ),
+    "no seat to move up to": (
+        [direct(E3, "SWAY")],
+        {"add": [{"sku": "FULL", "alternatives": [{"sku": "E3"}], "prefer": "first"}]},
+        {E3.id: off("SWAY")},
+    ),
     "an alternative that leaves does not stay": (
         [direct(E3)],
         {"add": [{"sku": "E5", "alternatives": [{"sku": "E3"}]}], "remove": ["E3"]},

@@ -24,7 +24,8 @@ def plan_licenses(principal: Principal, catalog: Catalog, desired: DesiredLicens
     """
     resolver = Resolver(catalog, [lic.sku_id for lic in principal.licenses])
     asked = [resolver.sku(name, f"licenses.remove[{index}]") for index, name in enumerate(desired.remove)]
-    wanted = [_choice(principal, catalog, resolver, want, asked) for want in desired.add]
+    choices = _Choices(principal, catalog, resolver, asked)
+    wanted = [choices.choose(want) for want in desired.add]
     protect = [resolver.sku(name, f"protect[{index}]") for index, name in enumerate(desired.protect)]
     _check_twice([sku for sku, dummy in wanted] + asked, resolver)
     removal = _Removal(principal, catalog, {sku.id for sku in protect if sku})
@@ -33,6 +34,8 @@ def plan_licenses(principal: Principal, catalog: Catalog, desired: DesiredLicens
     for sku in asked:
         if sku is not None:
             removal.ask(sku, desired.remove_inherited == "skip")
+    for sku in choices.swapped:
+        removal.ask(sku, may_stay_inherited=True)
     removal.limit(desired.max_removals)
     addition = _Addition(principal, desired, resolver, [catalog.sku(sku_id) for sku_id in removal.sku_ids])
     for wanted_sku, want in wanted:
@@ -69,18 +72,31 @@ def _findings_of_group(changes: Changes, group: Group) -> list[Finding]:
     return found
 
 
-def _choice(principal: Principal, catalog: Catalog, resolver: Resolver, want: WantedLicense, leaving: list[Sku | None]) -> tuple[Sku | None, WantedLicense]:
-    """A wanted SKU, or the alternative that is held already and does not leave, else the first with a free seat. No SKU when a name is unknown."""
-    if not want.alternatives:
-        return resolver.sku(want.sku, f"{want.where}.sku"), want
-    named = [(resolver.sku(choice.sku, f"{choice.where}.sku"), choice) for choice in want.choices]
-    known = [(sku, choice) for sku, choice in named if sku is not None]
-    if len(known) < len(named):
-        return None, want
-    staying = [(sku, choice) for sku, choice in known if sku not in leaving] or known
-    held = next((sku for sku, dummy in staying if principal.holds(sku.id)), None)
-    chosen = held or first_free(principal, [sku for sku, dummy in staying], catalog) or staying[0][0]
-    return next((sku, choice) for sku, choice in staying if sku.id == chosen.id)
+class _Choices:
+    """Decides between SKUs and their alternatives; skus that leave cannot stay."""
+
+    def __init__(self, principal: Principal, catalog: Catalog, resolver: Resolver, leaving: list[Sku | None]) -> None:
+        self._principal, self._catalog, self._resolver, self._leaving = principal, catalog, resolver, leaving
+        self.swapped: list[Sku] = []
+
+    def choose(self, want: WantedLicense) -> tuple[Sku | None, WantedLicense]:
+        """The SKU that is wanted, or the alternative that is held already, else the first with a free seat. No SKU when a name is unknown.
+
+        With prefer: first, one with a free seat goes before one that is held, which is then given back.
+        """
+        if not want.alternatives:
+            return self._resolver.sku(want.sku, f"{want.where}.sku"), want
+        named = [(self._resolver.sku(choice.sku, f"{choice.where}.sku"), choice) for choice in want.choices]
+        known = [(sku, choice) for sku, choice in named if sku is not None]
+        if len(known) < len(named):
+            return None, want
+        staying = [(sku, choice) for sku, choice in known if sku not in self._leaving] or known
+        held = [sku for sku, dummy in staying if self._principal.holds(sku.id)]
+        free = first_free(self._principal, [sku for sku, dummy in staying], self._catalog)
+        chosen = (free or staying[0][0]) if want.prefer == "first" or not held else held[0]
+        if want.prefer == "first":
+            self.swapped += [sku for sku in held if sku != chosen and self._principal.direct(sku.id)]
+        return next((sku, choice) for sku, choice in staying if sku.id == chosen.id)
 
 
 def _check_twice(skus: list[Sku | None], resolver: Resolver) -> None:

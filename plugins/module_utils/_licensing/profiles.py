@@ -14,7 +14,7 @@ from .shapes import Choice, Fault, ListOf, Named, Record, faults_of, nearest
 
 _PLANS = {"disabled_plans": ListOf(str), "enabled_plans": ListOf(str), "plans_mode": Choice(("set", "merge"))}
 _SKU = Record({"sku": str, **_PLANS}, ("sku",))
-_LICENSE = Record({"sku": str, **_PLANS, "alternatives": ListOf(_SKU)}, ("sku",))
+_LICENSE = Record({"sku": str, **_PLANS, "alternatives": ListOf(_SKU), "prefer": Choice(("held", "first"))}, ("sku",))
 _POOL = Record({"sku": str, "allotment": str, "subscription_id": str, **_PLANS, "allotment_choice": Choice(("only", "most_available"))})
 _WISHES = {"usage_location": str, "licenses": ListOf(_LICENSE), "groups": ListOf(str)}
 PROFILES = Named(Record({"description": str, "inherits": str, **_WISHES, "pools": ListOf(_POOL)}))
@@ -175,7 +175,8 @@ def _wish(person: Mapping, whole: Mapping[str, dict], is_move: bool) -> dict:
     if not is_move:
         return wish
     left = [person["from"]] if person.get("from") else [name for name in whole if name != person["profile"]]
-    return {**wish, **_what_goes([whole[name] for name in left], wished)}
+    moving = [{"prefer": "first", **entry} if entry.get("alternatives") else entry for entry in wished["licenses"]]
+    return {**wish, "licenses": moving, **_what_goes([whole[name] for name in left], wished)}
 
 
 def _what_goes(left: Sequence[Mapping], wished: Mapping) -> dict:

@@ -57,7 +57,11 @@ CHECKS: dict[str, dict[str, Any]] = {"seat_check": _CHECK, "plan_check": _CHECK}
 
 _SKU = {"sku": {"type": "str", "required": True}, **SERVICE_PLANS}
 _ALTERNATIVES = {"type": "list", "elements": "dict", "options": _SKU}
-_LICENSES = {"type": "list", "elements": "dict", "options": {**_SKU, "alternatives": _ALTERNATIVES}}
+_LICENSES = {
+    "type": "list",
+    "elements": "dict",
+    "options": {**_SKU, "alternatives": _ALTERNATIVES, "prefer": {"type": "str", "default": "held", "choices": ["held", "first"]}},
+}
 LICENSES: dict[str, dict[str, Any]] = {
     "licenses": {
         "type": "dict",
