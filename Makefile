@@ -10,13 +10,13 @@ GATE := $(PYTHON) .ci/gate.py
 export ANSIBLE_COLLECTIONS_PATH := $(TREE)
 export PATH := $(BIN):$(PATH)
 
-.PHONY: demo test build lint sanity integration importer unit chaos truth matrix bench tree clean
+.PHONY: demo test build lint sanity integration importer environment docs unit chaos truth matrix bench tree clean
 
 demo: .venv/demo tree
 	@$(BIN)/python $(COLLECTION)/demo/run.py
 
 test: .venv/test
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint sanity integration importer
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint sanity integration importer environment
 	@$(MAKE) --no-print-directory chaos truth RUNS=100 LISTS=60 TRUTHS=200
 	@$(MAKE) --no-print-directory unit
 
@@ -42,6 +42,9 @@ build: .venv/demo
 
 importer: .venv/test
 	$(GATE) importer
+
+environment: .venv/test
+	$(GATE) environment
 
 unit: .venv/test .work/awx tree
 	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python -m pytest -n 2 tests/unit

@@ -69,6 +69,8 @@ def main() -> None:
         build(ROOT / ".venv")
     elif command == "importer":
         run_importer()
+    elif command == "environment":
+        try_environment(ROOT / ".venv")
     elif command == "awx":
         fetch_awx(Path(arguments[0]))
     elif command == "matrix":
@@ -139,6 +141,27 @@ def fetch_awx(target: Path) -> None:
         (wheel,) = Path(folder).glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(target, [name for name in archive.namelist() if name.startswith("ansible_collections/awx/awx/")])
+
+
+def try_environment(venv: Path) -> None:
+    """Builds the context of an execution environment, installs what it would install into an empty virtual environment, and runs the demonstration there."""
+    work = WORK / "environment"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    archive = build(venv)
+    galaxy = [f"{venv}/bin/ansible-galaxy", "collection", "install", "--force", str(archive), "--collections-path"]
+    _run([*galaxy, str(work / "introspected")], env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(work / "introspected")})
+    _run([f"{venv}/bin/ansible-builder", "introspect", "--write-pip", str(work / "requirements.txt"), str(work / "introspected")])
+    example = ROOT / "docs/examples/execution-environment.yml"
+    _run([f"{venv}/bin/ansible-builder", "create", "--file", str(example), "--context", str(work / "context"), "--output-filename", "Containerfile"])
+    context = (work / "context/Containerfile").read_text() + (work / "context/_build/requirements.yml").read_text()
+    if "m365.licensing" not in context:
+        sys.exit("the execution environment does not install the collection")
+    _make_venv(Path(sys.executable), work / "venv", ["ansible-core>=2.18,<2.22", "-r", str(work / "requirements.txt")])
+    place = work / "collections"
+    paths = {"ANSIBLE_COLLECTIONS_PATH": str(place), "PATH": f"{work}/venv/bin:/usr/bin:/bin"}
+    _run([f"{work}/venv/bin/ansible-galaxy", "collection", "install", str(archive), "--collections-path", str(place)], env={**os.environ, **paths})
+    _run([f"{work}/venv/bin/python", str(place / PLACE / "demo/run.py")], env={**os.environ, **paths})
 
 
 def run_matrix() -> None:

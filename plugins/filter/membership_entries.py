@@ -53,7 +53,7 @@ _value:
 
 def membership_entries(people, key="groups"):
     """The people of a list by the groups that they are to join or leave."""
-    users = {}
+    users: dict[str, list] = {}
     for person in people:
         for group in person.get(key) or ():
             users.setdefault(group, []).append(person["user"])

@@ -167,7 +167,7 @@ def _seat_key(pool: Mapping) -> str:
 
 
 def _wish(person: Mapping, whole: Mapping[str, dict], is_move: bool) -> dict:
-    empty = {"usage_location": None, "licenses": [], "pools": [], "groups": []}
+    empty: dict[str, Any] = {"usage_location": None, "licenses": [], "pools": [], "groups": []}
     wished = _over(whole[person["profile"]] if person.get("profile") else empty, person, "cloud_assignments")
     wish = {"user": person["user"], "licenses": wished["licenses"], "cloud_assignments": wished["pools"], "groups": wished["groups"]}
     if wished["usage_location"]:
