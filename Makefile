@@ -16,7 +16,7 @@ demo: .venv/demo tree
 	@$(BIN)/python $(COLLECTION)/demo/run.py
 
 test: .venv/test
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint sanity integration importer environment
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint sanity integration importer environment docs
 	@$(MAKE) --no-print-directory chaos truth RUNS=100 LISTS=60 TRUTHS=200
 	@$(MAKE) --no-print-directory unit
 
@@ -43,10 +43,24 @@ build: .venv/demo
 importer: .venv/test
 	$(GATE) importer
 
+DOCS := $(CURDIR)/.work/docs
+docs: .venv/test tree
+	rm -rf $(DOCS)
+	mkdir -p $(DOCS)/rst/collections
+	chmod go-w $(DOCS)/rst/collections
+	cp -r docs/docsite/sphinx/* docs/images $(DOCS)/rst
+	antsibull-docs collection --use-current --squash-hierarchy --fail-on-error --dest-dir $(DOCS)/rst/collections m365.licensing
+	sphinx-build -W --keep-going -q -b html $(DOCS)/rst $(DOCS)/html
+	@echo "The documentation is at $(DOCS)/html/index.html"
+
 environment: .venv/test
 	$(GATE) environment
 
-unit: .venv/test .work/awx tree
+.work/browser: | .venv/test
+	@$(GATE) browser
+	@touch $@
+
+unit: .venv/test .work/awx .work/browser tree
 	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python -m pytest -n 2 tests/unit
 
 RUNS ?= 2000

@@ -69,6 +69,8 @@ def main() -> None:
         build(ROOT / ".venv")
     elif command == "importer":
         run_importer()
+    elif command == "browser":
+        fetch_browser()
     elif command == "environment":
         try_environment(ROOT / ".venv")
     elif command == "awx":
@@ -143,6 +145,18 @@ def fetch_awx(target: Path) -> None:
             archive.extractall(target, [name for name in archive.namelist() if name.startswith("ansible_collections/awx/awx/")])
 
 
+def fetch_browser() -> None:
+    """Installs Chromium where the system's packages can be installed; without it, the tests that look at pages are skipped, and say so."""
+    if any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
+        return
+    if shutil.which("apt-get") and os.geteuid() == 0:
+        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for arguments in (["update", "-qq"], ["install", "-qq", "--yes", "--no-install-recommends", "chromium"]):
+            if subprocess.run(["apt-get", *arguments], env=quiet, stdout=subprocess.DEVNULL, check=False).returncode:
+                print("Chromium could not be installed: the tests that look at pages are skipped")
+                return
+
+
 def try_environment(venv: Path) -> None:
     """Builds the context of an execution environment, installs what it would install into an empty virtual environment, and runs the demonstration there."""
     work = WORK / "environment"
@@ -157,11 +171,27 @@ def try_environment(venv: Path) -> None:
     context = (work / "context/Containerfile").read_text() + (work / "context/_build/requirements.yml").read_text()
     if "m365.licensing" not in context:
         sys.exit("the execution environment does not install the collection")
+    _quick_start(work)
     _make_venv(Path(sys.executable), work / "venv", ["ansible-core>=2.18,<2.22", "-r", str(work / "requirements.txt")])
     place = work / "collections"
     paths = {"ANSIBLE_COLLECTIONS_PATH": str(place), "PATH": f"{work}/venv/bin:/usr/bin:/bin"}
     _run([f"{work}/venv/bin/ansible-galaxy", "collection", "install", str(archive), "--collections-path", str(place)], env={**os.environ, **paths})
     _run([f"{work}/venv/bin/python", str(place / PLACE / "demo/run.py")], env={**os.environ, **paths})
+
+
+def _quick_start(work: Path) -> None:
+    """Runs the commands of the quick start as they are written, in an empty virtual environment and home."""
+    guide = (ROOT / "docs/docsite/rst/guide_quick_start.rst").read_text()
+    commands = re.findall(r"code-block:: shell\n\n((?:    .*\n)+)", guide)[0]
+    stop = "ansible-playbook m365.licensing.sandbox -e sandbox_tenant_state=stopped"
+    _run([sys.executable, "-m", "venv", str(work / "quick")])
+    (work / "home").mkdir()
+    _link_pip(work / "home")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AZURE_", "MSGRAPH_"))}
+    clean = {**kept, "HOME": str(work / "home"), "PATH": f"{work}/quick/bin:/usr/bin:/bin"}
+    output = _run(["bash", "-e", "-c", f"trap '{stop}' EXIT\n{commands}"], cwd=copy_collection(work / "clone"), env=clean)
+    if "+++ after: alice@contoso.example" not in output or len(commands.splitlines()) > 5:
+        sys.exit("the quick start does not come to a dry run in five commands")
 
 
 def run_matrix() -> None:

@@ -45,6 +45,10 @@ class AuthenticationError(LicensingError):
         return {**super().as_failure(), "code": "not_authenticated", "status": self.status, "request_id": self.request_id}
 
 
+class UnavailableError(LicensingError):
+    """This tenant, or its cloud, does not have the API."""
+
+
 class MissingLibraryError(LicensingError):
     """A Python library that is needed is not installed."""
 
@@ -100,3 +104,8 @@ class GraphError(LicensingError):
 
     def as_failure(self) -> dict:
         return {**super().as_failure(), "code": self.code, "status": self.status, "request_id": self.request_id, "retriable": self.retriable}
+
+
+def is_closed(error: LicensingError) -> bool:
+    """Whether something cannot be read here at all: the API, the license for it or the permission is missing. Everything else is a fault."""
+    return isinstance(error, UnavailableError) or (isinstance(error, GraphError) and error.status in (400, 403, 404))

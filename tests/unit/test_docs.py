@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.permissions import needed_for
 from conftest import ROOT
 
 GUIDES = sorted((ROOT / "docs/docsite/rst").glob("*.rst"))
@@ -59,6 +60,29 @@ def test_block(tenant, tmp_path, block):
     inventory = ["-i", "hosts.m365_users.yml"] if "m365_users" in block else []
     output = run(["ansible-playbook", *inventory, "playbook.yml", "-e", "tenant_id=x client_id=y"], tmp_path, **more)
     assert "failed=0" in output
+
+
+def table_of(guide: str) -> list[list[str]]:
+    """The rows of the first table of a guide, without its head."""
+    text = (ROOT / f"docs/docsite/rst/{guide}.rst").read_text().split(".. list-table::", 1)[1]
+    rows = re.findall(r"   \* - (.*)\n((?:     - .*\n)+)", text)
+    return [[first, *(cell.removeprefix("     - ") for cell in rest.splitlines())] for first, rest in rows][1:]
+
+
+def test_the_table_of_permissions_is_what_messages_say():
+    rows = table_of("guide_permissions")
+    assert len(rows) > 15
+    for dummy, dummy_too, call, application, delegated in rows:
+        needed = needed_for(*call.strip("`").split())
+        roles = f"; with a role: {', '.join(needed.roles)}" if needed.roles else ""
+        assert (application, delegated) == (", ".join(needed.application), ", ".join(needed.delegated) + roles), call
+
+
+def test_the_quick_start_takes_five_commands():
+    """Its first block of commands; the gate of the execution environment runs them as they are written."""
+    commands = re.findall(r"code-block:: shell\n\n((?:    .*\n)+)", (ROOT / "docs/docsite/rst/guide_quick_start.rst").read_text())[0].splitlines()
+    assert 0 < len(commands) <= 5
+    assert commands[-1].endswith("--check --diff")
 
 
 def filter_examples() -> list:

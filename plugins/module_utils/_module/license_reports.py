@@ -9,14 +9,13 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from .._errors import GraphError, LicensingError, OptionError
+from .._errors import GraphError, LicensingError, OptionError, is_closed
 from .._licensing.catalog import Catalog
 from .._licensing.payloads import principal_of
 from .._licensing.tallies import VERSION, Tally, drift_of, judged
 from .surveys import Survey
 
 _FIELDS = "id,userPrincipalName,accountEnabled,usageLocation,assignedLicenses,licenseAssignmentStates"
-_CLOSED = (400, 403, 404)  # what a missing permission, premium or API answers
 
 
 def read_report(params: Mapping, survey: Survey) -> dict:
@@ -73,7 +72,7 @@ def _tally(params: Mapping, survey: Survey, catalog: Catalog, warnings: list[str
         try:
             return _counted(survey, catalog, f"/users?$select={_FIELDS},signInActivity&$top=500", with_sign_ins=True)
         except GraphError as error:
-            if how == "required" or error.status not in _CLOSED:
+            if how == "required" or not is_closed(error):
                 raise
             warnings.append(f"who never signed in is not known: it takes the permission AuditLog.Read.All and Microsoft Entra ID P1. {error.message}")
     return _counted(survey, catalog, f"/users?$select={_FIELDS}&$top=999", with_sign_ins=False)
@@ -93,8 +92,7 @@ def _waiting(params: Mapping, survey: Survey, catalog: Catalog, warnings: list[s
     try:
         rows = survey.cloud({"waiting_members"}, None, survey.allotments(), catalog)["waiting_members"]
     except LicensingError as error:
-        is_closed = error.status in _CLOSED if isinstance(error, GraphError) else type(error) is LicensingError
-        if params["pools"] == "required" or not is_closed:
+        if params["pools"] == "required" or not is_closed(error):
             raise
         warnings.append(f"waiting rooms are not known, as cloudLicensing cannot be read here. {error.message}")
         return None
@@ -110,7 +108,7 @@ def _ends(survey: Survey, warnings: list[str]) -> dict[str, str]:
             if day and sku_id:
                 ends[sku_id] = min(day, ends.get(sku_id, day))
     except GraphError as error:
-        if error.status not in _CLOSED:
+        if not is_closed(error):
             raise
         warnings.append(f"when subscriptions end is not known. {error.message}")
     return ends

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .._errors import GraphError, LicensingError, OptionError
+from .._errors import GraphError, OptionError, UnavailableError
 from .._graph.batch import send_all
 from .._graph.client import Answer, GraphClient, Request
 from .._graph.odata import equals, key_segment
@@ -164,7 +164,7 @@ class Reader:
         if allotments.status == 404 or (allotments.status == 400 and "segment" in allotments.error_text.lower()):
             error = allotments.error()
             detail = f" {error.message}" if isinstance(error, GraphError) else ""
-            raise LicensingError(
+            raise UnavailableError(
                 f"cloudLicensing is not available in {self._cloud_name} for this tenant: use m365.licensing.user_assign_license instead.{detail}"
             )
 

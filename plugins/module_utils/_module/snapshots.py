@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from .._errors import GraphError, LicensingError, OptionError
+from .._errors import LicensingError, OptionError, is_closed
 from .._graph.batch import send_all
 from .._graph.client import Request
 from .._licensing.catalog import Catalog, Resolver
@@ -107,8 +107,7 @@ class Recorder:
             self._session.survey.allotments()
             return {key: [assignment_of(row) for row in rows] for key, rows in self._session.survey.assignments_of(known).items()}
         except LicensingError as error:
-            is_closed = error.status in (400, 403, 404) if isinstance(error, GraphError) else type(error) is LicensingError
-            if how == "required" or not is_closed:
+            if how == "required" or not is_closed(error):
                 raise
             self.warnings.append(f"pools are not recorded, as cloudLicensing cannot be read here; licenses are, whatever pool they come from. {error.message}")
             return {}

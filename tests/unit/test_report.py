@@ -1,0 +1,163 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report: what it counts, the files that it writes, and the page as a browser shows it, wide and narrow, light and dark."""
+
+from __future__ import annotations
+
+import csv
+import html
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from sandbox_tenant.seed import load_seed
+from test_bulk import upn
+from test_flows import Stage
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+WIDTHS = {"phone": 400, "desktop": 1200}
+MEASURE = """<script>
+const seen = [...document.querySelectorAll("body *")].filter(one => getComputedStyle(one.closest("thead") || one).position !== "absolute");
+const wide = seen.filter(one => one.getBoundingClientRect().right > window.innerWidth + 1).map(one => one.tagName + "." + one.className);
+const back = getComputedStyle(document.body).backgroundColor;
+parent.document.title = JSON.stringify({width: window.innerWidth, scroll: document.documentElement.scrollWidth, wide, back});
+</script>"""
+
+
+def eventful_seed() -> dict:
+    """A tenant with something of everything that the report speaks of, and names that try to be more than names."""
+    seed = load_seed(None)
+    people = {user["name"]: user for user in seed["users"]}
+    people["frank"]["enabled"] = False
+    people["heidi"]["licenses"] = [*people["heidi"].get("licenses", []), {"sku": "SPE_E3"}]
+    people["kim"]["display_name"] = "<script>alert(1)</script>"
+    seed["groups"][0]["members"] += ["kim", "leo", "alice"]
+    seed["skus"] = [{**sku, "enabled": 2} if sku["part_number"] == "POWER_BI_PRO" else sku for sku in seed["skus"]]
+    seed["allotments"] = [{**row, "units": 1} if row["sku"] == "POWER_BI_PRO" else row for row in seed["allotments"]]
+    seed["groups"][0]["licenses"].append({"sku": "POWER_BI_PRO"})
+    return seed
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("report")
+
+
+@pytest.fixture
+def stage(tenant, folder):
+    tenant.sandbox.service.reset(eventful_seed())
+    return Stage(tenant, folder)
+
+
+OPTIONS = {"license_report_folder": "{{ folder }}/out", "license_report_currency": "EUR", "license_report_prices": {"SPE_E3": 36, "SPE_E5": 57.5}}
+
+
+def test_what_it_counts(stage, tenant):
+    result = tenant.run("license_report_info", prices={"SPE_E3": 10, "06EBC4EE-1BB5-47DD-8120-11324BC54E06".lower(): 2.5}, ignore=["STANDARDPACK"])
+    report = result["report"]
+    skus = {row["sku"]: row for row in report["skus"]}
+    assert {row["user"] for row in report["disabled"]} == {upn("frank"), upn("kim")}
+    assert upn("heidi") in [row["user"] for row in report["twice"]]
+    assert upn("ivan") in [row["user"] for row in report["never_signed_in"]]
+    assert {row["error"] for row in report["errors"]} == {"CountViolation"}
+    assert {row["sku"] for row in report["waiting"]} == {"POWER_BI_PRO"}
+    assert (skus["STANDARDPACK"]["mark"], skus["SPE_E3"]["mark"]) == (None, "warning"), "of what is ignored, nothing is said"
+    assert skus["SPE_E3"]["cost"] == 10 * skus["SPE_E3"]["owned"]
+    assert skus["SPE_E5"]["cost"] == 2.5 * skus["SPE_E5"]["owned"]
+    assert report["cost_unused"] == 10 * skus["SPE_E3"]["free"] + 2.5 * skus["SPE_E5"]["free"]
+    assert not tenant.writes()
+    assert len(tenant.journal()) <= 6, "SKUs, users, pools, waiting rooms, subscriptions"
+
+
+def test_what_may_not_be_read_is_said_and_the_rest_is_there(stage, tenant):
+    tenant.fault("/users", status=403, code="Authorization_RequestDenied", message="Insufficient privileges", times=1)
+    tenant.fault("/directory/subscriptions", status=403, code="Authorization_RequestDenied", message="Insufficient privileges", times=1)
+    result = tenant.run("license_report_info")
+    assert not result["failed"], result
+    assert result["report"]["never_signed_in"] is None
+    assert result["report"]["licensed"] > 5
+    assert len(result["warnings"]) == 2
+    assert tenant.run("license_report_info", pools="none")["report"]["waiting"] is None
+
+
+def test_files_and_a_second_run(stage):
+    stage.play([stage.role("license_report", OPTIONS)])
+    out = stage.folder / "out"
+    first = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert set(first) == {"licenses.json", "licenses.html", "licenses-skus.csv", "licenses-people.csv"}
+    assert {path.stat().st_mode & 0o777 for path in out.iterdir()} == {0o600}
+    output = stage.play([stage.role("license_report", OPTIONS)])
+    assert "changed=0" in output
+    assert first == {path.name: path.read_bytes() for path in out.iterdir()}
+    report = json.loads(first["licenses.json"])
+    rows = list(csv.DictReader(first["licenses-skus.csv"].decode().splitlines()))
+    assert [row["sku"] for row in rows] == [row["sku"] for row in report["skus"]]
+    people = list(csv.DictReader(first["licenses-people.csv"].decode().splitlines()))
+    assert {"error", "held twice", "disabled account", "never signed in", "waits"} == {row["what"] for row in people}
+
+
+def test_what_has_changed_since(stage, tenant):
+    stage.play([stage.role("license_report", {**OPTIONS, "license_report_name": "before"})])
+    assert tenant.run("user_assign_license", user=upn("grace"), licenses={"add": [{"sku": "SPE_E5"}]})["changed"]
+    drift = tenant.run("license_report_info", earlier=str(stage.folder / "out/before.json"))["report"]["drift"]
+    assert drift["skus"] == [{"sku": "SPE_E5", "used": [2, 3]}]
+    more = {"license_report_name": "after", "license_report_earlier": "{{ folder }}/out/before.json"}
+    stage.play([stage.role("license_report", {**OPTIONS, **more})])
+    assert "2 → 3" in (stage.folder / "out/after.html").read_text()
+
+
+def page(stage) -> str:
+    stage.play([stage.role("license_report", {**OPTIONS, "license_report_title": 'Licenses <b>&</b> "seats"', "license_report_formats": ["html"]})])
+    return (stage.folder / "out/licenses.html").read_text()
+
+
+def test_the_page_stands_alone_and_takes_names_for_names(stage):
+    text = page(stage)
+    assert not re.findall(r"(?:src|href)\s*=|@import|url\(|https?://|<script", text)
+    assert "Licenses &lt;b&gt;&amp;&lt;/b&gt;" in text
+
+
+@pytest.mark.skipif(BROWSER is None, reason="there is no Chromium here")
+def test_the_page_fits_wide_and_narrow_light_and_dark(stage):
+    measured = stage.folder / "measured.html"
+    inner = html.escape(page(stage).replace("</body>", f"{MEASURE}</body>"))
+    backs = set()
+    for name, width in WIDTHS.items():
+        measured.write_text(f'<body style="margin: 0"><iframe width="{width}" height="1600" style="border: 0; display: block" srcdoc="{inner}"></iframe>')
+        for scheme in (0, 1):
+            found = re.search(r"<title>(.*?)</title>", browse(stage.folder, measured, max(width, 600), "--dump-dom", scheme))
+            shown = json.loads(html.unescape(found.group(1)))
+            assert shown["width"] == width
+            assert shown["scroll"] <= width, shown
+            assert not shown["wide"], (name, shown["wide"])
+            backs.add(shown["back"])
+        picture = stage.folder / f"{name}.png"
+        browse(stage.folder, measured, width, f"--screenshot={picture}", 1)
+        assert picture.stat().st_size > 20_000
+    assert len(backs) == 2, "light and dark"
+    paper = stage.folder / "report.pdf"
+    browse(stage.folder, measured, 1200, f"--print-to-pdf={paper}", 1)
+    assert paper.read_bytes().startswith(b"%PDF")
+
+
+def browse(folder: Path, file: Path, width: int, what: str, scheme: int) -> str:
+    """What the browser says of a page. A scheme is 0 for dark and 1 for light."""
+    flags = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--hide-scrollbars",
+        f"--user-data-dir={folder}/browser",
+        f"--blink-settings=preferredColorScheme={scheme}",
+    ]
+    done = subprocess.run([BROWSER, *flags, f"--window-size={width},1600", what, file.as_uri()], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_pictures_of_the_page_are_in_the_documentation():
+    assert all((ROOT / f"docs/images/report_{name}.png").is_file() for name in WIDTHS)
