@@ -132,7 +132,8 @@ def run_importer() -> None:
     config.write_text(IMPORTER)
     place = {"ANSIBLE_COLLECTIONS_PATH": str(WORK / "build"), "GALAXY_IMPORTER_CONFIG": str(config), "PATH": f"{venv}/bin:/usr/bin:/bin"}
     output = _run([f"{venv}/bin/python", "-m", "galaxy_importer.main", str(archive)], cwd=WORK, env={**os.environ, **place})
-    if re.search(r"^WARNING", output, re.MULTILINE):
+    # it does not find playbooks of a collection by their own name, as it unpacks the collection elsewhere; make lint does
+    if re.search(r"^WARNING(?!: ERROR +Failed to find m365\.licensing\.\w+ playbook)", output, re.MULTILINE):
         sys.exit("galaxy-importer warns")
 
 

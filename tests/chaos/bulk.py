@@ -100,7 +100,7 @@ class Case:
                 kill(module, more, self.chance.random() * 0.15)
                 self.tally["killed"] += 1
             last = run_module(module, more)
-        is_chain = len(params.get("skus", ())) > 1  # which SKU is the first with seats depends on when somebody looks
+        is_chain = len(params.get("skus", ())) > 1 or '"alternatives"' in json.dumps(params)  # which SKU is the first with seats depends on when somebody looks
         if not reached["failed"] and not is_chain:
             require(not last["failed"], f"taken up, it ends otherwise: {last.get('msg')}")
             require(self._licenses() == wanted, "taken up, the tenant is another than after one run")
@@ -152,9 +152,11 @@ class Case:
         skus = chance.sample(["SPE_E3", "SPE_E5", "POWER_BI_PRO"], 3)
         count = chance.randint(0, 2)
         add = [{"sku": sku, **({"disabled_plans": chance.sample(PLANS[sku], 1)} if chance.random() < 0.5 else {})} for sku in skus[:count]]
-        licenses = {"set": add} if chance.random() < 0.3 else {"add": add, "remove": skus[count : count + chance.randint(0, 1)]}
+        if add and chance.random() < 0.25:
+            add[0] |= {"alternatives": [{"sku": skus[2]}], "prefer": chance.choice(["held", "first"])}
+        licenses = {"set": add} if chance.random() < 0.3 else {"add": add, "remove": skus[count : min(2, count + chance.randint(0, 1))]}
         location = {"usage_location": "DE"} if chance.random() < 0.4 else {}
-        return {"user": name, "licenses": licenses, "allow_empty": True, "carry_plans": chance.random() < 0.5, "inherited": "accept", **location}
+        return {"user": name, "licenses": licenses, "allow_empty": True, "carry_plans": chance.random() < 0.5, "inherited": "accept", "remove_inherited": "skip", **location}
 
 
 _sandboxes: list[Sandbox] = []

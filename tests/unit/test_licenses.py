@@ -106,6 +106,11 @@ SITUATIONS = {
         {"add": [{"sku": "E5", "alternatives": [{"sku": "E3"}], "prefer": "first"}], "carry_plans": True},
         {E5.id: off("SWAY")},
     ),
+    "moving up in the whole list removes once": (
+        [direct(E3)],
+        {"set": [{"sku": "E5", "alternatives": [{"sku": "E3"}], "prefer": "first"}]},
+        {E5.id: off()},
+    ),
     "no seat to move up to": (
         [direct(E3, "SWAY")],
         {"add": [{"sku": "FULL", "alternatives": [{"sku": "E3"}], "prefer": "first"}]},
@@ -166,6 +171,7 @@ def test_situation(title):
     assert direct_after(changes) == expected
     assert changes.is_noop == (expected == direct_after(plan(user(*held))))
     assert len(changes.operations) <= 1, "everything travels in one call"
+    assert all(len(set(call.remove)) == len(call.remove) for call in changes.operations)
 
 
 # title: (user, options, code of the refusal)

@@ -35,7 +35,8 @@ def plan_licenses(principal: Principal, catalog: Catalog, desired: DesiredLicens
         if sku is not None:
             removal.ask(sku, desired.remove_inherited == "skip")
     for sku in choices.swapped:
-        removal.ask(sku, may_stay_inherited=True)
+        if sku.id not in removal.sku_ids:
+            removal.ask(sku, may_stay_inherited=True)
     removal.limit(desired.max_removals)
     addition = _Addition(principal, desired, resolver, [catalog.sku(sku_id) for sku_id in removal.sku_ids])
     for wanted_sku, want in wanted:
