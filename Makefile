@@ -17,7 +17,7 @@ demo: .venv/demo tree
 
 test: .venv/test
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint sanity integration importer environment docs
-	@$(MAKE) --no-print-directory chaos truth RUNS=100 LISTS=60 TRUTHS=200
+	@$(MAKE) --no-print-directory chaos truth RUNS=50 LISTS=30 TRUTHS=100
 	@$(MAKE) --no-print-directory unit
 
 lint: .venv/test tree

@@ -19,6 +19,11 @@ options:
     type: list
     elements: dict
     required: true
+  state:
+    description:
+      - Only seats that are to be held, or only those that are to go. If unset, all.
+    type: str
+    choices: [present, absent]
 seealso:
   - module: m365.licensing.cloud_license_assignments
   - plugin: m365.licensing.license_entries
@@ -39,12 +44,13 @@ _value:
 """
 
 
-def assignment_entries(people):
+def assignment_entries(people, state=None):
     """The people of a list as entries of cloud_license_assignments."""
     return [
         {"user": person["user"], **(_location(person) if seat.get("state") != "absent" else {}), **seat}
         for person in people
         for seat in person.get("cloud_assignments") or ()
+        if state in (None, seat.get("state") or "present")
     ]
 
 

@@ -14,7 +14,7 @@ version_added: 0.1.0
 author:
   - m365.licensing contributors (@m365-licensing)
 description:
-  - Those people whose C(last_day), and some days of grace after it, are over. Who has no last day is meant at once.
+  - Those people whose C(last_day), and some days of grace after it, are over.
 options:
   _input:
     description:
@@ -37,6 +37,11 @@ options:
       - What the list is called, for errors.
     type: str
     default: people
+  at_once:
+    description:
+      - Whether who has no last day is meant as well.
+    type: bool
+    default: true
 seealso:
   - module: m365.licensing.license_snapshot
 """
@@ -61,9 +66,9 @@ _value:
 """
 
 
-def leavers(people, today, grace_days=0, variable="people"):
+def leavers(people, today, grace_days=0, variable="people", at_once=True):
     """Those of a list whose last day is over."""
-    return told(lambda: leaving(people, today, int(grace_days), variable))
+    return told(lambda: leaving(people, today, grace_days, variable, at_once))
 
 
 class FilterModule:

@@ -20,6 +20,11 @@ options:
     type: list
     elements: dict
     required: true
+  late:
+    description:
+      - Who gets seats of allotments shall not lose direct licenses before. With V(false), what such people lose is left out; with V(true), that is all.
+        If unset, everything is in one entry.
+    type: bool
 seealso:
   - module: m365.licensing.users_assign_license
   - plugin: m365.licensing.assignment_entries
@@ -40,19 +45,22 @@ _value:
 """
 
 
-def license_entries(people):
+def license_entries(people, late=None):
     """The people of a list as entries of users_assign_license."""
-    entries = ((person, _licenses(person)) for person in people)
+    entries = ((person, _licenses(person, late)) for person in people)
     return [
         {"user": person["user"], **_location(person), **({"licenses": licenses} if licenses else {})}
         for person, licenses in entries
-        if licenses or person.get("usage_location")
+        if licenses or (person.get("usage_location") and not late)
     ]
 
 
-def _licenses(person):
-    wished = {"add": person.get("licenses"), "remove": person.get("remove")}
-    return {name: value for name, value in wished.items() if value}
+def _licenses(person, late):
+    """What to add and to remove. Who gets seats of allotments loses licenses late: when the seats are there."""
+    is_late = any(seat.get("state") != "absent" for seat in person.get("cloud_assignments") or ())
+    add = None if late else person.get("licenses")
+    remove = person.get("remove") if late is None or late == is_late else None
+    return {name: value for name, value in {"add": add, "remove": remove}.items() if value}
 
 
 def _location(person):

@@ -24,7 +24,7 @@ options:
     required: true
   users:
     description:
-      - Only these, by object id or user principal name. One who is not in the snapshot is an error. If empty, all of them.
+      - Only these, by object id or user principal name. One who is not in the snapshot is an error. If empty, all who have not got everything back.
     type: list
     elements: str
   path:

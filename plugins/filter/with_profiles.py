@@ -38,6 +38,15 @@ options:
       - Whether what other profiles give, and the new one does not, is to go.
     type: bool
     default: false
+  today:
+    description:
+      - The day, as V(2026-12-31). Whose last day, and the days of grace after it, are over by then, is left out. If unset, nobody is.
+    type: str
+  grace_days:
+    description:
+      - Days after the last one in which everything stays.
+    type: int
+    default: 0
 seealso:
   - plugin: m365.licensing.license_entries
     plugin_type: filter
@@ -69,9 +78,9 @@ _value:
 """
 
 
-def with_profiles(people, profiles, variable="people", move=False):
+def with_profiles(people, profiles, variable="people", move=False, today=None, grace_days=0):
     """The people of a list with what their profiles wish."""
-    return told(lambda: people_with_profiles(people, profiles, variable, move))
+    return told(lambda: people_with_profiles(people, profiles, variable, move, today, grace_days))
 
 
 class FilterModule:

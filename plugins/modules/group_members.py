@@ -52,7 +52,7 @@ options:
     type: int
   wait:
     description:
-      - Whether to read until those who were added show the licenses of the group, or why they did not get them.
+      - Whether to read until those of O(add) or O(set) hold the licenses of the group. Who gets an error instead is in RV(failed_users).
     type: bool
     default: false
   wait_timeout:

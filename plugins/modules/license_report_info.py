@@ -58,11 +58,10 @@ seealso:
 EXAMPLES = r"""
 - name: What the licenses cost, and what is worth a look
   m365.licensing.license_report_info:
-    ignore: [FLOW_FREE]
+    ignore: [WINDOWS_STORE]
     prices:
       SPE_E3: 36.0
       SPE_E5: 57.0
-  register: licensing
 """
 
 RETURN = r"""
@@ -96,13 +95,14 @@ report:
       description:
         - The SKUs, with C(sku), C(sku_id), C(name), C(status), the seats C(owned), C(used), C(free), C(warning) and C(suspended), C(next_date) on which a
           subscription ends or renews, how many people hold it C(direct), C(inherited), C(twice) and C(in_error), C(plans_off) with the service plans
-          that are off and for how many, C(price), C(cost) of what is owned and C(cost_unused) of what nobody uses, and C(mark).
+          that are off and for how many, C(price), C(cost) of what is owned
+          and not in warning, C(cost_unused) of what nobody uses of that, and C(mark).
         - C(mark) is V(over), V(full), V(nearly_full), V(warning), V(ended), V(gone) or null.
       type: list
       elements: dict
       returned: always
     twice:
-      description: Who holds a SKU directly and through groups, with C(user), C(sku) and the ids of the C(groups).
+      description: Who holds a SKU directly and through groups, with C(user), C(sku) and the names of the C(groups).
       type: list
       elements: dict
       returned: always

@@ -15,7 +15,8 @@ author:
 description:
   - Writes into a file of JSON which direct licenses, seats of allotments and licensing groups users have, with their service plans, and returns
     what would release them. It changes nothing in the tenant.
-  - Who is in the file already keeps what it says, and what is held now besides is added. So a release that was interrupted can be run again.
+  - Who is in the file already keeps what it says, and what is held now besides is added, until O(state) notes that the release is complete.
+    So a release that was interrupted can be run again.
   - The file says who works for you and what they use. It is written so that only its owner can read it.
 extends_documentation_fragment:
   - m365.licensing._graph
@@ -57,10 +58,11 @@ options:
     choices: [auto, required, none]
   state:
     description:
-      - With V(present), what the users hold is recorded. With V(restored), it is noted that they have it again; the next record of them begins anew.
+      - With V(present), what the users hold is recorded. With V(released), it is noted that it was taken from them; when they have got something else
+        since, the next record of them begins anew. With V(restored), it is noted that they have it again; the next record of them begins anew.
     type: str
     default: present
-    choices: [present, restored]
+    choices: [present, released, restored]
 seealso:
   - module: m365.licensing.users_assign_license
   - module: m365.licensing.user_license_info
@@ -118,7 +120,7 @@ releases:
       elements: str
       returned: always
     stays:
-      description: Groups that are not left, as a rule decides on their members, or they give what is kept; C(group) and C(reason).
+      description: What is not taken - groups on whose members a rule decides, or that give what is kept, and licenses of unknown origin; C(what) and C(reason).
       type: list
       elements: dict
       returned: always
@@ -142,7 +144,7 @@ def main():
             "users": {"type": "list", "elements": "dict", "required": True, "options": {"user": {"type": "str", "required": True}, "keep": names}},
             "keep": names,
             "pools": {"type": "str", "default": "auto", "choices": ["auto", "required", "none"]},
-            "state": {"type": "str", "default": "present", "choices": ["present", "restored"]},
+            "state": {"type": "str", "default": "present", "choices": ["present", "released", "restored"]},
         },
         supports_check_mode=True,
     )

@@ -156,7 +156,15 @@ class Case:
             add[0] |= {"alternatives": [{"sku": skus[2]}], "prefer": chance.choice(["held", "first"])}
         licenses = {"set": add} if chance.random() < 0.3 else {"add": add, "remove": skus[count : min(2, count + chance.randint(0, 1))]}
         location = {"usage_location": "DE"} if chance.random() < 0.4 else {}
-        return {"user": name, "licenses": licenses, "allow_empty": True, "carry_plans": chance.random() < 0.5, "inherited": "accept", "remove_inherited": "skip", **location}
+        return {
+            "user": name,
+            "licenses": licenses,
+            "allow_empty": True,
+            "carry_plans": chance.random() < 0.5,
+            "inherited": "accept",
+            "remove_inherited": "skip",
+            **location,
+        }
 
 
 _sandboxes: list[Sandbox] = []

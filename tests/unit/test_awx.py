@@ -108,7 +108,7 @@ def test_a_survey_is_one_that_a_controller_takes(name):
         assert {"question_name", "question_description", "variable", "type", "required"} <= question.keys()
         assert isinstance(question["required"], bool)
         assert question["default"] == "" or isinstance(question["default"], TYPES[question["type"]])
-        assert question["default"] in question.get("choices", [question["default"]])
+        assert question["default"] in ["", *question.get("choices", [question["default"]])]
         if question["type"] in ("text", "textarea"):
             assert question["required"] or question["min"] == 0, "an empty answer has no length"
         assert question["variable"] in used or question["variable"].startswith(("offboard_users_", "restore_users_", "license_report_"))
@@ -151,7 +151,7 @@ def test_the_workflow_asks_before_it_applies():
     for name in ("dry run", "apply"):
         template = TEMPLATES[nodes[name]["unified_job_template"]["name"]]
         assert template["job_type"] == ("check" if name == "dry run" else "run")
-        assert {question["variable"] for question in template["survey_spec"]["spec"] if question["required"]} <= set(nodes[name]["extra_data"])
+        assert {question["variable"] for question in template["survey_spec"]["spec"] if question["required"]} <= set(nodes[name].get("extra_data", {}))
 
 
 def test_the_schedule_is_of_a_template_and_answers_its_survey():
@@ -238,10 +238,10 @@ JOBS = {
         {"offboard_who": "carol@contoso.example, bob@contoso.example", "offboard_keep": "SPE_E5", "offboard_users_snapshot": "leavers.json"},
         {"carol": []},
     ),
-    "Restore people": ({"restore_who": "", "restore_users_snapshot": "leavers.json"}, {"carol": ["SPE_E3"]}),
+    "Restore people": ({"restore_who": "", "restore_users_all": "true", "restore_users_snapshot": "leavers.json"}, {"carol": ["SPE_E3"]}),
     "License groups": ({"groups_name": "Support desk", "groups_skus": "SPE_E3 POWER_BI_PRO", "groups_remove": ""}, {}),
     "Report on licenses": ({"license_report_folder": "reports", "license_report_nearly_full": 0.8}, {}),
-    "Apply everything": ({"apply_move": "true"}, {"dave": []}),
+    "Apply everything": ({"offboard_users_snapshot": "all.json"}, {"dave": []}),
 }
 
 
@@ -333,6 +333,12 @@ def test_the_pattern_is_of_the_form_that_a_hub_takes():
         for question in template["survey"]["spec"]:
             assert isinstance(question.get("default", ""), str)
     assert sum(template["primary"] for template in resources["controller_job_templates"]) == 1
+
+
+def test_the_pattern_asks_what_the_job_templates_ask():
+    for template in PATTERN["aap_resources"]["controller_job_templates"]:
+        asked = [{key: value for key, value in question.items() if key != "default"} for question in TEMPLATES[template["name"]]["survey_spec"]["spec"]]
+        assert [{key: value for key, value in question.items() if key != "default"} for question in template["survey"]["spec"]] == asked
 
 
 def test_the_environment_of_the_tests_has_no_secret_of_its_own():

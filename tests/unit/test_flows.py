@@ -160,7 +160,7 @@ def test_out_and_back_again(stage, tenant):
     snapshot = f"{stage.folder}/snapshot.json"
     stage.play([stage.role("offboard_users", {"offboard_users_snapshot": snapshot, "offboard_users_people": [{"user": name} for name in names]})])
     assert not [name for name in names if tenant.state()["users"][name]["licenses"]]
-    stage.play([stage.role("restore_users", {"restore_users_snapshot": snapshot})])
+    stage.play([stage.role("restore_users", {"restore_users_snapshot": snapshot, "restore_users_all": True})])
     after = tenant.state()
     for name in names:
         assert shown(after["users"][name]) == shown(before["users"][name]), name
@@ -194,3 +194,49 @@ def test_a_thousand_people_take_few_requests(stage, tenant):
     removed = len(tenant.writes())
     assert removed == 1000
     assert len(tenant.journal()) <= 2 * (-(-1000 // 999) + 2) + -(-removed // 20) + 4, "what is held is read once more, to be recorded, with the assignments"
+
+
+# title: (profiles from which and to which, people, fault, what they hold in the end)
+GAPS = {
+    "a seat that nobody can choose": ({"old": {"licenses": [{"sku": "SPE_E3"}]}, "new": {"pools": [{"sku": "POWER_BI_PRO"}]}}, ["bob"], None),
+    "a license without a seat": ({"old": {"pools": [{"sku": "POWER_BI_PRO"}]}, "new": {"licenses": [{"sku": "STANDARDPACK"}]}}, ["dave"], None),
+    "a group that gives an error": ({"old": {"licenses": [{"sku": "SPE_E3"}]}, "new": {"groups": ["Full"]}}, ["bob"], None),
+    "a task that is refused as a whole": ({"old": {"groups": ["Support desk"]}, "new": {"licenses": [{"sku": "SPE_E5"}]}}, ["heidi"], "subscribedSkus"),
+    "a run that ends in the middle": ({"old": {"groups": ["Support desk"]}, "new": {"licenses": [{"sku": "SPE_E5"}]}}, ["heidi"], "assignLicense"),
+}
+
+
+def test_nobody_loses_a_license_for_one_that_does_not_come(stage, tenant):
+    for title, (profiles, people, fault) in GAPS.items():
+        seed = load_seed(None)
+        seed["groups"].append({"display_name": "Full", "members": ["frank"], "licenses": [{"sku": "STANDARDPACK"}]})
+        tenant.sandbox.service.reset(seed)
+        before = {name: shown(tenant.state()["users"][f"{name}@contoso.example"]) for name in people}
+        if fault:
+            tenant.fault(fault, status=403, code="Authorization_RequestDenied", message="Insufficient privileges", times=2)
+        options = {"move_users_profiles": profiles, "move_users_people": [{"user": f"{name}@contoso.example", "profile": "new"} for name in people]}
+        failed = {"name": title, "block": [stage.role("move_users", options), {"fail": {}}], "rescue": [stage.note("gap", "move_users_summary")]}
+        stage.play([failed])
+        assert stage.noted("gap")["failed"], title
+        after = {name: shown(tenant.state()["users"][f"{name}@contoso.example"]) for name in people}
+        for name in people:
+            assert set(map(str, before[name])) <= set(map(str, after[name])), (title, after)
+
+
+def test_a_record_is_not_lost(stage, tenant):
+    """A restore that fails is not noted as one, and somebody who comes back and leaves again is recorded as held last."""
+    snapshot = str(stage.folder / "record.json")
+    leave = stage.role("offboard_users", {"offboard_users_snapshot": snapshot, "offboard_users_people": [{"user": "bob@contoso.example"}]})
+    back = stage.role("restore_users", {"restore_users_snapshot": snapshot, "restore_users_all": True})
+    before = tenant.holds("bob")
+    stage.play([leave])
+    tenant.fault("/beta/", status=403, code="Authorization_RequestDenied", message="Insufficient privileges", times=5)
+    stage.play([{"name": "Back", "block": [back, {"fail": {}}], "rescue": [{"debug": {"msg": "as it should"}}]}])
+    assert "restored" not in Path(snapshot).read_text()
+    tenant.sandbox.service.weather.clear()
+    stage.play([back])
+    assert tenant.holds("bob") == before
+    stage.play([leave])
+    assert tenant.run("user_assign_license", user="bob@contoso.example", licenses={"add": [{"sku": "POWER_BI_PRO"}]})["changed"]
+    stage.play([leave, back])
+    assert tenant.holds("bob") == {"POWER_BI_PRO": []}

@@ -63,6 +63,7 @@ def test_from_an_edit_to_applied(repository, tenant):
     code, output = repository.step("Apply")
     assert code == 0, output
     assert tenant.holds("alice") == {"SPE_E3": ["SWAY"]}
+    assert tenant.holds("bob") == {"SPE_E3": ["SWAY", "YAMMER_ENTERPRISE"], "POWER_BI_PRO": []}, "what is not named stays off"
     assert tenant.holds("dave") == {}
     assert "dave@contoso.example" in (repository.folder / "snapshots/leavers.json").read_text()
     repository.edit("  - user: erin", "  - user: grace@contoso.example\n    profile: lead\n  - user: erin")

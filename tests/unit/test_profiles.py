@@ -74,6 +74,8 @@ MISTAKES = {
     ),
     "SKU as its own alternative": ({"x": {"licenses": [{"sku": "E3", "alternatives": [{"sku": "E3"}]}]}}, [], "alternatives[0].sku: E3 is also at", False),
     "SKU in a pool and direct": ({"x": {"licenses": [{"sku": "E3"}], "pools": [{"sku": "E3"}]}}, [], "license_profiles.x.pools[0].sku: E3 is also at", False),
+    "SKU twice by inheritance": ({"x": {"inherits": "top", "licenses": [{"sku": "E3"}]}}, [], "license_profiles.x.inherits: E3 comes in twice", False),
+    "SKU twice with the profile": ({}, [{"user": "a", "profile": "top", "licenses": [{"sku": "E3"}]}], "people[0]: E3 comes in twice", False),
     "no SKU": ({"x": {"licenses": [{}]}}, [], "license_profiles.x.licenses[0]: sku is missing", True),
     "empty SKU": ({"x": {"licenses": [{"sku": ""}]}}, [], "license_profiles.x.licenses[0].sku: it is empty", True),
     "unknown key": ({"x": {"license": []}}, [], "license_profiles.x.license: there is no such key (nearest: licenses)", True),
@@ -85,6 +87,7 @@ MISTAKES = {
     "both lists": ({"x": {"licenses": [{"sku": "E3", "disabled_plans": [], "enabled_plans": []}]}}, [], "exclude each other", False),
     "unknown mode": ({"x": {"licenses": [{"sku": "E3", "plans_mode": "add"}]}}, [], "plans_mode: 'add' is none of set, merge", True),
     "neither SKU nor allotment": ({"x": {"pools": [{}]}}, [], "license_profiles.x.pools[0]: give one of sku and allotment", True),
+    "nothing is wished for": ({}, [{"user": "a"}], "people[0]: profile is missing, and nothing else is wished for", False),
     "no user": ({}, [{"profile": "base"}], "people[0]: user is missing", False),
     "unknown key of a person": ({}, [{"user": "a", "profil": "base"}], "people[0].profil: there is no such key (nearest: profile)", False),
     "person twice": ({}, [{"user": "a"}, {"user": "A"}], "people[1].user: A is also people[0]", False),
@@ -130,8 +133,12 @@ DAYS = {
 @pytest.mark.parametrize("last_day", DAYS)
 def test_whose_time_is_over(last_day):
     today, grace, is_over = DAYS[last_day]
-    found = leavers([{"user": "a", "last_day": last_day, "keep": ["BI"]}, {"user": "b"}], today, grace, "people")
-    assert found == ([{"user": "a", "keep": ["BI"]}] if is_over else []) + [{"user": "b"}]
+    people = [{"user": "a", "last_day": last_day, "keep": ["BI"], "profile": "top"}, {"user": "b", "profile": "top"}]
+    over = [{"user": "a", "keep": ["BI"]}] if is_over else []
+    assert leavers(people, today, grace, "people") == [*over, {"user": "b"}]
+    assert leavers(people, today, grace, "people", is_at_once=False) == over
+    staying = people_with_profiles(people, PROFILES, "people", today=today, grace_days=grace)
+    assert [wish["user"] for wish in staying] == (["b"] if is_over else ["a", "b"])
 
 
 def test_mistakes_of_days():
@@ -143,8 +150,9 @@ def test_mistakes_of_days():
             leavers(people, "2026-02-01", 0, "people")
     with pytest.raises(OptionError, match="today is 'now'"):
         leavers([], "now", 0, "people")
-    with pytest.raises(OptionError, match="grace_days is -1"):
-        leavers([], "2026-02-01", -1, "people")
+    for grace in (-1, "thirty"):
+        with pytest.raises(OptionError, match=r"grace_days is .*: give a number of days"):
+            leavers([], "2026-02-01", grace, "people")
 
 
 # title: (groups, what is said)

@@ -121,6 +121,11 @@ class Resolver:
         """Notes a problem that is not about a single name."""
         self._problems.append(text)
 
+    def twice(self, text: str) -> None:
+        """Notes a problem once, however often it is found."""
+        if text not in self._problems:
+            self._problems.append(text)
+
     def check(self) -> None:
         """Raises one OptionError that lists every problem noted so far."""
         if self._problems:

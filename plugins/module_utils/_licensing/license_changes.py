@@ -28,6 +28,7 @@ def plan_licenses(principal: Principal, catalog: Catalog, desired: DesiredLicens
     wanted = [choices.choose(want) for want in desired.add]
     protect = [resolver.sku(name, f"protect[{index}]") for index, name in enumerate(desired.protect)]
     _check_twice([sku for sku, dummy in wanted] + asked, resolver)
+    _check_twice(choices.named, resolver)
     removal = _Removal(principal, catalog, {sku.id for sku in protect if sku})
     if desired.is_set:
         removal.leave_only({sku.id for sku, dummy in wanted if sku})
@@ -79,6 +80,7 @@ class _Choices:
     def __init__(self, principal: Principal, catalog: Catalog, resolver: Resolver, leaving: list[Sku | None]) -> None:
         self._principal, self._catalog, self._resolver, self._leaving = principal, catalog, resolver, leaving
         self.swapped: list[Sku] = []
+        self.named: list[Sku | None] = []
 
     def choose(self, want: WantedLicense) -> tuple[Sku | None, WantedLicense]:
         """The SKU that is wanted, or the alternative that is held already, else the first with a free seat. No SKU when a name is unknown.
@@ -86,8 +88,10 @@ class _Choices:
         With prefer: first, one with a free seat goes before one that is held, which is then given back.
         """
         if not want.alternatives:
-            return self._resolver.sku(want.sku, f"{want.where}.sku"), want
+            self.named.append(self._resolver.sku(want.sku, f"{want.where}.sku"))
+            return self.named[-1], want
         named = [(self._resolver.sku(choice.sku, f"{choice.where}.sku"), choice) for choice in want.choices]
+        self.named += [sku for sku, dummy in named]
         known = [(sku, choice) for sku, choice in named if sku is not None]
         if len(known) < len(named):
             return None, want
@@ -103,7 +107,7 @@ class _Choices:
 def _check_twice(skus: list[Sku | None], resolver: Resolver) -> None:
     named = [sku.id for sku in skus if sku]
     for name in sorted({sku.part_number for sku in skus if sku and named.count(sku.id) > 1}):
-        resolver.problem(f"licenses: SKU {name} is named more than once; name each SKU in one place")
+        resolver.twice(f"licenses: SKU {name} is named more than once; name each SKU in one place")
 
 
 class _Removal:

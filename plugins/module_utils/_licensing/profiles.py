@@ -37,8 +37,10 @@ class FileError(OptionError):
         self.faults = faults
 
 
-def people_with_profiles(people: Any, profiles: Any, variable: str, is_move: bool = False) -> list[dict]:
+def people_with_profiles(people: Any, profiles: Any, variable: str, is_move: bool = False, today: str | None = None, grace_days: Any = 0) -> list[dict]:
     """The people, each with what the profile and the person's own entry wish. variable is how the list is called.
+
+    Who is over a last day and the days of grace after it by today, is left out.
 
     With is_move, SKUs, pools and groups of the profile that a person comes from, or of all others when that is not said, are to go.
     Raises FileError with every fault of both files.
@@ -49,8 +51,9 @@ def people_with_profiles(people: Any, profiles: Any, variable: str, is_move: boo
         faults = [*_profile_faults(profiles), *_people_faults(people, profiles, variable, is_move), *_twin_faults(people, variable)]
     if faults:
         raise FileError(faults)
+    gone = {person["user"] for person in leavers(people, today, grace_days, variable, is_at_once=False)} if today else set()
     whole = {name: _whole(name, profiles) for name in profiles}
-    return [_wish(person, whole, is_move) for person in people]
+    return [_wish(person, whole, is_move) for person in people if person["user"] not in gone]
 
 
 def _profile_faults(profiles: Mapping) -> Iterator[Fault]:
@@ -63,19 +66,26 @@ def _profile_faults(profiles: Mapping) -> Iterator[Fault]:
             yield Fault(f"{where}.inherits", f"the profile inherits from itself, by way of {parent!r}", parent)
         yield from _entry_faults(profile, where, "pools")
     if not any(_is_circular(name, profiles) or (profile.get("inherits") or name) not in profiles for name, profile in profiles.items()):
-        for name in profiles:
-            yield from _both_ways(_whole(name, profiles), f"license_profiles.{name}", profiles[name])
+        for name, profile in profiles.items():
+            if profile.get("inherits"):
+                yield from _both_ways(_whole(name, profiles), f"license_profiles.{name}.inherits", profile)
 
 
 def _people_faults(people: Sequence[Mapping], profiles: Mapping, variable: str, is_move: bool) -> Iterator[Fault]:
+    is_sound = not list(_profile_faults(profiles))
     for index, person in enumerate(people):
         where = f"{variable}[{index}]"
         for key in ("profile", "from"):
             if person.get(key) and person[key] not in profiles:
                 yield Fault(f"{where}.{key}", f"there is no profile {person[key]!r}{nearest(person[key], profiles)}", person[key])
-        if is_move and not person.get("profile"):
-            yield Fault(where, "profile is missing: whom shall the person move to?", person)
-        yield from _entry_faults(person, where, "cloud_assignments")
+        if is_move and not person.get("profile") and not person.get("last_day"):
+            yield Fault(where, "profile is missing: to which one shall the person move?", person)
+        elif not any(person.get(key) for key in ("profile", "licenses", "cloud_assignments", "groups", "usage_location", "last_day")):
+            yield Fault(where, "profile is missing, and nothing else is wished for", person)
+        own = list(_entry_faults(person, where, "cloud_assignments"))
+        yield from own
+        if not own and person.get("profile") in profiles and is_sound:
+            yield from _both_ways(_over(_whole(person["profile"], profiles), person, "cloud_assignments"), where, person)
 
 
 def _twin_faults(people: Sequence[Mapping], variable: str) -> Iterator[Fault]:
@@ -118,11 +128,10 @@ def _plan_faults(entry: Mapping, where: str) -> Iterator[Fault]:
 
 
 def _both_ways(whole: Mapping, where: str, profile: Mapping) -> Iterator[Fault]:
-    """A SKU that inheritance brings in twice, directly and from a pool."""
-    direct = {choice["sku"].lower() for dummy, choice in _choices(whole["licenses"], "")}
-    for pool in whole["pools"]:
-        if (pool.get("sku") or "").lower() in direct and pool not in (profile.get("pools") or ()):
-            yield Fault(f"{where}.inherits", f"{pool['sku']} comes from a pool by inheritance, and is in licenses as well", profile.get("inherits"))
+    """A SKU that inheritance, or a profile with the person's own entry, brings in twice: as an alternative, or directly and from a pool."""
+    named = [choice["sku"].lower() for dummy, choice in _choices(whole["licenses"], "")] + [(pool.get("sku") or "").lower() for pool in whole["pools"]]
+    for sku in sorted({name for name in named if name and named.count(name) > 1}):
+        yield Fault(where, f"{sku.upper()} comes in twice, with what the profile gives; name each SKU in one place", profile)
 
 
 def _choices(licenses: Sequence[Mapping], where: str) -> Iterator[tuple[str, Mapping]]:
@@ -172,7 +181,7 @@ def _wish(person: Mapping, whole: Mapping[str, dict], is_move: bool) -> dict:
     wish = {"user": person["user"], "licenses": wished["licenses"], "cloud_assignments": wished["pools"], "groups": wished["groups"]}
     if wished["usage_location"]:
         wish["usage_location"] = wished["usage_location"]
-    if not is_move:
+    if not is_move or not person.get("profile"):
         return wish
     left = [person["from"]] if person.get("from") else [name for name in whole if name != person["profile"]]
     moving = [{"prefer": "first", **entry} if entry.get("alternatives") else entry for entry in wished["licenses"]]
@@ -182,18 +191,19 @@ def _wish(person: Mapping, whole: Mapping[str, dict], is_move: bool) -> dict:
 def _what_goes(left: Sequence[Mapping], wished: Mapping) -> dict:
     """What old profiles gave and the new one does not: SKUs, pools and groups."""
     stays = {choice["sku"].lower() for dummy, choice in _choices(wished["licenses"], "")} | {_seat_key(pool) for pool in wished["pools"]}
+    kept = {name.lower() for name in wished["groups"]}
     skus = {choice["sku"].lower(): choice["sku"] for old in left for dummy, choice in _choices(old["licenses"], "")}
     pools = {_seat_key(pool): pool for old in left for pool in old["pools"]}
     gone = [{name: pool[name] for name in ("sku", "allotment") if pool.get(name)} for key, pool in pools.items() if key not in stays | skus.keys()]
     return {
         "remove": [sku for key, sku in skus.items() if key not in stays],
         "cloud_assignments": list(wished["pools"]) + [{**pool, "state": "absent"} for pool in gone],
-        "leave_groups": [name for name in dict.fromkeys(name for old in left for name in old["groups"]) if name not in wished["groups"]],
+        "leave_groups": [name for name in dict.fromkeys(name for old in left for name in old["groups"]) if name.lower() not in kept],
     }
 
 
-def leavers(people: Any, today: str, grace_days: int, variable: str) -> list[dict]:
-    """Those whose last day, and as many days of grace, are over; who has no last day is meant at once.
+def leavers(people: Any, today: str, grace_days: Any, variable: str, is_at_once: bool = True) -> list[dict]:
+    """Those whose last day, and as many days of grace, are over; with is_at_once, also those who have no last day.
 
     Each with what the person is to keep. Raises FileError with every fault.
     """
@@ -202,19 +212,29 @@ def leavers(people: Any, today: str, grace_days: int, variable: str) -> list[dic
     days: list[date | None] = []
     for index, person in enumerate(people if not faults else ()):
         try:
-            days.append(date.fromisoformat(person["last_day"]) if person.get("last_day") else None)
+            days.append(_day(person["last_day"]) if "last_day" in person else None)
         except ValueError:
-            faults.append(Fault(f"{variable}[{index}].last_day", f"{person['last_day']!r} is no day, such as 2026-12-31", person["last_day"]))
-    try:
-        now = date.fromisoformat(today)
-    except ValueError:
-        raise OptionError(f"today is {today!r}: give a day, such as 2026-12-31") from None
-    if grace_days < 0:
-        raise OptionError(f"grace_days is {grace_days}: give zero or more")
+            faults.append(Fault(f"{variable}[{index}].last_day", f"{person['last_day']!r} is no day, such as 2026-12-31", person["last_day"] or person))
+    now, grace = _now_and_grace(today, grace_days)
     if faults:
         raise FileError(faults)
-    due = [person for person, day in zip(people, days) if day is None or day + timedelta(days=grace_days) < now]
+    due = [person for person, day in zip(people, days) if (is_at_once if day is None else day + timedelta(days=grace) < now)]
     return [{name: person[name] for name in ("user", "keep") if person.get(name)} for person in due]
+
+
+def _day(text: str | None) -> date:
+    return date.fromisoformat(text or "")
+
+
+def _now_and_grace(today: str, grace_days: Any) -> tuple[date, int]:
+    """The day and the days of grace. Raises OptionError for what is none."""
+    try:
+        now = _day(today)
+    except ValueError:
+        raise OptionError(f"today is {today!r}: give a day, such as 2026-12-31") from None
+    if not re.fullmatch("[0-9]+", str(grace_days)):
+        raise OptionError(f"grace_days is {grace_days!r}: give a number of days, zero or more")
+    return now, int(grace_days)
 
 
 def group_wishes(groups: Any, variable: str) -> list[dict]:

@@ -48,16 +48,22 @@ def release_of(user: Principal, holding: Mapping, keep: Collection[str]) -> dict
             {"allotment": row["allotment"], "state": "absent"} for row in holding["pools"] if row["allotment"] and row["sku_id"] not in direct | set(keep)
         ],
         "leave_groups": [row["id"] for row in holding["groups"] if not row["kept_by"] and row["id"] not in given],
-        "stays": [{"group": row["display_name"], "reason": row["kept_by"] or "it gives what is kept"} for row in staying],
+        "stays": [{"what": f"group {row['display_name']}", "reason": row["kept_by"] or "it gives what is kept"} for row in staying]
+        + [{"what": f"SKU {lic.sku_id}", "reason": "Graph does not say where it comes from"} for lic in user.licenses if not lic.is_known],
     }
 
 
 def merged_holding(old: Mapping | None, new: Mapping) -> dict:
-    """What was held before, and what is held now besides: a run that was interrupted forgets nothing. Who was given all back begins anew."""
-    if old is None or old.get("restored"):
-        return dict(new)
+    """What was held before, and what is held now besides: a run that was interrupted forgets nothing.
+
+    Who was given all back begins anew, and so does who was released and has got something else since.
+    """
     keys = {"licenses": "sku_id", "pools": "allotment", "groups": "id"}
-    lists = {name: [*old[name], *(row for row in new[name] if row[key] not in {one[key] for one in old[name]})] for name, key in keys.items()}
+    more = {name: [row for row in new[name] if old is None or row[key] not in {one[key] for one in old[name]}] for name, key in keys.items()}
+    if old is None or old.get("restored") or (old.get("released") and any(more.values())):
+        return dict(new)
+    now = {name: {row[key]: row for row in new[name]} for name, key in keys.items()}
+    lists = {name: [now[name].get(row[key], row) for row in old[name]] + more[name] for name, key in keys.items()}
     return {**old, "usage_location": old["usage_location"] or new["usage_location"], **lists}
 
 
@@ -82,10 +88,13 @@ def snapshot_of(text: str, tenant: str | None, path: str) -> dict:
 
 
 def snapshot_people(snapshot: Mapping, users: Sequence[str] | None) -> list[dict]:
-    """The people of a snapshot, or some of them by id or name, with what they are to hold again. Raises OptionError for those who are not in it."""
+    """Some people of a snapshot by id or name, else all who have not got everything back, with what they are to hold again.
+
+    Raises OptionError for those who are not in it.
+    """
     people = snapshot["people"]
     names = {key.lower(): name for name, row in people.items() for key in (name, row["id"])}
-    chosen = [names.get(user.lower()) for user in users] if users else list(people)
+    chosen = [names.get(user.lower()) for user in users] if users else [name for name, row in people.items() if not row.get("restored")]
     missing = [user for user, name in zip(users or (), chosen) if name is None]
     if missing:
         raise OptionError(f"the snapshot knows nothing of {', '.join(missing)}; there are {', '.join(sorted(people)) or 'no people in it'}")

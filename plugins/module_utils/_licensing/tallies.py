@@ -123,7 +123,8 @@ def _cost(row: Mapping, prices: Mapping[str, float]) -> dict:
     price = prices.get(row["sku"].lower(), prices.get(row["sku_id"]))
     if price is None:
         return {"price": None, "cost": None, "cost_unused": None}
-    return {"price": price, "cost": round(price * row["owned"], 2), "cost_unused": round(price * max(row["free"], 0), 2)}
+    paid = row["owned"] - row["warning"]  # what is in warning was paid for once, and is not any more
+    return {"price": price, "cost": round(price * paid, 2), "cost_unused": round(price * max(paid - row["used"], 0), 2)}
 
 
 def drift_of(now: Mapping, earlier: Mapping) -> dict:

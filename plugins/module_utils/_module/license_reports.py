@@ -24,9 +24,16 @@ def read_report(params: Mapping, survey: Survey) -> dict:
     earlier = _earlier(params["earlier"])
     warnings: list[str] = []
     catalog = survey.catalog()
+    if earlier and earlier.get("tenant_id") not in (None, survey.reader.tenant_id):
+        raise OptionError(f"earlier: {params['earlier']} is of the tenant {earlier['tenant_id']}, not of {survey.reader.tenant_id}; give another path")
     tally = _tally(params, survey, catalog, warnings)
     waiting = _waiting(params, survey, catalog, warnings)
+    _name_groups(tally, survey)
     rows = judged(tally.sku_rows(_ends(survey, warnings)), params["prices"] or {}, params["nearly_full"], params["ignore"] or ())
+    known = {name for row in rows for name in (row["sku"].lower(), row["sku_id"])}
+    for option in ("prices", "ignore"):
+        unknown = sorted(name for name in params[option] or () if name.lower() not in known)
+        warnings += [f"{option}: the tenant has no SKU {', '.join(unknown)}; check the spelling"] if unknown else []
     report = {
         "version": VERSION,
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -45,6 +52,13 @@ def read_report(params: Mapping, survey: Survey) -> dict:
     return {"report": {**report, "drift": drift_of(report, earlier) if earlier else None}, "warnings": warnings}
 
 
+def _name_groups(tally: Tally, survey: Survey) -> None:
+    """Puts names of groups beside licenses that are held twice: twenty groups in a request."""
+    names = survey.reader.group_names(tuple(sorted({group for row in tally.twice for group in row["groups"]})))
+    for row in tally.twice:
+        row["groups"] = sorted(names[group] for group in row["groups"])
+
+
 def _check(params: Mapping) -> None:
     if not 0 < params["nearly_full"] <= 1:
         raise OptionError(f"nearly_full is {params['nearly_full']}: give a part of the seats, such as 0.9")
@@ -60,7 +74,8 @@ def _earlier(path: str | None) -> dict | None:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise OptionError(f"earlier: cannot read {path}: {error}; give a report of JSON, or leave it out") from None
-    if not isinstance(found, dict) or found.get("version") != VERSION or not isinstance(found.get("skus"), list):
+    rows = found.get("skus") if isinstance(found, dict) else None
+    if not isinstance(rows, list) or found.get("version") != VERSION or not all(isinstance(row, dict) and {"sku", "sku_id"} <= row.keys() for row in rows):
         raise OptionError(f"earlier: {path} is no report of this module; give another path, or leave it out")
     return found
 

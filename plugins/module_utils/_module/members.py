@@ -14,7 +14,7 @@ from .._graph.batch import SIZE, send_all, slices
 from .._graph.client import Answer, Request
 from .._licensing.catalog import Catalog
 from .._licensing.memberships import MemberChanges, MemberGroup, group_with_members, member_diff, member_rows, plan_members
-from .._licensing.present import finding_rows
+from .._licensing.present import error_rows, finding_rows
 from .options import GraphModule, check_user
 from .results import explained
 from .run import Run, guarded, refuse
@@ -105,17 +105,25 @@ class Membership:
         return f"{self._client.graph_url}/v1.0/directoryObjects/{user_id}"
 
     def wait(self, changes: MemberChanges, timeout: float) -> None:
-        """Reads until those added hold what the group gives, or show why not. Raises WaitTimeoutError, naming who is outstanding."""
-        group, dummy = self._session.reader.group_and_skus(changes.group.id)
+        """Reads until those who are wanted hold what the group gives. Who gets an error instead is noted.
+
+        Raises WaitTimeoutError, naming who is outstanding.
+        """
+        group, catalog = self._session.reader.group_and_skus(changes.group.id)
         skus = {lic.sku_id for lic in group.licenses}
-        began, attempt, names = time.monotonic(), 0, dict(self.added)
+        began, attempt = time.monotonic(), 0
+        names = {user_id: name for user_id, name in self._named.items() if name not in self.failed}
         while skus and names:
             users = UserList(self._client, self._session.reader)
             users.read(names)
-            for user_id in list(names):
+            for user_id, name in list(names.items()):
                 user = users.user(user_id)
-                if user is None or skus <= {lic.sku_id for lic in user.licenses if lic.group_id == group.id}:
+                own = {lic.sku_id: lic for lic in user.licenses if lic.group_id == group.id} if user else {}
+                if user is None or skus <= own.keys():
                     del names[user_id]
+                    errors = [row for row in error_rows(user, catalog, group.id) if row["sku_id"] in skus] if user else []
+                    if errors:
+                        self._note_error(name, errors[0])
             attempt += 1
             seconds = retry.delay(attempt, None, random.random)
             if names and time.monotonic() - began + seconds > timeout:
@@ -123,6 +131,11 @@ class Membership:
                 raise WaitTimeoutError(f"Graph accepted the members, but after wait_timeout of {timeout:g} s they do not show the group's licenses: {listed}")
             if names:
                 self._client.pause(seconds)
+
+    def _note_error(self, name: str, row: dict) -> None:
+        """A member to whom the group's license does not come."""
+        failure = {"code": row["error"], "status": None, "request_id": None, "retriable": True, "remedy": row["remedy"]}
+        self.failed[name] = (f"is a member now, and does not get {row['sku']} from the group: {row['cause']}: {row['remedy']}", failure)
 
 
 def run_members(module: GraphModule) -> None:

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from .._errors import LicensingError, OptionError, is_closed
@@ -41,6 +43,16 @@ class Recorder:
         self.missing: list[str] = []
         self.warnings: list[str] = []
 
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other tasks from the folder of the file between reading and writing it."""
+        handle = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
     def record(self) -> tuple[dict, dict]:
         """The snapshot before and after: who holds nothing, and is not in it, does not come into it."""
         reader = self._session.reader
@@ -49,7 +61,7 @@ class Recorder:
         people = self._people()
         groups = self._groups(people)
         seats = self._seats(people)
-        kept = self._kept(catalog)
+        kept = self._kept(catalog, people)
         after = dict(before["people"])
         for (index, entry), user in zip(enumerate(self._params["users"]), people):
             if user is None:
@@ -59,16 +71,15 @@ class Recorder:
             self.releases.append(release_of(user, holding, kept[index]))
             name = next((known for known, row in after.items() if row["id"] == user.id), user.name)
             if not is_empty(holding):
-                after[name] = self._dated(before["people"].get(name), merged_holding(before["people"].get(name), holding))
+                merged = merged_holding(before["people"].get(name), holding)
+                after[name] = {**merged, "taken": merged.get("taken") or _now()}
         return before, {**before, "people": after}
 
-    def mark(self) -> tuple[dict, dict]:
-        """The snapshot before, and after it was noted of the users that they have everything again."""
+    def mark(self, state: str) -> tuple[dict, dict]:
+        """The snapshot before, and after it was noted of the users that they are released, or have everything again."""
         before = self._read(None)
         names = {entry["user"].lower() for entry in self._params["users"]}
-        after = {
-            name: {**row, "restored": row.get("restored") or _now()} if {name.lower(), row["id"]} & names else row for name, row in before["people"].items()
-        }
+        after = {name: {**row, state: row.get(state) or _now()} if {name.lower(), row["id"]} & names else row for name, row in before["people"].items()}
         return before, {**before, "people": after}
 
     def write(self, snapshot: dict) -> None:
@@ -112,17 +123,13 @@ class Recorder:
             self.warnings.append(f"pools are not recorded, as cloudLicensing cannot be read here; licenses are, whatever pool they come from. {error.message}")
             return {}
 
-    def _kept(self, catalog: Catalog) -> list[set[str]]:
+    def _kept(self, catalog: Catalog, people: list[Principal | None]) -> list[set[str]]:
         """The ids of SKUs that each user keeps. Raises OptionError with every name that the tenant does not know."""
-        resolver = Resolver(catalog)
+        resolver = Resolver(catalog, {lic.sku_id for user in people if user for lic in user.licenses})
         common = [resolver.sku(name, f"keep[{index}]") for index, name in enumerate(self._params["keep"] or ())]
-        own = [[resolver.sku(name, f"users[{index}].keep") for name in entry.get("keep") or ()] for index, entry in enumerate(self._params["users"])]
+        own = [[resolver.sku(name, f"keep of {entry['user']}") for name in entry.get("keep") or ()] for entry in self._params["users"]]
         resolver.check()
         return [{sku.id for sku in (*common, *some) if sku} for some in own]
-
-    def _dated(self, old: Mapping | None, new: dict) -> dict:
-        taken = (old or {}).get("taken")
-        return {**new, "taken": taken if taken and not (old or {}).get("restored") else _now()}
 
 
 def run_snapshot(module: GraphModule) -> None:
@@ -132,10 +139,12 @@ def run_snapshot(module: GraphModule) -> None:
 
 def _run(module: GraphModule, run: Run) -> None:
     recorder = Recorder(run.open(), module.params)
-    before, after = recorder.mark() if module.params["state"] == "restored" else recorder.record()
-    is_changed = before != after
-    if is_changed and not module.check_mode:
-        recorder.write(after)
+    state = module.params["state"]
+    with recorder.locked():
+        before, after = recorder.record() if state == "present" else recorder.mark(state)
+        is_changed = before != after
+        if is_changed and not module.check_mode:
+            recorder.write(after)
     for text in recorder.warnings:
         module.warn(text)
     names = sorted(name for name, row in after["people"].items() if row != before["people"].get(name))
