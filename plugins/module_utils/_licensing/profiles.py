@@ -80,7 +80,7 @@ def _people_faults(people: Sequence[Mapping], profiles: Mapping, variable: str, 
                 yield Fault(f"{where}.{key}", f"there is no profile {person[key]!r}{nearest(person[key], profiles)}", person[key])
         if is_move and not person.get("profile") and not person.get("last_day"):
             yield Fault(where, "profile is missing: to which one shall the person move?", person)
-        elif not any(person.get(key) for key in ("profile", "licenses", "cloud_assignments", "groups", "usage_location", "last_day")):
+        elif not any(key in person for key in ("profile", "licenses", "cloud_assignments", "groups", "usage_location", "last_day")):
             yield Fault(where, "profile is missing, and nothing else is wished for", person)
         own = list(_entry_faults(person, where, "cloud_assignments"))
         yield from own

@@ -40,6 +40,8 @@ def release_of(user: Principal, holding: Mapping, keep: Collection[str]) -> dict
     direct = {row["sku_id"] for row in holding["licenses"]}
     given = {lic.group_id for lic in user.licenses if lic.group_id and lic.sku_id in keep}
     staying = [row for row in holding["groups"] if row["kept_by"] or row["id"] in given]
+    stays = [{"what": f"group {row['display_name']}", "reason": row["kept_by"] or "it gives what is kept"} for row in staying]
+    stays += [{"what": f"SKU {lic.sku_id}", "reason": "Graph does not say where it comes from"} for lic in user.licenses if not lic.is_known]
     return {
         "user": user.id,
         "name": user.name,
@@ -48,8 +50,7 @@ def release_of(user: Principal, holding: Mapping, keep: Collection[str]) -> dict
             {"allotment": row["allotment"], "state": "absent"} for row in holding["pools"] if row["allotment"] and row["sku_id"] not in direct | set(keep)
         ],
         "leave_groups": [row["id"] for row in holding["groups"] if not row["kept_by"] and row["id"] not in given],
-        "stays": [{"what": f"group {row['display_name']}", "reason": row["kept_by"] or "it gives what is kept"} for row in staying]
-        + [{"what": f"SKU {lic.sku_id}", "reason": "Graph does not say where it comes from"} for lic in user.licenses if not lic.is_known],
+        "stays": stays,
     }
 
 
