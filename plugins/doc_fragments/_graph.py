@@ -14,6 +14,7 @@ options:
     description:
       - Id or domain of the tenant that issues the token.
       - If unset, E(AZURE_TENANT_ID) or E(AZURE_TENANT) is used. Not needed with O(access_token).
+      - A token that says it is of another tenant than an id given here is refused.
     type: str
   client_id:
     description:
@@ -49,13 +50,16 @@ options:
     description:
       - How to authenticate. V(auto) takes the first of V(access_token), V(certificate), V(workload_identity) and V(client_secret)
         whose options are complete. V(managed_identity) and V(azure_cli) are used only when named.
+      - What the task gives goes before the environment as a whole. A way of which the task gives all options comes first, then one of which it gives
+        a part, and only then one that the environment alone makes up.
       - If unset, E(MSGRAPH_AUTH) is used.
     type: str
     default: auto
     choices: [auto, access_token, certificate, workload_identity, client_secret, managed_identity, azure_cli]
   token_cache:
     description:
-      - File in which tokens are kept between tasks. It is created for its owner only, refused when others can read it, and locked between processes.
+      - File in which tokens are kept between tasks, for its owner only and locked between processes. Its folder must exist.
+        A link, or a file of another user, is refused; a looser mode is narrowed, and what others could write until then is not used.
       - If unset, E(MSGRAPH_TOKEN_CACHE) is used, and without it every task gets a token of its own.
       - Needs the Python library C(msal-extensions).
     type: path
@@ -78,8 +82,9 @@ options:
     type: str
   ca_path:
     description:
-      - File or folder of PEM certificates to trust instead of the usual ones. It wins over E(REQUESTS_CA_BUNDLE) and E(CURL_CA_BUNDLE).
-      - If unset, E(MSGRAPH_CA_PATH) is used.
+      - File or folder of PEM certificates to trust instead of the usual ones. An authority that is named need not meet RFC 5280 to the letter, which
+        Python 3.13 demands of others.
+      - If unset, E(MSGRAPH_CA_PATH) is used, and without it E(REQUESTS_CA_BUNDLE), E(CURL_CA_BUNDLE), E(SSL_CERT_FILE) or E(SSL_CERT_DIR).
     type: path
   validate_certs:
     description:
@@ -88,12 +93,12 @@ options:
     default: true
   timeout:
     description:
-      - Seconds to wait for a connection, and for each part of an answer.
+      - Seconds for one request with its whole answer, at most a day.
     type: float
     default: 30
   max_wait:
     description:
-      - Seconds that one request may wait altogether for throttling and retries. After that its last error stands.
+      - Seconds that one request may wait altogether for throttling and retries, at most a day. After that its last error stands.
     type: float
     default: 300
   sku_names:

@@ -16,6 +16,9 @@ description:
   - Each host has variables of the user with the prefix C(m365_), and is in the group C(m365_users), which runs tasks on the controller.
   - Users are read in pages of 999, one request each.
   - The file's name must end in C(m365_users.yml) or C(m365_users.yaml).
+  - What the tenant says of a user is data, never a template, also in O(compose), O(groups) and O(keyed_groups).
+  - With O(cache=true), users come out of the cache only for the same options and the same connection. A cache in files must lie in a folder of
+    your own, which others cannot write; else the tenant is read anew, with a warning.
 extends_documentation_fragment:
   - m365.licensing._graph
   - ansible.builtin.constructed
@@ -58,7 +61,7 @@ compose:
   user: m365_user_principal_name
 cache: true
 cache_plugin: ansible.builtin.jsonfile
-cache_connection: /tmp/m365-inventory
+cache_connection: ~/.cache/m365-inventory
 cache_timeout: 3600
 """
 
@@ -66,6 +69,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 import subprocess
 import sys
 
@@ -75,11 +79,14 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructa
 from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.m365.licensing.plugins.module_utils._errors import LicensingError, OptionError
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.catalog import Catalog
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.model import is_guid
 from ansible_collections.m365.licensing.plugins.module_utils._module.options import SHARED
 from ansible_collections.m365.licensing.plugins.module_utils._module.results import explained
 from ansible_collections.m365.licensing.plugins.module_utils._module.session import Session
 
 GROUP = "m365_users"
+_NAME = re.compile(r"[\w.!#^~'+@-]+")  # what a host may be called: nothing that a template, a pattern or a path is made of
+_VARIABLE = re.compile(r"m365_[a-z0-9_]+")
 _CAPITAL = re.compile("(?<=[a-z0-9])([A-Z])")
 
 
@@ -96,14 +103,60 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         """Reads the users, out of the cache when it has them, and makes hosts of them."""
         super().parse(inventory, loader, path, cache)
         self._check(self._read_config_data(path), path)
-        chosen = [self.get_option(name) for name in ("filter", "properties", "licenses", "tenant_id", "graph_url")]
-        key = f"{self.get_cache_key(path)}_{hashlib.sha256(json.dumps(chosen).encode()).hexdigest()[:12]}"
-        users = self._cache.get(key) if cache and self.get_option("cache") else None
+        session = None
+        try:
+            session = Session(*self._connection())
+            self._fill(self._users(session, path, cache))
+        except LicensingError as error:
+            raise AnsibleParserError(explained(error, Catalog())[0]) from error
+        finally:
+            if session is not None:
+                session.close()
+
+    def _users(self, session, path, cache):
+        """The variables of every user, out of the cache when it has them."""
+        if not self.get_option("cache"):
+            return self._read(session)[1]
+        key = f"{self.get_cache_key(path)}_{self._fingerprint(session)}"
+        is_private = self._is_private(key)
+        users = self._cached(key) if cache and is_private else None
         if users is None:
-            users = self._read()
-            if self.get_option("cache"):
-                self._cache[key] = users
-        self._fill(users)
+            tenant, users = self._read(session)
+            if is_private:
+                self._cache[key] = {"tenant_id": tenant, "users": users}
+        return users
+
+    def _fingerprint(self, session):
+        """By what the cache knows these options and the connection that is used; secrets are in it only as a hash."""
+        chosen = [self.get_option(name) for name in ("filter", "properties", "licenses")]
+        used = {name: value for name, value in self._connection()[0].items() if name not in ("timeout", "max_wait", "token_cache")}
+        return hashlib.sha256(json.dumps([chosen, used, session.ambient_identity()], sort_keys=True).encode()).hexdigest()[:32]
+
+    def _is_private(self, key):
+        """Whether nobody else can write or read the cache, as far as it is in files: what others write there would be taken for the tenant's word."""
+        place = self.get_option("cache_connection")
+        if not place or not self.get_option("cache_plugin").endswith(("jsonfile", "yaml", "pickle")):
+            return True
+        folder = os.path.realpath(os.path.expanduser(os.path.expandvars(place)))
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        files = os.listdir(folder)
+        if os.stat(folder).st_uid == os.geteuid() and all(self.NAME in name for name in files):
+            os.chmod(folder, 0o700)  # Ansible's own plugins make it, and its files, readable for everybody
+        loose = [path for path in (folder, *_parents(folder)) if not _is_own(path, is_parent=path != folder)]
+        loose += [path for name in files if name.endswith(key) and not _is_own_file(path := os.path.join(folder, name))]
+        if loose:
+            remedy = "Set cache_connection to a folder of your own, for this inventory alone"
+            self.display.warning(f"{self.NAME}: others can write or read {loose[0]}, so the cache is not used. {remedy}")
+        return not loose
+
+    def _cached(self, key):
+        """The users in the cache, None where it has none, is of another tenant, or holds something else than this plugin writes."""
+        found = self._cache.get(key)
+        users = found.get("users") if isinstance(found, dict) else None
+        if not isinstance(users, list) or not all(_is_row(row) for row in users):
+            return None
+        tenant, wanted = found.get("tenant_id"), (self._connection()[0].get("tenant_id") or "").lower()
+        return users if isinstance(tenant, str) and (tenant.lower() == wanted or not is_guid(wanted)) else None
 
     def _check(self, config, path):
         """Refuses options that nobody knows: a misspelled filter would make hosts of everybody."""
@@ -112,33 +165,30 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         if unknown:
             raise AnsibleParserError(f"{path}: unknown option {' and '.join(unknown)}; known are {', '.join(sorted(known))}")
 
-    def _read(self):
-        """The variables of every user."""
-        session = None
-        try:
-            session = Session(self._connection(), run_command)
-            licenses = self.get_option("licenses")
-            catalog = session.survey.catalog() if licenses else None
-            rows = session.survey.properties(self.get_option("filter"), self.get_option("properties"), licenses)
-            return [{**variables(row), **({"m365_skus": skus(user, catalog)} if licenses else {})} for user, row in rows]
-        except LicensingError as error:
-            raise AnsibleParserError(explained(error, Catalog())[0]) from error
-        finally:
-            if session is not None:
-                session.close()
+    def _read(self, session):
+        """The tenant's id, and the variables of every user."""
+        licenses = self.get_option("licenses")
+        catalog = session.survey.catalog() if licenses or self.get_option("cache") else None
+        rows = session.survey.properties(self.get_option("filter"), self.get_option("properties"), licenses)
+        users = [{**variables(row), **({"m365_skus": skus(user, catalog)} if licenses else {})} for user, row in rows]
+        return session.reader.tenant_id or "", users
 
     def _connection(self):
-        """The connection options: of the file, else of the environment, else the default; what is empty counts as unset."""
-        params = {}
+        """What a session is made of: connection options of the file, else of the environment, else the default; and those that the file gives.
+
+        What is empty counts as unset.
+        """
+        params, given = {}, set()
         for name, spec in SHARED.items():
             value, origin = self.get_option_and_origin(name)
+            given |= {name} - ({name} if value in (None, "") or origin == "default" else set())
             if value in (None, "") or origin == "default":
                 names = spec.get("fallback", (None, []))[1]
                 value = next((os.environ[known] for known in names if os.environ.get(known)), value or None)
             if value is not None and value not in spec.get("choices", [value]):
                 raise OptionError(f"{name} is {value!r}: give one of {', '.join(spec['choices'])}")
             params[name] = os.path.expanduser(os.path.expandvars(value)) if spec["type"] == "path" and value else value
-        return params
+        return params, run_command, frozenset(given)
 
     def _fill(self, users):
         self.inventory.add_group(GROUP)
@@ -146,15 +196,44 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self.inventory.set_variable(GROUP, name, value)
         strict = self.get_option("strict")
         is_constructed = any(self.get_option(option) for option in ("compose", "groups", "keyed_groups"))
-        for user in users:
-            host = user.get("m365_user_principal_name") or user["m365_id"]
+        for row in users:
+            user = {name: wrap_var(value) for name, value in row.items()}  # what people call themselves is no template, nor is what is made of it
+            host = next((name for name in (row.get("m365_user_principal_name"), row["m365_id"]) if name and _NAME.fullmatch(name)), None)
+            if host is None:
+                raise AnsibleParserError(f"{self.NAME}: a user has neither a name nor an id that can be a host: {row['m365_id']!r}")
             self.inventory.add_host(host, group=GROUP)
             for name, value in user.items():
-                self.inventory.set_variable(host, name, wrap_var(value))  # what people call themselves is no template
+                self.inventory.set_variable(host, name, value)
             if is_constructed:
                 self._set_composite_vars(self.get_option("compose"), user, host, strict=strict)
                 self._add_host_to_composed_groups(self.get_option("groups"), user, host, strict=strict)
                 self._add_host_to_keyed_groups(self.get_option("keyed_groups"), user, host, strict=strict)
+
+
+def _parents(folder):
+    """The folders above one."""
+    while folder != os.path.dirname(folder):
+        folder = os.path.dirname(folder)
+        yield folder
+
+
+def _is_own(path, is_parent):
+    """Whether only this user, or root, decides what is in a folder; of one above, a sticky one will do, as others cannot take away what is there."""
+    found = os.stat(path)
+    if not is_parent:
+        return found.st_uid == os.geteuid() and not found.st_mode & 0o077
+    return found.st_uid in (os.geteuid(), 0) and (not found.st_mode & stat.S_IWOTH or bool(found.st_mode & stat.S_ISVTX))
+
+
+def _is_own_file(path):
+    """Whether a file of the cache is one that this user wrote."""
+    found = os.lstat(path)
+    return stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
+
+
+def _is_row(row):
+    """Whether a row of a cache is of the form that this plugin writes."""
+    return isinstance(row, dict) and isinstance(row.get("m365_id"), str) and all(_VARIABLE.fullmatch(str(name)) for name in row)
 
 
 def variables(row):

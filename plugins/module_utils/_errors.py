@@ -4,6 +4,14 @@
 
 from __future__ import annotations
 
+import json
+import sys
+
+if sys.version_info < (3, 10):  # here, as every module loads this file before one that such a Python cannot load
+    needs = "m365.licensing needs Python 3.10 or later where its modules run, and this is Python {}.{}: set ansible_python_interpreter to a later one"
+    sys.stdout.write(json.dumps({"failed": True, "msg": needs.format(*sys.version_info[:2])}) + "\n")
+    sys.exit(1)
+
 
 class LicensingError(Exception):
     """The base of the family. C(message) says what is wrong and what to do about it, C(remedy) only the latter, where it is known apart."""
@@ -68,6 +76,16 @@ class TransportError(LicensingError):
         return {**super().as_failure(), "retriable": self.retriable}
 
 
+class SignInUnavailableError(TransportError):
+    """The sign-in service cannot be reached, or is busy: that says nothing of the credential."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retriable=True)
+
+    def as_failure(self) -> dict:
+        return {**super().as_failure(), "code": "sign_in_unavailable"}
+
+
 class InterruptedRunError(TransportError):
     """The run was ended before the request was sent."""
 
@@ -101,6 +119,7 @@ class GraphError(LicensingError):
         self.request_id = request_id
         self.retriable = retriable
         self.asked = asked
+        self.object_facts: frozenset[str] = frozenset()  # what is known of the object that was written to and explains the answer
 
     def as_failure(self) -> dict:
         return {**super().as_failure(), "code": self.code, "status": self.status, "request_id": self.request_id, "retriable": self.retriable}

@@ -35,7 +35,12 @@ options:
     type: dict
   earlier:
     description:
-      - An earlier report of JSON, to compare with.
+      - An earlier report of JSON, to compare with. Where there is no such file yet, a warning says so, and nothing is compared.
+    type: path
+  current:
+    description:
+      - The report of JSON that the new one takes the place of. Where nothing but the time has changed since, it is returned as it is, so that a
+        job that saves it changes nothing. It can be the same file as O(earlier). If unset, or where there is none yet, a new report is returned.
     type: path
   sign_ins:
     description:
@@ -94,10 +99,11 @@ report:
     skus:
       description:
         - The SKUs, with C(sku), C(sku_id), C(name), C(status), the seats C(owned), C(used), C(free), C(warning) and C(suspended), C(next_date) on which a
-          subscription ends or renews, how many people hold it C(direct), C(inherited), C(twice) and C(in_error), C(plans_off) with the service plans
-          that are off and for how many, C(price), C(cost) of what is owned
-          and not in warning, C(cost_unused) of what nobody uses of that, and C(mark).
-        - C(mark) is V(over), V(full), V(nearly_full), V(warning), V(ended), V(gone) or null.
+          subscription ends or renews, how many people hold it C(direct), C(inherited), C(unknown), C(twice) and C(in_error), C(plans_off) with the
+          service plans that are off and for how many, C(price), C(cost) of what is owned and not in warning, C(cost_unused) of what nobody uses of
+          that, and C(mark).
+        - People for whom Graph does not say by which way they hold it are C(unknown). C(next_date) is of subscriptions that are not over.
+        - C(mark) is the gravest that applies - V(gone), V(ended), V(over), V(full), V(warning), V(nearly_full) or null.
       type: list
       elements: dict
       returned: always
@@ -112,7 +118,8 @@ report:
       elements: dict
       returned: always
     never_signed_in:
-      description: Accounts that hold licenses and were never used, with C(user) and C(skus). Null where that is not known.
+      description:
+        - Accounts that hold licenses and were never used, neither by a person nor by a program, with C(user) and C(skus). Null where that is not known.
       type: list
       elements: dict
       returned: always
@@ -159,6 +166,7 @@ def main():
             "ignore": {"type": "list", "elements": "str"},
             "prices": {"type": "dict"},
             "earlier": {"type": "path"},
+            "current": {"type": "path"},
             "sign_ins": how,
             "pools": how,
         },

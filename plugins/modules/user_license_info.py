@@ -71,7 +71,7 @@ EXAMPLES = r"""
 
 - name: Everybody, into a file
   m365.licensing.user_license_info:
-    report_path: /tmp/licenses.jsonl
+    report_path: licenses.jsonl
 """
 
 RETURN = r"""
@@ -180,7 +180,7 @@ def read(params, survey):
         (sku_id,) = sku_ids_of(catalog, [params["sku"]], "sku") if params["sku"] else (None,)
         warnings.extend(gone(catalog, sku_id))
         for user, entity in survey.users(params["users"], params["group"], params["filter"], sku_id, params["only_errors"]):
-            found = error_rows(user, catalog)
+            found = [row for row in error_rows(user, catalog) if sku_id in (None, row["sku_id"])]
             if found or not params["only_errors"]:
                 errors.extend(() if path else found)
                 yield desired_user(user, catalog) if params["as_desired"] else user_row(user, entity, catalog)

@@ -18,13 +18,14 @@ PREFIX = "ansible_collections.m365.licensing.plugins."
 
 # floor: what it may import of the collection, and of the world
 FLOORS = {
-    "_errors": (set(), {"__future__"}),
+    "_errors": (set(), {"__future__", "json", "sys"}),
+    "_files": ({"_errors"}, {"__future__", "collections", "contextlib", "fcntl", "os", "stat", "tempfile", "typing"}),
     "_licensing": (
         {"_errors", "_licensing"},
         {"__future__", "collections", "csv", "dataclasses", "datetime", "difflib", "functools", "heapq", "json", "re", "typing"},
     ),
-    "_graph": ({"_errors", "_graph"}, None),
-    "_module": ({"_errors", "_licensing", "_graph", "_module"}, None),
+    "_graph": ({"_errors", "_files", "_graph"}, None),
+    "_module": ({"_errors", "_files", "_licensing", "_graph", "_module"}, None),
     "modules": ({"_licensing", "_module"}, {"__future__"}),
 }
 

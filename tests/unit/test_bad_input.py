@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+from ansible_collections.m365.licensing.plugins.module_utils._graph.certificates import VARIABLES
 
 USER, CLOUD, GROUP, INFO = "user_assign_license", "cloud_license_assignment", "group_assign_license", "user_license_info"
 ERIN = {"user": "erin@contoso.example"}
@@ -27,7 +28,7 @@ MISTAKES = {
     "nothing wished": (USER, ERIN, ["licenses, usage_location"], False),
     "license without SKU": (USER, {**ERIN, "licenses": {"add": [{"disabled_plans": []}]}}, ["sku"], False),
     "blank SKU": (USER, {**ERIN, "licenses": {"add": [{"sku": ""}]}}, ["sku"], False),
-    "location": (USER, {**ERIN, "usage_location": "Sweden"}, ["usage_location is 'Sweden'", "two letters"], False),
+    "location": (USER, {**ERIN, "usage_location": "Sweden"}, ["usage_location: 'Sweden' is no country code", "two letters"], False),
     "both lists": (USER, {**ERIN, "licenses": {"add": [{"sku": "SPE_E5", "disabled_plans": [], "enabled_plans": []}]}}, ["licenses.add[0].", "merge"], False),
     "all names in one message": (
         USER,
@@ -106,8 +107,10 @@ def test_blank_options_count_as_unset(tenant):
     assert not tenant.run(USER, **ERIN, usage_location="", licenses=licenses, inherited="")["failed"]
 
 
-def test_an_untrusted_certificate_is_said_so(tenant):
+def test_an_untrusted_certificate_is_said_so(tenant, monkeypatch):
     del tenant.options["ca_path"]
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
     result = tenant.run(USER, **ERIN, usage_location="DE")
     assert "is not trusted" in result["msg"]
     assert "ca_path" in result["msg"]

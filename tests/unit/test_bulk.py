@@ -116,7 +116,7 @@ MISTAKES = {
     "an empty set": ({"users": users("bob", licenses={"set": []})}, ["users[0]: licenses.set is empty"]),
     "a malformed user": ({"users": [{"user": "bob"}, {"user": "carol"}], "licenses": add("SPE_E5")}, ["users[0].user is 'bob'", "users[1].user is 'carol'"]),
     "no wish": ({"users": users("bob")}, ["users[0]: one of licenses and usage_location must be given"]),
-    "a location": ({"users": users("bob", usage_location="Germany")}, ["users[0]: usage_location is 'Germany'"]),
+    "a location": ({"users": users("bob", usage_location="Germany")}, ["users[0]: usage_location: 'Germany' is no country code"]),
     "too many removals": (
         {"users": users("bob", "carol", licenses={"remove": ["SPE_E3"]}), "max_removals": 1},
         ["2 licenses would be removed, and max_removals is 1"],

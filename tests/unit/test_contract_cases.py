@@ -690,3 +690,43 @@ def test_the_page_shows_the_tenant_and_loads_nothing(api):
     for text in ("SPE_E5", "3 of 4", "Grace Gomez", "without SWAY", "Support desk", "POST /beta/admin/cloudLicensing/assignments"):
         assert text in answer.text
     assert not re.search(r"<script|src=|href=|url\(|@import", answer.text)
+
+
+NOT_TAKEN = [
+    "/v1.0/subscribedSkus?$filter=skuPartNumber eq 'SPE_E3'",
+    "/v1.0/subscribedSkus?$top=5",
+    "/v1.0/subscribedSkus?$expand=servicePlans",
+    "/v1.0/users/bob@contoso.example?$filter=id eq 'x'",
+    "/v1.0/users/bob@contoso.example?$top=1",
+    "/v1.0/users/bob@contoso.example/licenseDetails?$filter=skuId eq x",
+    "/beta/users/bob@contoso.example/cloudLicensing/assignments?$filter=id eq 'x'",
+    f"{A}/assignments?$apply=aggregate($count as total)",
+    f"{A}/allotments?$orderby=skuId",
+    "/v1.0/users?$skip=1",
+]
+
+
+@pytest.mark.parametrize("path", NOT_TAKEN)
+def test_a_query_option_that_a_path_does_not_take(api, path):
+    answer = api("GET", path)
+    assert answer.status_code == 400, answer.text
+    assert "Query option" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("path", ["/v1.0/users?", "/v1.0/groups?", f"{A}/assignments?", f"{A}/allotments?"])
+def test_pages_have_at_most_999_rows(api, path):
+    assert api.get(f"{path}$top=999")["value"]
+    for size in (1000, 5000):
+        assert api("GET", f"{path}$top={size}").status_code == 400
+
+
+def test_the_documented_quota_is_in_force_from_the_start(api):
+    conditions = api.tenant.sandbox.service.weather.conditions
+    assert (conditions.writes, conditions.write_seconds, conditions.tenant_writes, conditions.tenant_write_seconds) == (3000, 150, 18000, 300)
+    item = {"method": "PATCH", "url": f"/users/{api.user('bob')}", "body": {"usageLocation": "DE"}, "headers": {"Content-Type": "application/json"}}
+    statuses = []
+    for dummy in range(151):
+        batch = {"requests": [{**item, "id": str(number)} for number in range(20)]}
+        statuses += [row["status"] for row in api("POST", "/v1.0/$batch", batch).json()["responses"]]
+    assert statuses.count(204) >= 3000
+    assert 429 in statuses, "more than three thousand within the time of a test"

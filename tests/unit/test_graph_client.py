@@ -6,18 +6,17 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from ansible_collections.m365.licensing.plugins.module_utils._errors import OptionError
 from ansible_collections.m365.licensing.plugins.module_utils._graph import retry
-from ansible_collections.m365.licensing.plugins.module_utils._graph.client import claims_of
+from ansible_collections.m365.licensing.plugins.module_utils._graph.answers import claims_of
 from ansible_collections.m365.licensing.plugins.module_utils._graph.clouds import CLOUDS, choose_cloud
 from ansible_collections.m365.licensing.plugins.module_utils._graph.odata import equals, key_segment
 from conftest import run_module
 from hypothesis import given
 from hypothesis import strategies as st
+from scripted import Server
 
 POOL = {
     "id": "POOLaBc",
@@ -30,54 +29,13 @@ POOL = {
     "subscriptions": [{"subscriptionId": "S", "startDate": "2025-09-30T00:00:00.000Z", "state": "somethingNew"}],
     "surprise": {"of": "a kind"},
 }
-ANN = {"id": "00000000-0000-4000-8000-000000000001", "userPrincipalName": "ann@c.example", "usageLocation": "DE"}
-
-
-class Server:
-    """Answers each path out of a table: path (without query) to status, headers and body, or a function of the body."""
-
-    def __init__(self) -> None:
-        self.table: dict = {}
-        self.seen: list[tuple[str, str, dict | None]] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def answer(self) -> None:
-                content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                body = json.loads(content) if content else None
-                outer.seen.append((self.command, self.path, body))
-                status, headers, answer = outer.reply(self.command, self.path, body)
-                data = answer if isinstance(answer, bytes) else b"" if answer is None else json.dumps(answer).encode()
-                head = "".join(f"{name}: {value}\r\n" for name, value in {**headers, "Content-Length": len(data)}.items())
-                self.wfile.write(f"HTTP/1.1 {status} X\r\n{head}\r\n".encode() + data)
-
-            do_GET = do_POST = do_PATCH = do_DELETE = answer
-
-            def log_message(self, format, *args) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-
-    def reply(self, method: str, path: str, body):
-        plain = path.partition("?")[0]
-        if plain.endswith("/$batch"):
-            version = plain.split("/")[1]
-            answers = [self._item(version, item) for item in body["requests"]]
-            return 200, {}, {"responses": answers}
-        return self.table[method, plain]
-
-    def _item(self, version: str, item: dict) -> dict:
-        status, headers, answer = self.reply(item["method"], f"/{version}{item['url']}", item.get("body"))
-        self.seen.append((item["method"], f"/{version}{item['url']}", item.get("body")))
-        return {"id": item["id"], "status": status, "headers": headers, "body": answer}
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+ANN = {
+    "id": "00000000-0000-4000-8000-000000000001",
+    "userPrincipalName": "ann@c.example",
+    "usageLocation": "DE",
+    "assignedLicenses": [],
+    "licenseAssignmentStates": [],
+}
 
 
 @pytest.fixture
@@ -91,7 +49,7 @@ def graph():
         ("GET", f"{base}/cloudLicensing/assignments"): (200, {}, {"value": []}),
         ("GET", f"{base}/cloudLicensing/usageRights"): (403, {}, {"error": {"code": "Authorization_RequestDenied", "message": "no"}}),
         ("POST", own): (201, {}, {"id": "new", "disabledServicePlanIds": []}),
-        ("GET", "/v1.0/users/ann@c.example"): (200, {}, {**ANN, "assignedLicenses": [], "licenseAssignmentStates": None, "extra": 1}),
+        ("GET", "/v1.0/users/ann@c.example"): (200, {}, {**ANN, "licenseAssignmentStates": None, "extra": 1}),
         ("GET", "/v1.0/subscribedSkus"): (200, {}, {"value": []}),
     }
     yield server
@@ -214,11 +172,17 @@ def test_a_claims_challenge_with_a_ready_token(graph):
     assert "Continuous access. Give a fresh access_token" in run(graph)["msg"]
 
 
-@given(st.text(alphabet=st.characters(codec="utf-8"), max_size=50))
-def test_claims_are_decoded_with_and_without_padding(text):
+@given(st.dictionaries(st.text(max_size=5), st.text(max_size=20)))
+def test_claims_are_decoded_with_and_without_padding(claims):
+    text = json.dumps(claims, ensure_ascii=len(claims) % 2 == 0).encode("utf-8", "replace").decode()
     encoded = base64.urlsafe_b64encode(text.encode()).decode()
     for form in (encoded, encoded.rstrip("=")):
-        assert claims_of(f'Bearer claims="{form}"') == (text or None)
+        assert claims_of(f'Bearer claims="{form}"') == text
+
+
+@pytest.mark.parametrize("text", ["[]", "5", '"text"', "no JSON", "[" * 100_000])
+def test_claims_that_are_none_are_not_handed_on(text):
+    assert claims_of(f'Bearer claims="{base64.urlsafe_b64encode(text.encode()).decode()}"') is None
 
 
 def test_no_claims():
@@ -323,7 +287,7 @@ def test_nulls_that_the_schema_allows_break_nothing(graph):
     assert not result["failed"], result
     assert not result["changed"]
     graph.table["GET", "/v1.0/users/ann@c.example"] = (200, {}, {"userPrincipalName": "ann@c.example"})
-    assert "there is no id" in run(graph, "user_assign_license")["msg"]
+    assert "id is nothing" in run(graph, "user_assign_license")["msg"]
 
 
 def test_one_sku_on_two_direct_paths_counts_as_one_license(graph):

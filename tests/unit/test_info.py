@@ -167,7 +167,7 @@ def test_a_report_that_cannot_be_written_is_refused_before_anything_is_read(tena
 
 
 def test_a_folder_is_no_report(tenant, tmp_path):
-    assert "it is a folder" in tenant.run(USERS, report_path=str(tmp_path))["msg"]
+    assert "Is a directory" in tenant.run(USERS, report_path=str(tmp_path))["msg"]
     assert not tenant.journal()
 
 

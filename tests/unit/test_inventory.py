@@ -5,12 +5,18 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
+import os
+import stat
 import subprocess
+import threading
 
 import pytest
 import yaml
-from conftest import ROOT, SEED
+from conftest import ROOT, SEED, Tenant
+from sandbox_tenant.seed import load_seed
+from sandbox_tenant.server import Sandbox
 from test_docs import environment
 
 PLUGIN = {"plugin": "m365.licensing.users"}
@@ -100,18 +106,191 @@ def test_another_file_is_not_of_this_plugin(tenant, tmp_path):
     assert hosts(listed) == set()
 
 
-def test_what_people_call_themselves_is_no_template_and_modules_run_on_the_hosts(tenant, tmp_path):
-    tenant.sandbox.service.tenant.user("bob@contoso.example")["displayName"] = "{{ 6 * 7 }}"
-    (tmp_path / "all.m365_users.yml").write_text(yaml.safe_dump({**PLUGIN, "filter": "startswith(displayName, '{{')"}))
-    tasks = [{"ansible.builtin.ping": {}}, {"ansible.builtin.debug": {"msg": "called {{ m365_display_name }}"}}]
+EVIL = [
+    "{{ 6 * 7 }}",
+    "{{ lookup('pipe', 'touch pwned') }}",
+    "{% raw %}{{ lookup('pipe', 'touch pwned') }}{% endraw %}",
+    "x{# #}{{ lookup('pipe', 'touch pwned') }}",
+]
+
+
+@pytest.mark.parametrize("is_cached", [False, True])
+@pytest.mark.parametrize("text", EVIL)
+def test_what_people_call_themselves_is_no_template_and_modules_run_on_the_hosts(tenant, tmp_path, text, is_cached):
+    """Neither as a variable, nor as what is composed of it, nor as a group, also where a later task uses it as a template of its own."""
+    bob = tenant.sandbox.service.tenant.user("bob@contoso.example")
+    bob["displayName"], bob["department"] = text, text
+    options = {
+        **PLUGIN,
+        "filter": "startswith(displayName, '{{') or startswith(displayName, '{%') or startswith(displayName, 'x{')",
+        "compose": {"label": "m365_display_name", "both": "m365_display_name ~ '/' ~ m365_department", "listed": "[m365_department]"},
+        "keyed_groups": [{"key": "m365_department", "prefix": "in"}],
+        "groups": {"named": "m365_display_name is defined"},
+    }
+    cache = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": str(tmp_path / "cache"), "cache_timeout": 3600}
+    (tmp_path / "all.m365_users.yml").write_text(yaml.safe_dump({**options, **(cache if is_cached else {})}))
+    tasks = [
+        {"ansible.builtin.ping": {}},
+        {"ansible.builtin.set_fact": {"kept": "{{ label }}", "joined": "{{ both }}", "host": "{{ inventory_hostname }}", "some": "{{ listed }}"}},
+        {"ansible.builtin.debug": {"msg": "{{ label }} {{ both }} {{ kept }} {{ joined }} {{ host }} {{ some[0] }} {{ group_names }} {{ later }}"}},
+        {"ansible.builtin.debug": {"msg": "called {{ m365_display_name }}"}, "vars": {"later": "{{ kept }}"}},
+    ]
+    tasks[2]["vars"] = {"later": "{{ label ~ joined }}"}
     (tmp_path / "play.yml").write_text(yaml.safe_dump([{"hosts": "m365_users", "gather_facts": False, "tasks": tasks}]))
     ready = tenant.ready_token
     more = {"MSGRAPH_URL": ready["graph_url"], "MSGRAPH_CA_PATH": ready["ca_path"], "MSGRAPH_ACCESS_TOKEN": ready["access_token"]}
     command = ["ansible-playbook", "-i", "all.m365_users.yml", "play.yml"]
-    done = subprocess.run(command, cwd=tmp_path, env=environment(tmp_path, **more), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "called {{ 6 * 7 }}" in done.stdout
-    assert "called 42" not in done.stdout
+    for dummy in range(2 if is_cached else 1):
+        done = subprocess.run(command, cwd=tmp_path, env=environment(tmp_path, **more), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert f"called {text}" in done.stdout
+        assert "42" not in done.stdout
+        assert not list(tmp_path.rglob("pwned"))
+
+
+@pytest.mark.parametrize("name", ["{{ 6 * 7 }}@x", "a b", "x,y", "x:y", "{% raw %}", "a/b", "[1:3]"])
+def test_a_host_is_called_by_its_id_where_its_name_is_none_for_a_host(tenant, tmp_path, name):
+    user = tenant.sandbox.service.tenant.user("bob@contoso.example")
+    tenant.sandbox.service.tenant.users[user["id"]]["userPrincipalName"] = name
+    listed, said = inventory(tenant, tmp_path, {})
+    assert user["id"] in listed["m365_users"]["hosts"], said
+    assert name not in str(listed["m365_users"])
+
+
+CACHE = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_timeout": 3600}
+
+
+def test_another_tenant_or_connection_gets_nothing_out_of_the_cache(tenant, tmp_path):
+    """The connection is in the environment, and the options are the same."""
+    other = load_seed(None)
+    other["tenant"] = {**other["tenant"], "id": "99999999-0000-4000-8000-000000000001", "domain": "fabrikam.example"}
+    other["users"] = other["users"][:2]
+    other["groups"] = []
+    options = {**CACHE, "cache_connection": str(tmp_path / "cache")}
+    first, dummy = inventory(tenant, tmp_path, options)
+    with serving(other, tmp_path / "other") as second:
+        listed, said = inventory(second, tmp_path, options)
+        assert all(name.endswith("@fabrikam.example") for name in listed["m365_users"]["hosts"]), said
+    assert len(listed["m365_users"]["hosts"]) == 2
+    tenant.forget()
+    again, dummy = inventory(tenant, tmp_path, options)
+    assert again == first
+    assert not tenant.journal(), "each tenant has a place of its own in the cache"
+
+
+@contextlib.contextmanager
+def serving(seed, folder):
+    sandbox = Sandbox(seed, folder)
+    thread = threading.Thread(target=sandbox.serve, daemon=True)
+    thread.start()
+    yield Tenant(sandbox)
+    sandbox.stop()
+    thread.join()
+
+
+def plant(folder, change) -> None:
+    """Changes what a cache holds."""
+    (file,) = folder.iterdir()
+    content = json.loads(file.read_text())
+    payload = content.get("__payload__", content)
+    inner = json.loads(payload) if isinstance(payload, str) else payload
+    change(inner)
+    if "__payload__" in content:
+        content["__payload__"] = json.dumps(inner)
+    file.write_text(json.dumps(content if "__payload__" in content else inner))
+
+
+def with_interpreter(value) -> None:
+    for row in value["users"]:
+        row["ansible_python_interpreter"] = "/bin/evil"
+
+
+def as_a_list(value) -> None:
+    rows = value.pop("users")
+    value.clear()
+    value["0"] = rows
+
+
+FORMS = {
+    "a variable of another kind": with_interpreter,
+    "another tenant's": lambda value: value.update(tenant_id=5),
+    "no rows": lambda value: value.update(users={"m365_id": "x"}),
+    "a row that is none": lambda value: value["users"].append("x"),
+    "a row without an id": lambda value: value["users"][0].pop("m365_id"),
+    "the form of another version": as_a_list,
+}
+
+
+@pytest.mark.parametrize("title", FORMS)
+def test_nothing_but_what_this_plugin_writes_comes_out_of_a_cache(tenant, tmp_path, title):
+    options = {**CACHE, "cache_connection": str(tmp_path / "cache")}
+    first, dummy = inventory(tenant, tmp_path, options)
+    plant(tmp_path / "cache", FORMS[title])
+    tenant.forget()
+    listed, said = inventory(tenant, tmp_path, options)
+    assert tenant.journal(), "read anew"
+    assert listed == first, said
+    assert "/bin/evil" not in str(listed)
+
+
+def loose_folder(folder):
+    folder.chmod(0o777)
+
+
+def foreign_folder(folder):
+    os.chown(folder, 65534, 65534)
+
+
+def foreign_file(folder):
+    (file,) = folder.iterdir()
+    os.chown(file, 65534, 65534)
+
+
+def loose_file(folder):
+    (file,) = folder.iterdir()
+    file.chmod(0o666)
+
+
+def linked_file(folder):
+    (file,) = folder.iterdir()
+    file.rename(folder.parent / "moved")
+    file.symlink_to(folder.parent / "moved")
+
+
+def open_parent(folder):
+    folder.parent.chmod(0o777)
+
+
+PLACES = [loose_file, linked_file, open_parent, *([foreign_folder, foreign_file] if os.geteuid() == 0 else [])]
+
+
+@pytest.mark.parametrize("make", PLACES)
+def test_a_cache_that_others_own_or_can_write_is_not_used(tenant, tmp_path, make):
+    place = tmp_path / "place"
+    place.mkdir()
+    options = {**CACHE, "cache_connection": str(place / "cache")}
+    first, dummy = inventory(tenant, tmp_path, options)
+    make(place / "cache")
+    plant(place / "cache", with_interpreter) if make is not linked_file else None
+    tenant.forget()
+    listed, said = inventory(tenant, tmp_path, options)
+    assert tenant.journal(), "read anew"
+    assert "so the cache is not used" in " ".join(said.split())
+    assert listed == first
+
+
+def test_a_cache_of_its_own_is_made_private(tenant, tmp_path):
+    options = {**CACHE, "cache_connection": str(tmp_path / "cache")}
+    inventory(tenant, tmp_path, options)
+    loose_folder(tmp_path / "cache")
+    inventory(tenant, tmp_path, options)
+    assert stat.S_IMODE((tmp_path / "cache").stat().st_mode) == 0o700
+    (tmp_path / "cache/notes.txt").write_text("of somebody's own")
+    loose_folder(tmp_path / "cache")
+    tenant.forget()
+    dummy, said = inventory(tenant, tmp_path, options)
+    assert "so the cache is not used" in " ".join(said.split()), "a folder with other things in it is left as it is"
+    assert stat.S_IMODE((tmp_path / "cache").stat().st_mode) == 0o777
 
 
 def test_an_environment_that_makes_no_sense_is_said(tenant, tmp_path, monkeypatch):

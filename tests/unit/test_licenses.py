@@ -266,7 +266,7 @@ MISTAKES = {
     ),
     "both whole lists": ({"add": [{"sku": "E3", "disabled_plans": [], "enabled_plans": []}]}, ["exclude each other", "plans_mode: merge"]),
     "empty set": ({"set": []}, ["allow_empty: true"]),
-    "usage location": ({"usage_location": "Germany"}, ["usage_location is 'Germany'", "two letters"]),
+    "usage location": ({"usage_location": "Germany"}, ["usage_location: 'Germany'", "two letters"]),
     "negative limit": ({"max_removals": -1}, ["max_removals is -1"]),
     "empty name": ({"remove": [""]}, ["remove[0]", "empty"]),
 }

@@ -170,3 +170,49 @@ def browse(folder: Path, file: Path, width: int, what: str, scheme: int) -> str:
 
 def test_pictures_of_the_page_are_in_the_documentation():
     assert all((ROOT / f"docs/images/report_{name}.png").is_file() for name in WIDTHS)
+
+
+def test_a_job_that_reports_against_its_own_last_report_settles(stage, tenant):
+    """The natural monthly job: a first run without an earlier report, and a second on the same day that does not wipe what the first has found."""
+    options = {**OPTIONS, "license_report_name": "own", "license_report_earlier": "{{ folder }}/out/own.json"}
+    path = stage.folder / "out/own.json"
+    path.unlink(missing_ok=True)
+    stage.play([stage.role("license_report", options)])
+    assert json.loads(path.read_text())["drift"] is None
+    assert "changed=0" in stage.play([stage.role("license_report", options)])
+    assert tenant.run("user_assign_license", user=upn("grace"), licenses={"add": [{"sku": "SPE_E5"}]})["changed"]
+    stage.play([stage.role("license_report", options)])
+    first = path.read_bytes()
+    assert [row["sku"] for row in json.loads(first)["drift"]["skus"]] == ["SPE_E5"]
+    for dummy in range(2):
+        assert "changed=0" in stage.play([stage.role("license_report", options)])
+        assert path.read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[]", "{", "[" * 100_000, '{"version": 1}', '{"version": 1, "skus": [{"sku": "A", "sku_id": [1]}]}', '{"version": 1, "skus": [], "disabled": 5}',
+        '{"version": 1, "skus": [], "errors": ["x"]}', '{"version": 1, "skus": [{"sku": "A", "sku_id": "a", "owned": "many"}]}', "\ud800",
+    ],
+)  # fmt: skip
+def test_a_damaged_report_is_said_so(tenant, tmp_path, content):
+    (tmp_path / "report.json").write_bytes(content.encode("utf-8", "surrogatepass"))
+    for option in ("earlier", "current"):
+        result = tenant.run("license_report_info", **{option: str(tmp_path / "report.json")})
+        assert result["msg"].startswith(f"{option}: ")
+        assert "Traceback" not in str(result)
+
+
+@pytest.mark.parametrize("price", [float("nan"), float("inf"), 1e308, -1, True, "x", None, [1]])
+def test_prices_that_are_none(tenant, price):
+    result = tenant.run("license_report_info", prices={"SPE_E3": price}) if price is not None else {"msg": "prices.SPE_E3 is None"}
+    assert "prices.SPE_E3 is" in result["msg"]
+    assert not tenant.journal()
+
+
+def test_errors_of_one_sku_are_of_that_sku_only(tenant):
+    tenant.sandbox.service.reset(eventful_seed())
+    result = tenant.run("user_license_info", sku="SPE_E3", only_errors=True)
+    assert {row["sku"] for row in result["errors"]} <= {"SPE_E3"}
+    assert {row["user_principal_name"] for row in result["users"]} == {row["user_principal_name"] for row in result["errors"]}

@@ -7,8 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from .._errors import LicensingError, TransportError
-from .client import Answer, GraphClient, Request, is_unknown, status_of
+from .._errors import LicensingError
+from .answers import Answer, Request, headers_of, is_unknown, status_of
+from .client import GraphClient
+from .transport import DamagedAnswerError
 
 SIZE = 20
 
@@ -37,7 +39,12 @@ def _long_chain(client: GraphClient, version: str, chain: Sequence[Request]) -> 
     answers: list[Answer] = []
     for part in slices(chain, SIZE):
         is_open = not answers or answers[-1].is_ok
-        answers += _Batch(client, version, [part]).run() if is_open else [Answer(424) for dummy in part]
+        try:
+            answers += _Batch(client, version, [part]).run() if is_open else [Answer(424) for dummy in part]
+        except LicensingError as error:
+            if not answers:
+                raise
+            answers += [Answer(0, fault=error) for dummy in part]  # what was answered before is not forgotten
     return answers
 
 
@@ -88,6 +95,7 @@ class _Batch:
         for index in items:
             answer = self._answers[index]
             answer.asked = (self._requests[index].method, self._requests[index].path)
+            answer.renewals = outer.renewals
             answer.was_lost = was_lost[index] or outer.was_lost or is_unknown(answer)
         return outer.is_ok
 
@@ -111,34 +119,43 @@ class _Batch:
         for index in items:
             response = responses.get(str(index))
             if response is None:
-                answers[index] = Answer(0, fault=TransportError("Graph left a request of a batch unanswered"))
+                answers[index] = Answer(0, fault=DamagedAnswerError("Graph left a request of a batch unanswered"))
             else:
                 body = response.get("body")
-                headers = response.get("headers")
-                answers[index] = Answer(status_of(response), body if isinstance(body, dict) else {}, dict(headers) if isinstance(headers, dict) else {})
-                self._explain(answers[index])
+                answers[index] = Answer(status_of(response), body if isinstance(body, dict) else {}, headers_of(response))
+                self._explain(answers[index], self._requests[index].method == "GET" and not isinstance(body, dict))
         return answers
 
-    def _explain(self, answer: Answer) -> None:
+    def _explain(self, answer: Answer, is_bodiless: bool) -> None:
         if answer.status == 0:
-            answer.fault = TransportError("Graph answered a request of a batch without a status")
+            answer.fault = DamagedAnswerError("Graph answered a request of a batch without a status")
+        elif answer.is_ok and is_bodiless:
+            answer.status, answer.fault = 0, DamagedAnswerError("Graph answered a read in a batch with something that is not JSON; try again later")
         elif answer.status == 401:
             answer.fault = self._client.unaccepted(answer)
 
     def _waits(self, items: list[int]) -> dict[int, float]:
         """Seconds to wait for each item that is to be sent again."""
-        waits = {}
-        refused = [index for index in items if self._answers[index].status == 401]
-        if refused and self._may_renew:
-            self._may_renew = False
-            if self._client.renew(self._answers[refused[0]]):
-                return dict.fromkeys(refused, 0.0)
+        waits = dict.fromkeys(self._renewed(items), 0.0)
         for index in items:
-            answer = self._answers[index]
-            seconds = self._patience[index].next_delay(self._requests[index], answer)
-            if seconds is not None:
-                waits[index] = seconds
+            if index not in waits:
+                seconds = self._patience[index].next_delay(self._requests[index], self._answers[index])
+                if seconds is not None:
+                    waits[index] = seconds
         return waits
+
+    def _renewed(self, items: list[int]) -> list[int]:
+        """The items that Graph did not let in, if there is another token for them now. What the others were answered stands, also when there is none."""
+        refused = [index for index in items if self._answers[index].status == 401]
+        if not refused or not self._may_renew:
+            return []
+        self._may_renew = False
+        try:
+            return refused if self._client.renew(self._answers[refused[0]]) else []
+        except LicensingError as error:
+            for index in refused:
+                self._answers[index].fault = error
+            return []
 
     def _with_followers(self, again: list[int], items: list[int]) -> list[int]:
         """What is sent again, with the items that could not start because of it."""

@@ -4,86 +4,21 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import random
-import re
 import threading
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from .._errors import AuthenticationError, GraphError, InterruptedRunError, LicensingError, TransportError
+from .._errors import AuthenticationError, GraphError, InterruptedRunError, TransportError
 from . import retry
+from .answers import Answer, Request, body_of, claims_of, error_of, headers_of, is_lagging, is_unknown, rows_of, status_of, was_never_sent
 from .flow import Flow
-from .transport import LostConnectionError, Transport
+from .transport import DamagedAnswerError, LostConnectionError, Transport
 
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request below a version of Graph.
-
-    can_repeat: sending it again after a lost answer does no harm.
-    lag_code: what a 400 holds, blanks aside, while the service does not know yet what this run has just written.
-    headers: sent beside those of every request.
-    """
-
-    method: str
-    path: str
-    body: dict | None = None
-    can_repeat: bool = True
-    lag_code: str | None = None
-    headers: dict[str, str] | None = None
-
-
-@dataclass
-class Answer:
-    """What came back for a request. was_lost: an earlier or this attempt may have been done without an answer.
-
-    status is 0 when no answer came at all, and C(fault) then says why. asked is the method and the path of the request.
-    """
-
-    status: int
-    body: dict = field(default_factory=dict)
-    headers: dict = field(default_factory=dict)
-    was_lost: bool = False
-    fault: LicensingError | None = None
-    asked: tuple[str, str] = ("", "")
-
-    @property
-    def is_ok(self) -> bool:
-        """Whether the request was carried out."""
-        return 200 <= self.status < 300
-
-    @property
-    def error_text(self) -> str:
-        """Codes and message of an error, for matching (graph-contract 4.1)."""
-        error = _error_of(self.body)
-        return f"{error.get('code', '')} {_inner_of(error).get('code', '')} {error.get('message', '')}"
-
-    @property
-    def request_id(self) -> str | None:
-        """Graph's id of the request, where the answer says it."""
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        return _inner_of(_error_of(self.body)).get("request-id") or headers.get("request-id")
-
-    def error(self) -> LicensingError:
-        """The error that this answer stands for."""
-        if self.fault is not None:
-            return self.fault
-        error = _error_of(self.body)
-        inner = _inner_of(error)
-        code = str(inner.get("code") or error.get("code") or "without a code")
-        message = str(error.get("message") or "")
-        return GraphError(self.status, code, message, self.request_id, retry.is_retriable(self.status, self.error_text), self.asked)
-
-    def checked(self) -> dict:
-        """The body, or the error is raised."""
-        if not self.is_ok:
-            raise self.error()
-        return self.body
+_EMPTY_PAGES = 100  # in a row; a service that sends more has no end
+_BROKEN_OFF = frozenset((400, 403, 404, 410))  # of a page that follows one: its link has expired, or what it lists is gone
 
 
 class Patience:
@@ -96,34 +31,20 @@ class Patience:
     def next_delay(self, request: Request, answer: Answer) -> float | None:
         """Seconds to wait before the request is sent again, or None when its answer stands."""
         self._attempts += 1
-        headers = {name.lower(): value for name, value in answer.headers.items()}
-        seconds = retry.delay(self._attempts, retry.number(headers.get("retry-after")), random.random)
+        seconds = retry.delay(self._attempts, retry.retry_after(answer.headers, time.time()), random.random)
         if is_lagging(request, answer):
             return seconds if seconds <= self._lag_left else None
         may_repeat = retry.is_throttled(answer.status, answer.error_text) or (is_unknown(answer) and request.can_repeat)
         if was_never_sent(answer):
             may_repeat = self._attempts < retry.CONNECT_ATTEMPTS
+        if isinstance(answer.fault, DamagedAnswerError):
+            may_repeat = may_repeat and self._attempts < retry.CONNECT_ATTEMPTS
         return seconds if may_repeat and seconds <= self._left else None
 
     def spend(self, seconds: float) -> None:
         """Takes a wait off what is left."""
         self._left -= seconds
         self._lag_left -= seconds
-
-
-def is_lagging(request: Request, answer: Answer) -> bool:
-    """Whether the refusal may only mean that the service has not seen this run's own write yet."""
-    return answer.status == 400 and request.lag_code is not None and request.lag_code in answer.error_text.lower().replace(" ", "")
-
-
-def was_never_sent(answer: Answer) -> bool:
-    """Whether not even a connection was made."""
-    return isinstance(answer.fault, LostConnectionError) and not answer.fault.was_sent
-
-
-def is_unknown(answer: Answer) -> bool:
-    """Whether the request may have been done although no answer says so."""
-    return retry.is_lost(answer.status) or (isinstance(answer.fault, LostConnectionError) and answer.fault.was_sent)
 
 
 class GraphClient:
@@ -133,6 +54,7 @@ class GraphClient:
         self._transport, self._tokens, self.graph_url, self.max_wait = transport, tokens, graph_url, max_wait
         self.flow = flow or Flow()
         self._token_lock = threading.Lock()
+        self._renewals = 0
 
     def pause(self, seconds: float) -> None:
         """Waits, for the service to be ready or a write to show."""
@@ -183,18 +105,35 @@ class GraphClient:
         return self._pages_from(self.get(version, path), None)
 
     def _pages_from(self, first: dict, headers: dict[str, str] | None) -> Iterator[list[dict]]:
-        page = first
+        """The rows of each page. Raises TransportError for a list that has no end, or breaks off."""
+        page, seen, empty, number = first, set(), 0, 1
         while True:
-            yield page.get("value") or []
+            rows = rows_of(page)
+            yield rows
             link = page.get("@odata.nextLink")
-            if not link:
+            if link in (None, ""):
                 return
-            page = self.get("", self._below_graph(link), headers)
+            empty, path = 0 if rows else empty + 1, self._below_graph(link)
+            if path in seen or empty > _EMPTY_PAGES:
+                said = "a nextLink repeats itself, or only empty pages come"
+                raise TransportError(f"Graph's pages of results lead nowhere: {said}; try again later", retriable=True)
+            seen.add(path)
+            number += 1
+            try:
+                page = self.get("", path, headers)
+            except GraphError as error:
+                if error.status not in _BROKEN_OFF:
+                    raise
+                raise TransportError(f"a list broke off at page {number}: {error.message}; run the task again", retriable=True) from None
 
-    def _below_graph(self, link: str) -> str:
+    def _below_graph(self, link: Any) -> str:
         """A nextLink as a path, if it stays on Graph's host: the token goes nowhere else."""
-        ours, theirs = urlsplit(self.graph_url), urlsplit(link)
-        is_ours = (theirs.scheme, theirs.netloc.lower()) == (ours.scheme, ours.netloc.lower()) and theirs.path.startswith(ours.path + "/")
+        ours = urlsplit(self.graph_url)
+        try:
+            theirs = urlsplit(link if isinstance(link, str) else "?")
+            is_ours = (theirs.scheme, theirs.netloc.lower()) == (ours.scheme, ours.netloc.lower()) and theirs.path.startswith(ours.path + "/")
+        except ValueError:
+            raise TransportError(f"a page of results points at {link!r}, which is no address: it is not followed") from None
         if not is_ours:
             raise TransportError(f"a page of results points at {theirs.scheme}://{theirs.netloc}, not at {self.graph_url}: it is not followed")
         return theirs.path.removeprefix(ours.path) + (f"?{theirs.query}" if theirs.query else "")
@@ -204,14 +143,16 @@ class GraphClient:
         options: dict[str, Any] = {} if request.body is None else {"json": request.body}
         if request.headers:
             options["headers"] = request.headers
+        renewals = self._renewals
         try:
             with self.flow.sending(*_cost_of(request)):
                 response = self._transport.send(request.method, url, token=self._token(), **options)
-                if response.status_code == 401 and self.renew(Answer(401, headers=dict(response.headers))):
+                if response.status_code == 401 and self.renew(Answer(401, headers=dict(response.headers), renewals=renewals)):
+                    renewals = self._renewals
                     response = self._transport.send(request.method, url, token=self._token(), **options)
+            answer = Answer(response.status_code, body_of(request.method, response), dict(response.headers), renewals=renewals)
         except LostConnectionError as fault:
-            return Answer(0, fault=fault)
-        answer = Answer(response.status_code, _json_of(response), dict(response.headers))
+            return Answer(0, fault=fault, renewals=renewals)
         if answer.status == 401:
             raise self.unaccepted(answer)
         self.flow.learn(_parts_of(request, answer))
@@ -222,14 +163,21 @@ class GraphClient:
             return self._tokens.token()
 
     def renew(self, answer: Answer) -> bool:
-        """Gets another token after a 401, with the claims that it asks for; False when there is none to be had."""
+        """Gets another token after a 401, with the claims that it asks for; False when there is none to be had.
+
+        What another thread has renewed since the request was sent is not renewed again. Raises LicensingError as the source of tokens does.
+        """
         headers = {name.lower(): value for name, value in answer.headers.items()}
         with self._token_lock:
-            return self._tokens.renew(claims_of(headers.get("www-authenticate")))
+            if answer.renewals == self._renewals:
+                if not self._tokens.renew(claims_of(headers.get("www-authenticate"))):
+                    return False
+                self._renewals += 1
+            return True
 
     def unaccepted(self, answer: Answer) -> AuthenticationError:
         """What a 401 means for the user."""
-        reason = str(_error_of(answer.body).get("message") or "no reason given").rstrip(".")
+        reason = str(error_of(answer.body).get("message") or "no reason given").rstrip(".")
         return AuthenticationError(f"Graph does not accept the token: {reason}. {self._tokens.remedy}", 401, answer.request_id, self._tokens.remedy)
 
 
@@ -249,48 +197,5 @@ def _parts_of(request: Request, answer: Answer) -> list[tuple[bool, int, dict]]:
     is_write = {str(item["id"]): item["method"] != "GET" for item in _items_of(request)}
     rows = answer.body.get("responses") if is_write else None
     rows = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    items = [(is_write.get(str(row.get("id")), False), status_of(row), row["headers"] if isinstance(row.get("headers"), dict) else {}) for row in rows]
+    items = [(is_write.get(str(row.get("id")), False), status_of(row), headers_of(row)) for row in rows]
     return [(request.method != "GET" and not is_write, answer.status, answer.headers), *items]
-
-
-def status_of(row: dict) -> int:
-    """The status of an item of a batch, 0 where it has none."""
-    status = row.get("status")
-    return int(status) if isinstance(status, int) or (isinstance(status, str) and status.isdigit()) else 0
-
-
-def claims_of(challenge: str | None) -> str | None:
-    """The claims of a continuous access evaluation challenge, decoded (graph-contract E20)."""
-    found = re.search(r'claims="([^"]+)"', challenge or "")
-    if found is None:
-        return None
-    encoded = found.group(1)
-    try:
-        return base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return None
-
-
-def _json_of(response: Any) -> dict:
-    if not response.content:
-        return {}
-    try:
-        body = json.loads(response.content)
-    except ValueError:
-        body = None
-    if isinstance(body, dict):
-        return body
-    if response.status_code < 400:
-        address = response.url.split("?", maxsplit=1)[0]
-        raise TransportError(f"{address} answered {response.status_code} with something that is not JSON; check graph_url and proxies")
-    return {}
-
-
-def _error_of(body: dict) -> dict:
-    error = body.get("error")
-    return error if isinstance(error, dict) else {}
-
-
-def _inner_of(error: dict) -> dict:
-    inner = error.get("innerError") or error.get("innererror")
-    return inner if isinstance(inner, dict) else {}

@@ -42,19 +42,31 @@ def choose_cloud(name: str, authority_url: str | None, graph_url: str | None) ->
 def is_loopback(url: str) -> bool:
     """Whether a URL points at this machine."""
     host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
+    return host == "localhost" or _is_address(host, "is_loopback")
+
+
+def is_direct(url: str) -> bool:
+    """Whether a URL points at this machine or at its own link, where identity endpoints are: no proxy may stand between (graph-contract 9)."""
+    return is_loopback(url) or _is_address(urlsplit(url).hostname or "", "is_link_local")
+
+
+def _is_address(host: str, kind: str) -> bool:
     try:
-        return ip_address(host).is_loopback
+        return bool(getattr(ip_address(host), kind))
     except ValueError:
         return False
+
+
+def _is_host(host: str | None) -> bool:
+    """Whether a name can be looked up: labels of 1 to 63 signs, or an address."""
+    return bool(host) and (":" in str(host) or all(0 < len(label) < 64 for label in str(host).rstrip(".").split(".")))
 
 
 def _checked(option: str, url: str) -> str:
     url = url.rstrip("/") if "://" in url else f"https://{url.rstrip('/')}"
     try:
         parts = urlsplit(url)
-        is_address = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        is_address = _is_host(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         is_address = False
     if "@" in url:

@@ -6,43 +6,73 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
 from typing import Any
 
 from .._errors import OptionError
+from .._files import read_regular
 
 
 def certificate(params: Mapping) -> dict:
-    """Key and certificate of a PEM or PFX file, in the form that MSAL wants; read here, so that a fault names its option."""
+    """Key and certificates of a PEM or PFX file, in the form that MSAL wants: the key's own certificate first, its authorities behind it.
+
+    Raises OptionError for a file that cannot be used, a certificate that is not the key's, and one that is not valid now.
+    """
     from cryptography.hazmat.primitives import serialization  # MSAL brings it, and it is slow to load
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
     path, password = params["certificate_path"], params.get("certificate_password")
-    content, secret = read_file(path, "certificate_path"), password.encode() if password else None
-    try:
-        key, certificates = _pem(content, secret) if b"-----BEGIN" in content else _pfx(content, secret)
-    except (ValueError, TypeError):
-        wrong = "the password does not open it" if password else "it has a password, or is no PEM or PFX file"
-        raise OptionError(f"certificate_path: cannot use {path}: {wrong}; check certificate_password") from None
+    content = read_regular(path, "certificate_path")
+    key, certificates = _opened(content, path, password)
     if not isinstance(key, RSAPrivateKey) or not certificates:
         raise OptionError(f"certificate_path: {path} must hold an RSA private key and its certificate, both PEM, or be a PFX file")
+    own = [one for one in certificates if one.public_key() == key.public_key()]
+    if not own:
+        raise OptionError(f"certificate_path: no certificate in {path} belongs to the private key in it; put key and certificate of one pair into the file")
+    _check_time(own[0], path)
     plain = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return {"private_key": plain.decode(), "public_certificate": certificates}
+    chain = own + [one for one in certificates if one not in own]
+    listed = b"".join(one.public_bytes(serialization.Encoding.PEM) for one in chain)
+    return {"private_key": plain.decode(), "public_certificate": listed.decode()}
 
 
-def _pem(content: bytes, password: bytes | None) -> tuple[Any, str]:
+def _opened(content: bytes, path: str, password: str | None) -> tuple[Any, list]:
+    """Key and certificates of a file. A password that it does not have, as the environment may bring one, does no harm."""
+    read = _pem if b"-----BEGIN" in content else _pfx
+    for secret in [password.encode("utf-8", "surrogatepass"), None] if password else [None]:
+        try:
+            return read(content, secret)
+        except (ValueError, TypeError):
+            continue
+    wrong = "the password does not open it" if password else "it has a password, or is no PEM or PFX file"
+    raise OptionError(f"certificate_path: cannot use {path}: {wrong}; check certificate_password")
+
+
+def _pem(content: bytes, password: bytes | None) -> tuple[Any, list]:
+    from cryptography import x509
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    certificates = re.findall(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", content, re.DOTALL)
     keys = re.search(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", content, re.DOTALL)
     key = load_pem_private_key(keys.group(), password) if keys else None
-    return key, b"\n".join(certificates).decode("ascii", "replace")
+    return key, x509.load_pem_x509_certificates(content) if b"-----BEGIN CERTIFICATE-----" in content else []
 
 
-def _pfx(content: bytes, password: bytes | None) -> tuple[Any, str]:
-    from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
+def _pfx(content: bytes, password: bytes | None) -> tuple[Any, list]:
+    from cryptography.hazmat.primitives.serialization import pkcs12
 
-    key, certificate, dummy = pkcs12.load_key_and_certificates(content, password)
-    return key, certificate.public_bytes(Encoding.PEM).decode() if certificate else ""
+    key, certificate, others = pkcs12.load_key_and_certificates(content, password)
+    return key, [one for one in (certificate, *others) if one is not None]
+
+
+def _check_time(own: Any, path: str) -> None:
+    """Raises OptionError for a certificate with which the sign-in service lets nobody in today."""
+    begin, end, now = own.not_valid_before_utc, own.not_valid_after_utc, datetime.now(timezone.utc)
+    if now > end:
+        raise OptionError(
+            f"certificate_path: the certificate in {path} expired on {end:%Y-%m-%d}; give one that is valid, and register it with the application"
+        )
+    if now < begin:
+        raise OptionError(f"certificate_path: the certificate in {path} is valid only from {begin:%Y-%m-%d}; correct the clock, or give another one")
 
 
 def workload_identity(params: Mapping) -> dict:
@@ -54,21 +84,12 @@ def workload_identity(params: Mapping) -> dict:
 
 def _federated(path: str) -> str:
     try:
-        token = read_file(path, "federated_token_file").decode("ascii").strip()
+        token = read_regular(path, "federated_token_file").decode("ascii").strip()
     except UnicodeDecodeError:
         token = ""
     if not token:
         raise OptionError(f"federated_token_file: {path} holds no token; check what writes it")
     return token
-
-
-def read_file(path: str, option: str) -> bytes:
-    """The content of a file that an option names. Raises OptionError when it cannot be read."""
-    try:
-        with open(path, "rb") as handle:
-            return handle.read()
-    except OSError as error:
-        raise OptionError(f"{option}: cannot read {path}: {error.strerror}; name a file that this user can read") from None
 
 
 CREDENTIALS: dict[str, Callable[[Mapping], Any]] = {

@@ -93,7 +93,7 @@ class Flow:
                     bucket.learn(part)
                 if status == 429:
                     bucket.learn(1.0)
-                    bucket.close(retry.number(named.get("retry-after")) or 0.0)
+                    bucket.close(retry.retry_after(named, time.time()) or 0.0)
             if is_troubled:
                 self._crowd.had_trouble()
             else:

@@ -7,10 +7,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import quote
 
+from .._errors import OptionError
+
 
 def key_segment(collection: str, key: str) -> str:
-    """The path of an entity: C(/users/alice@contoso.com), or with a leading C($) the form that Graph wants then."""
-    if key.startswith("$"):
+    """The path of an entity, the only place where an id or name gets into a path: C(/users/alice@contoso.com).
+
+    What stands for something else as a segment of its own, dots or a leading C($), takes the form in parentheses that Graph has for keys.
+    """
+    if not key:
+        raise OptionError(f"{collection}: an empty id or name; give one")
+    if key.startswith("$") or not key.strip("."):
         return f"/{collection}('{quote(key.replace(chr(39), chr(39) * 2), safe='@')}')"
     return f"/{collection}/{quote(key, safe='@')}"
 

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
 
 LAG_LIMIT = 60.0  # seconds in which a replica should have seen a write of the same run (graph-contract 3.5)
 CONNECT_ATTEMPTS = 4  # an address that does not exist should not be waited for
@@ -35,6 +36,28 @@ def delay(attempt: int, retry_after: float | None, jitter: Callable[[], float]) 
     if retry_after is not None:
         return max(retry_after, min(_FLOOR * 2 ** min(attempt - 1, 10), _LEAST))  # a service that says 0 is not to be hammered
     return min(_CAP, _BASE * 2 ** min(attempt - 1, 10)) * (0.5 + jitter() / 2)
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds that the service wants to be left alone, given as a number or as a date (RFC 9110, 10.2.3); None when it does not say.
+
+    A date is compared with the service's own clock where its answer says the time, else with now, in seconds since the epoch.
+    """
+    named = {name.lower(): value for name, value in headers.items()}
+    header = named.get("retry-after")
+    seconds, until = number(header), _seconds_of(header)
+    if seconds is not None or until is None:
+        return seconds
+    since = _seconds_of(named.get("date"))
+    return max(0.0, until - (now if since is None else since))
+
+
+def _seconds_of(header: str | None) -> float | None:
+    """A date of HTTP in seconds since the epoch."""
+    try:
+        return parsedate_to_datetime(header).timestamp() if header else None
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def number(header: str | None) -> float | None:

@@ -8,20 +8,18 @@ the one that Graph refused and says whether another can be had.
 
 from __future__ import annotations
 
+import base64
 import json
-import os
 import re
-import stat
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from .._errors import AuthenticationError, MissingLibraryError, OptionError
-from . import retry
+from .._errors import AuthenticationError, LicensingError, OptionError, SignInUnavailableError, TransportError
 from .clouds import Cloud
-from .credentials import CREDENTIALS, read_file
-from .transport import LostConnectionError, Transport
+from .credentials import CREDENTIALS
+from .msal_library import LIBRARY_ERRORS, RetryingHttp, load_msal, lock_errors, open_cache
+from .transport import Transport
 
 METHODS = ("access_token", "certificate", "workload_identity", "client_secret", "managed_identity", "azure_cli")
 _NEEDS = {
@@ -30,52 +28,96 @@ _NEEDS = {
     "workload_identity": ("tenant_id", "client_id", "federated_token_file"),
     "client_secret": ("tenant_id", "client_id", "client_secret"),
 }
-_EARLY = 120  # seconds before its end in which a token is not used any more
+_EARLY = 120  # seconds before its end in which a token is not used any more, a tenth of its life at most
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+_TRANSIENT = re.compile(r"temporarily_unavailable|server_error|AADSTS(90033|90024|90051)\b")
 
 
-def choose_tokens(params: Mapping, cloud: Cloud, transport: Transport, run_command: Callable) -> Any:
-    """The source of tokens that the options ask for. Raises OptionError when they are not complete.
+def choose_tokens(params: Mapping, cloud: Cloud, transport: Transport, run_command: Callable, given: Collection[str] = ()) -> Any:
+    """The source of tokens that the options ask for. Raises OptionError when they are not complete, and for a ready token of another tenant.
 
-    run_command runs a program and gives status, output and errors, as AnsibleModule's does.
+    run_command runs a program and gives status, output and errors, as AnsibleModule's does. given are the options that the task itself gives;
+    the others are of the environment, and never go before them.
     """
-    method = params.get("auth") or "auto"
-    if method == "auto":
-        method = next((name for name, needs in _NEEDS.items() if all(params.get(option) for option in needs)), "")
-        if not method:
-            ways = "; ".join(f"{' and '.join(needs)} ({name})" for name, needs in _NEEDS.items())
-            raise OptionError(f"auth: no way to authenticate is complete. Give {ways}; or auth: managed_identity or azure_cli")
+    method = _method_of(params, given)
     missing = [option for option in _NEEDS.get(method, ()) if not params.get(option)]
     if missing:
         raise OptionError(f"auth is {method}, which needs {' and '.join(missing)} as well")
+    tenant = params.get("tenant_id")
     if method == "access_token":
-        return ReadyToken(params["access_token"])
+        is_foreign = "access_token" in given and "tenant_id" not in given  # a tenant of the environment says nothing of a token of the task
+        return ReadyToken(params["access_token"], None if is_foreign else tenant)
     if method == "azure_cli":
-        return AzureCli(cloud, params.get("tenant_id"), run_command)
-    http, cache_path = _RetryingHttp(transport, params["max_wait"]), params.get("token_cache")
-    if method == "managed_identity":
+        return AzureCli(cloud, tenant, run_command)
+    is_identity = method == "managed_identity"
+    http, cache_path = RetryingHttp(transport, params["max_wait"], no_proxy=is_identity), params.get("token_cache")
+    if is_identity:
         return MsalTokens(
             lambda cache: _managed_identity(params, cache, http),
             lambda app, dummy: app.acquire_token_for_client(resource=cloud.resource),
+            http,
             cache_path,
+            tenant,
+            is_ambient=True,
         )
     credential = CREDENTIALS[method](params)
     scopes = [f"{cloud.resource}/.default"]
     return MsalTokens(
         lambda cache: _application(params, cloud, credential, cache, http),
         lambda app, claims: app.acquire_token_for_client(scopes, claims_challenge=claims),
+        http,
         cache_path,
+        tenant,
     )
+
+
+def _method_of(params: Mapping, given: Collection[str]) -> str:
+    """The way to authenticate: the one that is named, else the first that is complete.
+
+    What the task gives goes before the environment as a whole: ways of which the task gives all, then those of which it gives a part, then the rest.
+    """
+    named = params.get("auth") or "auto"
+    is_overruled = "auth" not in given and any(option in given for needs in _NEEDS.values() for option in needs)
+    if named != "auto" and not is_overruled:
+        return named
+    complete = [name for name, needs in _NEEDS.items() if all(params.get(option) for option in needs)]
+    if not complete and named != "auto":
+        return named
+    if not complete:
+        ways = "; ".join(f"{' and '.join(needs)} ({name})" for name, needs in _NEEDS.items())
+        raise OptionError(f"auth: no way to authenticate is complete. Give {ways}; or auth: managed_identity or azure_cli")
+    return min(complete, key=lambda name: 2 - any(option in given for option in _NEEDS[name]) - all(option in given for option in _NEEDS[name]))
+
+
+def claims_of_token(token: str) -> dict:
+    """What a token says of itself, unverified; nothing where it is not readable, as tokens for Graph need not be."""
+    try:
+        payload = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (IndexError, ValueError, RecursionError):
+        return {}
+    return claims if isinstance(claims, dict) else {}
+
+
+def check_tenant(token: str, tenant_id: str | None) -> None:
+    """Raises OptionError for a token that says it is of another tenant than tenant_id. A domain is not compared, and a token need not be readable."""
+    tenant = str(claims_of_token(token).get("tid")).lower()
+    if tenant_id and _GUID.fullmatch(tenant_id.lower()) and _GUID.fullmatch(tenant) and tenant != tenant_id.lower():
+        raise OptionError(f"tenant_id is {tenant_id}, and the token is of tenant {tenant}: correct tenant_id, or sign in to that tenant")
 
 
 class ReadyToken:
     """A token that somebody else got."""
 
     remedy = "Give a fresh access_token"
+    is_ambient = False  # whether the environment, rather than the options, decides who is signed in
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, tenant_id: str | None = None) -> None:
         self._token = token.strip()
-        if not re.fullmatch(r"[\x21-\x7e]+", self._token):
+        if not _TOKEN.fullmatch(self._token):
             raise OptionError("access_token holds blanks or characters that no token has: give the bare token, without 'Bearer'")
+        check_tenant(self._token, tenant_id)
 
     def token(self) -> str:
         """The token."""
@@ -94,9 +136,10 @@ class AzureCli:
     """The account that C(az login) signed in."""
 
     remedy = "Sign in again with az login"
+    is_ambient = True
 
     def __init__(self, cloud: Cloud, tenant_id: str | None, run_command: Callable) -> None:
-        self._run_command = run_command
+        self._run_command, self._tenant_id = run_command, tenant_id
         self._command = ["az", "account", "get-access-token", "--resource", cloud.resource, "--output", "json"]
         self._command += ["--tenant", tenant_id] if tenant_id else []
         self._token = ""
@@ -126,9 +169,13 @@ class AzureCli:
             said = errors.strip().splitlines()
             raise AuthenticationError(f"the Azure CLI gave no token: {said[0] if said else 'no reason given'}")
         try:
-            return json.loads(output)["accessToken"]
-        except (ValueError, KeyError, TypeError):
-            raise AuthenticationError("the Azure CLI answered without an accessToken: update it, or choose another auth") from None
+            token = json.loads(output)["accessToken"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            token = None
+        if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+            raise AuthenticationError("the Azure CLI answered without an accessToken: update it, or choose another auth")
+        check_tenant(token, self._tenant_id)
+        return token
 
 
 class MsalTokens:
@@ -136,9 +183,19 @@ class MsalTokens:
 
     remedy = "Check the credential and the consent of the application"
 
-    def __init__(self, make_app: Callable[[Any], Any], acquire: Callable[[Any, str | None], dict | None], cache_path: str | None) -> None:
-        self._make_app, self._acquire, self._cache_path = make_app, acquire, cache_path
+    def __init__(
+        self,
+        make_app: Callable[[Any], Any],
+        acquire: Callable[[Any, str | None], dict | None],
+        http: RetryingHttp,
+        cache_path: str | None,
+        tenant_id: str | None,
+        is_ambient: bool = False,
+    ) -> None:
+        self.is_ambient = is_ambient
+        self._make_app, self._acquire, self._http, self._cache_path, self._tenant_id = make_app, acquire, http, cache_path, tenant_id
         self._app: Any = None
+        self._cache: Any = None
         self._token, self._good_until = "", 0.0
 
     def token(self) -> str:
@@ -153,74 +210,61 @@ class MsalTokens:
 
     def renew(self, claims: str | None) -> bool:
         """A new token, past every cache; with the claims that Graph asks for, if it does."""
-        remove = getattr(self._app, "remove_tokens_for_client", None)
-        if remove is not None:
-            remove()
-        else:
-            self._app = self._make_app(None)  # a managed identity cannot forget a token, but begin anew
-        self._fetch(claims)
+        self._fetch(claims, forget=self._token)
         return True
 
-    def _fetch(self, claims: str | None) -> None:
+    def _fetch(self, claims: str | None, forget: str = "") -> None:
+        result = self._asked(claims, forget)
+        token, said = result.get("access_token"), f"{result.get('error')} {result.get('error_description')}"
+        if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+            reason = _first_sentence(str(result.get("error_description") or result.get("error") or "the service gave no reason"))
+            if self._http.is_busy or _TRANSIENT.search(said):
+                raise self._unavailable(reason)
+            raise AuthenticationError(f"no token: {reason}")
+        check_tenant(token, self._tenant_id)
+        self._token, life = token, _seconds(result.get("expires_in"))
+        self._good_until = time.monotonic() + life - min(_EARLY, life / 10)
+
+    def _asked(self, claims: str | None, forget: str) -> dict:
+        """What MSAL answers. Every way in which it fails is translated here, and nowhere else."""
         try:
-            self._app = self._app or self._make_app(_cache(self._cache_path))
-            result = self._acquire(self._app, claims) or {}
-        except LostConnectionError as error:
+            if self._app is None:
+                self._cache = open_cache(self._cache_path)
+                self._app = self._make_app(self._cache)
+            for entry in list(self._cache.search("AccessToken")) if forget else ():
+                if entry.get("secret") == forget:
+                    self._cache.remove_at(entry)
+            result = self._acquire(self._app, claims)
+        except TransportError as error:
+            if error.retriable:
+                raise SignInUnavailableError(f"no token: {error.message}") from None
             raise AuthenticationError(f"no token: {error.message}") from None
-        except _lock_errors():
+        except LicensingError:
+            raise
+        except lock_errors():
             text = f"token_cache: another task has held {self._cache_path} for too long; if none runs, delete {self._cache_path}.lockfile"
             raise AuthenticationError(text) from None
-        except OSError as error:
-            raise AuthenticationError(f"no token: {error}") from None
-        except (ValueError, TypeError) as error:
-            raise AuthenticationError(f"no token: {_first_sentence(str(error))}") from None
-        if "access_token" not in result:
-            reason = _first_sentence(str(result.get("error_description") or result.get("error") or "the service gave no reason"))
-            raise AuthenticationError(f"no token: {reason}")
-        self._token = result["access_token"]
-        self._good_until = time.monotonic() + int(result.get("expires_in", 3600)) - _EARLY
+        except (*LIBRARY_ERRORS, load_msal().exceptions.MsalError) as error:
+            reason = _first_sentence(str(error) or type(error).__name__)
+            if self._http.is_busy:
+                raise self._unavailable(reason) from None
+            raise AuthenticationError(f"no token: {reason}") from None
+        return result if isinstance(result, dict) else {}
+
+    def _unavailable(self, reason: str) -> SignInUnavailableError:
+        return SignInUnavailableError(f"no token, as the sign-in service is busy or fails{self._http.last}: {reason}; try again later")
 
 
-class _RetryingHttp:
-    """Our transport in the form that MSAL wants, which itself leaves throttling to the caller."""
-
-    def __init__(self, transport: Transport, max_wait: float, pause: Callable[[float], None] = time.sleep) -> None:
-        self._transport, self._max_wait, self._pause = transport, max_wait, pause
-
-    def get(self, url: str, params: Any = None, headers: Any = None, **dummy: Any) -> Any:
-        """A GET, as requests has it."""
-        return self._send("GET", url, params=params, headers=headers)
-
-    def post(self, url: str, params: Any = None, data: Any = None, headers: Any = None, **dummy: Any) -> Any:
-        """A POST, as requests has it."""
-        return self._send("POST", url, params=params, data=data, headers=headers)
-
-    def close(self) -> None:
-        """The transport is closed by who opened it."""
-
-    def _send(self, method: str, url: str, **options: Any) -> Any:
-        left, attempt = self._max_wait, 0
-        while True:
-            attempt += 1
-            fault = response = None
-            try:
-                response = self._transport.send(method, url, **options)
-            except LostConnectionError as error:
-                fault = error
-            if response is not None and not retry.is_retriable(response.status_code, ""):
-                return response
-            header = response.headers.get("Retry-After") if response is not None else None
-            seconds = retry.delay(attempt, retry.number(header), lambda: 1.0)
-            if seconds > left or (fault is not None and attempt >= retry.CONNECT_ATTEMPTS):
-                if fault is not None:
-                    raise fault
-                return response
-            left -= seconds
-            self._pause(seconds)
+def _seconds(value: Any) -> float:
+    """How long a token lives, as the service says it, in seconds."""
+    try:
+        return max(0.0, min(float(value), 86400.0))
+    except (TypeError, ValueError, OverflowError):
+        return 3600.0
 
 
-def _application(params: Mapping, cloud: Cloud, credential: Any, cache: Any, http: _RetryingHttp) -> Any:
-    msal = _msal()
+def _application(params: Mapping, cloud: Cloud, credential: Any, cache: Any, http: RetryingHttp) -> Any:
+    msal = load_msal()
     return msal.ConfidentialClientApplication(
         params["client_id"],
         client_credential=credential,
@@ -232,49 +276,11 @@ def _application(params: Mapping, cloud: Cloud, credential: Any, cache: Any, htt
     )
 
 
-def _managed_identity(params: Mapping, cache: Any, http: _RetryingHttp) -> Any:
-    msal = _msal()
+def _managed_identity(params: Mapping, cache: Any, http: RetryingHttp) -> Any:
+    msal = load_msal()
     client_id = params.get("client_id")
     identity = msal.UserAssignedManagedIdentity(client_id=client_id) if client_id else msal.SystemAssignedManagedIdentity()
     return msal.ManagedIdentityClient(identity, http_client=http, token_cache=cache)
-
-
-def _cache(path: str | None) -> Any:
-    """A cache in a file that only its owner reads, locked between processes; None keeps it in memory."""
-    if path is None:
-        return None
-    try:
-        from msal_extensions import FilePersistence, PersistedTokenCache
-    except ImportError:
-        raise MissingLibraryError("msal-extensions", "token_cache needs the Python library msal-extensions") from None
-    full = os.path.expanduser(path)
-    try:
-        if stat.S_IMODE(os.stat(full).st_mode) & 0o077:
-            raise OptionError(f"token_cache: others can read {path}; make it private with chmod 600, or name another file")
-        content = read_file(full, "token_cache")
-    except FileNotFoundError:
-        content = b""
-    try:
-        is_cache = not content or isinstance(json.loads(content), dict)
-    except ValueError:
-        is_cache = False
-    if not is_cache:
-        raise OptionError(f"token_cache: {path} holds no tokens; delete it, or name another file")
-    return PersistedTokenCache(FilePersistence(full))
-
-
-def _lock_errors() -> tuple[type[Exception], ...]:
-    """What a lock on the cache that is not to be had raises; nothing when there is no cache."""
-    extensions = sys.modules.get("msal_extensions")
-    return (extensions.LockError,) if extensions is not None else ()
-
-
-def _msal() -> Any:
-    try:
-        import msal  # only here: loading it costs more than a whole task with a ready token
-    except ImportError:
-        raise MissingLibraryError("msal", "every auth but access_token and azure_cli needs the Python library msal") from None
-    return msal
 
 
 def _first_sentence(text: str) -> str:

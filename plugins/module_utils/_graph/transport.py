@@ -8,14 +8,17 @@ import threading
 import warnings
 
 from .._errors import LicensingError, OptionError, TransportError
-from .clouds import is_loopback
+from .certificates import choose_trust
+from .clouds import is_direct
+from .connections import CuttableAdapter
+from .proxies import without_secrets
 
 try:
     import requests
-    from requests.auth import AuthBase
+    from urllib3.exceptions import HTTPError
 except ImportError as error:
     requests = None  # type: ignore[assignment]
-    AuthBase = object  # type: ignore[assignment,misc]
+    HTTPError = OSError  # type: ignore[assignment,misc]
     REQUESTS_IMPORT_ERROR: ImportError | None = error
 else:
     REQUESTS_IMPORT_ERROR = None
@@ -29,82 +32,108 @@ class LostConnectionError(TransportError):
         self.was_sent = was_sent
 
 
-class _Bearer(AuthBase):
-    """Sets the token where requests would otherwise let a .netrc file override the header."""
+class DamagedAnswerError(LostConnectionError):
+    """An answer came, but not whole or in no form that can be read: whether the request was done is as unknown as without it."""
 
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request):
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
+    def __init__(self, message: str) -> None:
+        super().__init__(message, was_sent=True)
 
 
 class Transport:
     """Sends requests, each thread over a connection of its own, and follows no redirect.
 
-    ca_path wins over REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE, which requests would put before a session's own verify.
-    timeout is in seconds, for connecting and for each wait on an answer.
+    Authorities are those of ca_path, else of the environment. Nothing else is taken out of the environment but proxies, and those not for this
+    machine and its own link. timeout is in seconds, for one request with its whole answer.
     """
 
     def __init__(self, ca_path: str | None, validate_certs: bool, timeout: float) -> None:
         self._sessions: list[requests.Session] = []
         self._own = threading.local()
-        self._verify: bool | str = (ca_path or True) if validate_certs else False
+        self._trust = choose_trust(ca_path, validate_certs)
         self._timeout = timeout
         if not validate_certs:
             warnings.filterwarnings("ignore", message="Unverified HTTPS request")
 
-    def send(self, method: str, url: str, token: str | None = None, **options):
-        """The response of one request, whatever its status. Raises LostConnectionError or TransportError."""
-        if is_loopback(url):
-            options["proxies"] = {"http": None, "https": None}
+    def send(self, method: str, url: str, token: str | None = None, no_proxy: bool = False, **options):
+        """The response of one request, whatever its status. no_proxy sends it straight. Raises LostConnectionError or TransportError."""
+        proxies = {} if no_proxy or is_direct(url) else requests.utils.get_environ_proxies(url)
         if token is not None:
-            options["auth"] = _Bearer(token)
+            options["headers"] = {**(options.get("headers") or {}), "Authorization": f"Bearer {token}"}
         try:
-            response = self._session().request(method, url, verify=self._verify, timeout=self._timeout, allow_redirects=False, **options)
+            with self._adapter().within(self._timeout) as is_over:
+                response = self._own.session.request(
+                    method, url, verify=self._trust.verify, timeout=self._timeout, allow_redirects=False, proxies=proxies, **options
+                )
         except requests.exceptions.RequestException as fault:
-            raise self._translated(fault, url) from None
+            raise self._translated(fault, url, is_over.is_set()) from None
+        except (HTTPError, UnicodeError) as fault:
+            raise TransportError(f"cannot send to {_address(url)}: {_reason(fault)}; check the address and the proxies") from None
         except OSError as fault:
-            raise OptionError(f"ca_path: {fault}; give a readable file or folder of PEM certificates") from None
+            if is_over.is_set():
+                raise self._late(url) from None
+            raise OptionError(f"{self._trust.source}: {fault}; give a readable file or folder of PEM certificates") from None
+        if is_over.is_set():
+            raise self._late(url)
         if response.is_redirect:
             raise TransportError(f"{url} answered with a redirect to {response.headers['location']}, which is not followed; check the address")
         return response
 
-    def _session(self) -> requests.Session:
-        """The session of this thread: requests does not promise that one can be shared."""
+    def _adapter(self) -> CuttableAdapter:
+        """The connections of this thread: requests does not promise that a session can be shared."""
         if not hasattr(self._own, "session"):
-            self._own.session = requests.Session()
-            self._own.session.headers["User-Agent"] = "m365.licensing"
-            self._sessions.append(self._own.session)
-        return self._own.session
+            self._own.session = session = requests.Session()
+            self._own.adapter = CuttableAdapter(self._trust.context())
+            session.trust_env = False  # neither .netrc, nor a proxy that this class has not chosen
+            session.headers["User-Agent"] = "m365.licensing"
+            for start in ("https://", "http://"):
+                session.mount(start, self._own.adapter)
+            self._sessions.append(session)
+        return self._own.adapter
 
     def close(self) -> None:
         """Closes the connections."""
         for session in self._sessions:
             session.close()
 
-    def _translated(self, fault: Exception, url: str) -> LicensingError:
-        host, shown = url.split("?", maxsplit=1)[0], repr(fault)
+    def _late(self, url: str) -> LostConnectionError:
+        return LostConnectionError(f"no whole answer from {_address(url)} within timeout of {self._timeout:g} s", was_sent=True)
+
+    def _translated(self, fault: Exception, url: str, is_over: bool) -> LicensingError:
+        host, shown = _address(url), repr(fault)
+        if is_over:
+            return self._late(url)
         if "[X509" in shown or "PEM lib" in shown:
-            return OptionError(f"ca_path: what it names holds no PEM certificates: {_reason(fault)}; give a file or folder that does")
+            return OptionError(f"{self._trust.source}: what it names holds no PEM certificates: {_reason(fault)}; give a file or folder that does")
         if "CERTIFICATE_VERIFY_FAILED" in shown:
-            return TransportError(f"the certificate of {host} is not trusted: {_reason(fault)}. Give its authority with ca_path")
+            reason = _reason(fault)
+            return TransportError(f"the certificate of {host} is not trusted, {self._trust.meaning(reason)} ({reason})")
+        if isinstance(fault, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema)):
+            return TransportError(f"cannot send to {host}: its address, or that of a proxy in the environment, cannot be used; check both")
         if isinstance(fault, requests.exceptions.ProxyError):
             return LostConnectionError(f"the proxy did not connect to {host}: {_reason(fault)}", was_sent=False)
         if isinstance(fault, requests.exceptions.ConnectTimeout) or any(name in shown for name in _NEVER_CONNECTED):
             return LostConnectionError(f"cannot connect to {host}: {_reason(fault)}", was_sent=False)
-        if isinstance(fault, requests.exceptions.SSLError) and "EOF" not in shown:
-            return TransportError(f"no TLS connection to {host}: {_reason(fault)}; check the address")
-        if isinstance(fault, (requests.exceptions.ConnectionError, requests.exceptions.Timeout, requests.exceptions.ChunkedEncodingError)):
+        if isinstance(fault, _LOST) and ("EOF" in shown or not isinstance(fault, requests.exceptions.SSLError)):
             return LostConnectionError(f"no answer from {host}: {_reason(fault)}", was_sent=True)
-        return TransportError(f"cannot send to {host}: {_reason(fault)}")
+        return TransportError(f"no connection to {host} that can be used: {_reason(fault)}; check the address")
+
+
+def _address(url: str) -> str:
+    return url.split("?", maxsplit=1)[0]
 
 
 _NEVER_CONNECTED = ("NewConnectionError", "NameResolutionError")
+_LOST: tuple[type[Exception], ...] = ()
+if requests is not None:  # no answer, or one that is damaged
+    _LOST = (
+        requests.exceptions.ConnectionError,
+        requests.exceptions.Timeout,
+        requests.exceptions.ChunkedEncodingError,
+        requests.exceptions.ContentDecodingError,
+    )
 
 
 def _reason(fault: BaseException) -> str:
-    """The innermost cause, which is the one that says something."""
+    """The innermost cause, which is the one that says something, without the passwords of proxies."""
     inner = getattr(fault, "reason", None) or next((arg for arg in fault.args if isinstance(arg, BaseException)), None)
-    return _reason(inner) if inner is not None and isinstance(inner, BaseException) else str(fault)
+    return _reason(inner) if inner is not None and isinstance(inner, BaseException) else without_secrets(str(fault))

@@ -38,10 +38,11 @@ def plan_assignment(state: CloudState, desired: DesiredAssignment, names: Produc
     planned: list[Finding]
     if not desired.is_present:
         kept, operations, planned = [], [DeleteAssignment(state.principal, held) for held in matching], []
-    elif matching:
+    elif matching and (_living(state, matching) or is_narrow or not _fitting(state, pools)):
         kept, operations, planned = _keep(state, matching, sku, desired, resolver)
     else:
         kept, operations, planned = _create(state, sku, _choose(state, pools, desired), desired, resolver)
+        notes += [findings.held_in_ended_pool(state.principal, sku, held, desired.is_exclusive) for held in matching]
     if desired.is_present and desired.is_exclusive:
         ids = {held.id for held in kept}
         operations += [DeleteAssignment(state.principal, held) for held in state.assignments if held.sku_id == sku.id and held.id not in ids]
@@ -78,8 +79,12 @@ def _pools(state: CloudState, desired: DesiredAssignment, resolver: Resolver) ->
 
 def _keep(state: CloudState, matching: list[Assignment], sku: Sku, desired: DesiredAssignment, resolver: Resolver) -> Planned:
     """The existing assignments that stay, one when the task is exclusive, and the change of their service plans."""
-    held = matching[:1] if desired.is_exclusive else matching
+    held = _living(state, matching) or matching
     kept = [_with_plans(one, state, sku, desired, resolver) for one in held]
+    if desired.is_exclusive:
+        known = {pool.id for pool in state.allotments if pool.sku.is_owned}
+        best = min(range(len(held)), key=lambda index: (held[index].allotment_id not in known, held[index] != kept[index], held[index].id or ""))
+        held, kept = [held[best]], [kept[best]]
     if len(held) > 1 and kept != held:
         listed = ", ".join(f"{one.id} (allotment {one.allotment_id})" for one in held)
         raise OptionError(
@@ -87,8 +92,20 @@ def _keep(state: CloudState, matching: list[Assignment], sku: Sku, desired: Desi
             "Name one by its allotment, or leave exactly one with exclusive: true"
         )
     changed = [(old, new) for old, new in zip(held, kept) if old != new]
-    unlisted = [note for old, new in changed for note in _unlisted(state, sku, old, new, desired)]
-    return kept, [UpdateAssignment(state.principal, new) for dummy, new in changed], unlisted
+    notes = [note for old, new in changed for note in _unlisted(state, sku, old, new, desired)]
+    notes += [findings.only_in_ended_pool(state.principal, sku, one) for one in held if not _living(state, [one])]
+    return kept, [UpdateAssignment(state.principal, new) for dummy, new in changed], notes
+
+
+def _living(state: CloudState, held: list[Assignment]) -> list[Assignment]:
+    """The assignments that a subscription still feeds, as far as Graph says: of an allotment that is not listed, nobody knows."""
+    ended = {pool.id for pool in state.allotments if pool.has_ended}
+    return [one for one in held if one.allotment_id not in ended]
+
+
+def _fitting(state: CloudState, pools: list[Allotment]) -> list[Allotment]:
+    """The allotments from which this kind of principal can draw now."""
+    return [pool for pool in pools if pool.sku.is_owned and not pool.has_ended and state.principal.kind in pool.assignable_to]
 
 
 def _unlisted(state: CloudState, sku: Sku, old: Assignment, new: Assignment, desired: DesiredAssignment) -> list[Finding]:

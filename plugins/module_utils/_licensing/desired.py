@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .._errors import OptionError
+from .countries import country_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +136,4 @@ def _names(names: list[str] | None) -> tuple[str, ...] | None:
 
 def usage_location_of(value: str | None) -> str | None:
     """A country code in capitals. Raises OptionError for what is none."""
-    if value is None:
-        return None
-    if not re.fullmatch(r"[A-Za-z]{2}", value):
-        raise OptionError(f"usage_location is {value!r}: give a country code of two letters (ISO 3166-1), such as DE")
-    return value.upper()
+    return None if value is None else country_code(value, "usage_location")

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from .catalog import Catalog
@@ -137,8 +138,32 @@ _ROWS: tuple[tuple[int, tuple[str, ...], str, str, str], ...] = (
 )
 
 
-def explain(status: int, code: str, text: str, method: str, path: str) -> Explanation | None:
-    """The cause and remedy of an error, or None for one that nobody knows. method and path say what was asked, the path from below the version."""
+# what is known of an object that Graph does not let be written to: cause, remedy (graph-contract 12, no. 1 and 2)
+_OBJECTS = {
+    "role_assignable": (
+        "the group can carry directory roles (isAssignableToRole), and Graph protects such a group",
+        "use another group for licenses; or have an owner of the group, or an application with RoleManagement.ReadWrite.Directory, make the change",
+    ),
+    "restricted": (
+        "the object is in a restricted management administrative unit",
+        "have an administrator make the change whose role is scoped to that unit, or take the object out of the unit",
+    ),
+}
+_ALONE = (
+    "Graph lets this task write to other objects, but not to this one",
+    "look at the object itself: an account with a directory role, or in a restricted management administrative unit, takes an administrator with a higher "
+    "role, or one whose role is scoped to it",
+)
+
+
+def explain(status: int, code: str, text: str, method: str, path: str, facts: Collection[str] = (), are_others_written: bool = False) -> Explanation | None:
+    """The cause and remedy of an error, or None for one that nobody knows. method and path say what was asked, the path from below the version.
+
+    facts are what is known of the object that was written to. are_others_written says that the same write to other objects succeeded.
+    """
+    found = next((meaning for fact, meaning in _OBJECTS.items() if fact in facts), _ALONE if status == 403 and are_others_written else None)
+    if found is not None and (status == 403 or "role_assignable" in facts):
+        return Explanation("object_protected", *found)
     if status == 403:
         return _forbidden(method, path)
     said = f"{code} {text}".lower().replace(" ", "").replace("_", "")
@@ -161,6 +186,9 @@ def with_names(text: str, catalog: Catalog) -> str:
 def _forbidden(method: str, path: str) -> Explanation:
     needed = needed_for(method, path)
     cause = "the application, or the signed-in user, lacks a permission or a role"
-    if needed is None:
-        return Explanation("forbidden", cause, "grant it, with the consent of an administrator")
-    return Explanation("forbidden", cause, f"for {method} {path.split('?', maxsplit=1)[0]} {needed.text}; grant it with the consent of an administrator")
+    remedy = "grant it, with the consent of an administrator"
+    if needed is not None:
+        remedy = f"for {method} {path.split('?', maxsplit=1)[0]} {needed.text}; grant it with the consent of an administrator"
+    if method != "GET":
+        remedy += ". If they are granted, the object itself is the reason: an account with a directory role, or in a restricted management administrative unit"
+    return Explanation("forbidden", cause, remedy)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .model import Allotment, License, Principal, Sku
+from .model import Allotment, Assignment, License, Principal, Sku
 from .plan_rules import BrokenRule
 
 
@@ -143,6 +143,12 @@ def group_not_security_enabled(group: Principal) -> Finding:
     return Finding("group_not_security_enabled", cause, "take a security group, or a Microsoft 365 group with securityEnabled")
 
 
+def group_role_assignable(group: Principal) -> Finding:
+    """Whether a group that can carry directory roles takes licenses, Microsoft's pages say differently (graph-contract 12, no. 2)."""
+    cause = f"group {group.name} can carry directory roles (isAssignableToRole), and Graph may refuse it licenses"
+    return Finding("group_role_assignable", cause, "use another group for licenses", is_refusal=False)
+
+
 def nested_groups(group: Principal, names: tuple[str, ...]) -> Finding:
     """The members of groups inside a licensed group get nothing (graph-contract 3.3)."""
     cause = f"the members of {' and '.join(names)}, inside group {group.name}, get no license, as group licensing does not look into nested groups"
@@ -161,6 +167,19 @@ def pool_ended(pool: Allotment) -> Finding:
     states = ", ".join(sorted({sub.state for sub in pool.subscriptions}))
     cause = f"the subscriptions of allotment {pool.id} of {pool.sku.part_number} are {states}"
     return Finding("sku_not_assignable", cause, "renew one, or choose another allotment")
+
+
+def held_in_ended_pool(principal: Principal, sku: Sku, held: Assignment, is_exclusive: bool) -> Finding:
+    """An assignment on an allotment that no subscription feeds any more does not count as held: another one is created."""
+    cause = f"{principal.name} holds {sku.part_number} in allotment {held.allotment_id}, whose subscription has ended, and gets a seat of another one"
+    remedy = None if is_exclusive else "remove the old assignment with exclusive: true"
+    return Finding("held_in_ended_allotment", cause, remedy, is_refusal=False)
+
+
+def only_in_ended_pool(principal: Principal, sku: Sku, held: Assignment) -> Finding:
+    """The assignment is there, and gives nothing: no subscription feeds its allotment, and there is no other allotment to draw on."""
+    cause = f"{principal.name} holds {sku.part_number} only in allotment {held.allotment_id}, whose subscription has ended"
+    return Finding("held_in_ended_allotment", cause, "renew the subscription, or name another allotment", is_refusal=False)
 
 
 def pool_unknown(assignment_id: str | None) -> Finding:

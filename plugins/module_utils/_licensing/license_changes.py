@@ -69,6 +69,8 @@ def _findings_of_group(changes: Changes, group: Group) -> list[Finding]:
         sku, members = changes.catalog.sku(sku_id), group.member_count or 0
         if members > sku.seats.free:
             found.append(findings.members_wait(group, sku.part_number, sku.seats.free, members))
+    if group.is_role_assignable and changes.new_sku_ids:
+        found.append(findings.group_role_assignable(group))
     if group.nested:
         found.append(findings.nested_groups(group, group.nested))
     return found

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from .fields import flag, identifier, text, texts
 from .findings import Finding, too_many_removals
 
 
@@ -52,13 +53,15 @@ def plan_members(group: MemberGroup, wanted: Mapping[str, str], unwanted: Iterab
 def group_with_members(entity: Mapping, members: Iterable[Mapping]) -> MemberGroup:
     """A group as Graph shows it, with the users among its direct members."""
     kept_by = None
-    if "DynamicMembership" in (entity.get("groupTypes") or ()):
-        kept_by = f"its rule decides on them ({entity.get('membershipRule') or 'a dynamic group'})"
-    elif entity.get("onPremisesSyncEnabled"):
+    if "DynamicMembership" in texts(entity, "groupTypes"):
+        kept_by = f"its rule decides on them ({text(entity, 'membershipRule') or 'a dynamic group'})"
+    elif flag(entity, "onPremisesSyncEnabled"):
         kept_by = "they come from the local directory"
-    users = (row for row in members if (row.get("@odata.type") or "user").endswith("user"))
-    names = {row["id"].lower(): row.get("userPrincipalName") or row.get("displayName") or row["id"] for row in users}
-    return MemberGroup(entity["id"].lower(), entity.get("displayName") or entity["id"], names, kept_by)
+    elif flag(entity, "isAssignableToRole"):
+        kept_by = "it can carry directory roles, which takes the permission RoleManagement.ReadWrite.Directory, or its owner"
+    users = (row for row in members if (text(row, "@odata.type") or "user").endswith("user"))
+    names = {identifier(row).lower(): text(row, "userPrincipalName") or text(row, "displayName") or identifier(row) for row in users}
+    return MemberGroup(identifier(entity).lower(), text(entity, "displayName") or identifier(entity), names, kept_by)
 
 
 def member_rows(action: str, members: Mapping[str, str]) -> list[dict]:

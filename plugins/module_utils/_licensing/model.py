@@ -124,6 +124,7 @@ class Group(Principal):
     """A group that licenses are given to. Members are counted, and groups among them named, where that was read."""
 
     is_security_enabled: bool = True
+    is_role_assignable: bool = False
     processing_state: str | None = None
     member_count: int | None = None
     nested: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from .._errors import OptionError
+from .countries import country_fault
 from .shapes import Choice, Fault, ListOf, Named, Record, faults_of, nearest
 
 _PLANS = {"disabled_plans": ListOf(str), "enabled_plans": ListOf(str), "plans_mode": Choice(("set", "merge"))}
@@ -23,6 +24,9 @@ PEOPLE = ListOf(Record(PERSON, ("user",)))
 
 _GROUP = {"group": str, "licenses": ListOf(_LICENSE), "remove": ListOf(str), "exactly": bool, "protect": ListOf(str), "max_removals": int}
 GROUPS = ListOf(Record(_GROUP, ("group",)))
+
+
+_LONGEST_GRACE = 36_500  # a hundred years
 
 
 class FileError(OptionError):
@@ -105,8 +109,9 @@ def _with_days(people: Any) -> Any:
 
 def _entry_faults(entry: Mapping, where: str, pools: str) -> Iterator[Fault]:
     location = entry.get("usage_location")
-    if location and not re.fullmatch("[A-Za-z]{2}", location):
-        yield Fault(f"{where}.usage_location", f"{location!r} is no country code of two letters (ISO 3166-1), such as DE", location)
+    fault = country_fault(location) if location else None
+    if fault:
+        yield Fault(f"{where}.usage_location", fault, location)
     seen: dict[str, str] = {}
     for place, choice in _choices(entry.get("licenses") or (), f"{where}.licenses"):
         earlier = seen.setdefault(choice["sku"].lower(), place)
@@ -218,7 +223,7 @@ def leavers(people: Any, today: str, grace_days: Any, variable: str, is_at_once:
     now, grace = _now_and_grace(today, grace_days)
     if faults:
         raise FileError(faults)
-    due = [person for person, day in zip(people, days) if (is_at_once if day is None else day + timedelta(days=grace) < now)]
+    due = [person for person, day in zip(people, days) if (is_at_once if day is None else day < now - timedelta(days=grace))]
     return [{name: person[name] for name in ("user", "keep") if person.get(name)} for person in due]
 
 
@@ -232,8 +237,8 @@ def _now_and_grace(today: str, grace_days: Any) -> tuple[date, int]:
         now = _day(today)
     except ValueError:
         raise OptionError(f"today is {today!r}: give a day, such as 2026-12-31") from None
-    if not re.fullmatch("[0-9]+", str(grace_days)):
-        raise OptionError(f"grace_days is {grace_days!r}: give a number of days, zero or more")
+    if not re.fullmatch("[0-9]{1,5}", str(grace_days)) or int(grace_days) > _LONGEST_GRACE:
+        raise OptionError(f"grace_days is {grace_days!r}: give a number of days, from 0 to {_LONGEST_GRACE}")
     return now, int(grace_days)
 
 

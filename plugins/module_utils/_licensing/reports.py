@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .catalog import Catalog
+from .fields import flag, part, text
 from .findings import error_of
 from .model import Allotment, Group, License, Principal, ServicePlan, Sku, UsageRight
 from .payloads import assignment_of, right_of
@@ -43,8 +44,8 @@ def user_row(user: Principal, entity: Mapping, catalog: Catalog) -> dict:
     return {
         "id": user.id,
         "user_principal_name": user.name,
-        "display_name": entity.get("displayName"),
-        "account_enabled": entity.get("accountEnabled"),
+        "display_name": text(entity, "displayName"),
+        "account_enabled": flag(entity, "accountEnabled"),
         "usage_location": user.usage_location,
         "licenses": license_rows(user, catalog),
     }
@@ -118,7 +119,7 @@ def assignment_row(entity: Mapping, catalog: Catalog, holder: Principal | None =
         "sku": catalog.label(held.sku_id) if held.sku_id else None,
         "sku_id": held.sku_id,
         "disabled_plans": catalog.plan_names(held.sku_id or "", held.disabled_plans),
-        "assigned_to": holder_row(entity.get("assignedTo") or {}, holder),
+        "assigned_to": holder_row(part(entity, "assignedTo"), holder),
     }
 
 
@@ -126,24 +127,24 @@ def holder_row(entity: Mapping, holder: Principal | None = None) -> dict:
     """Who holds or waits: kind, id and display name."""
     if holder is not None:
         return {"kind": holder.kind, "id": holder.id, "display_name": holder.name}
-    kind = (entity.get("@odata.type") or "").rpartition(".")[2] or None
-    return {"kind": kind, "id": entity.get("id"), "display_name": entity.get("displayName")}
+    kind = (text(entity, "@odata.type") or "").rpartition(".")[2] or None
+    return {"kind": kind, "id": text(entity, "id"), "display_name": text(entity, "displayName")}
 
 
 def cloud_error_row(entity: Mapping, catalog: Catalog, holder: Principal | None = None) -> dict:
     """Why somebody does not have what an assignment says (graph-contract 4.4)."""
-    sku_id = (entity.get("skuId") or "").lower() or None
-    cause, remedy = error_of(entity.get("code"))
-    words = {"code": entity.get("code"), "message": entity.get("message"), "since": entity.get("occurrenceDateTime"), "cause": cause, "remedy": remedy}
-    who = holder_row(entity.get("assignedTo") or {}, holder)
-    return {"id": entity.get("id"), "sku": catalog.label(sku_id) if sku_id else None, "sku_id": sku_id, **words, "assigned_to": who}
+    sku_id = (text(entity, "skuId") or "").lower() or None
+    cause, remedy = error_of(text(entity, "code"))
+    words = {"code": text(entity, "code"), "message": text(entity, "message"), "since": text(entity, "occurrenceDateTime"), "cause": cause, "remedy": remedy}
+    who = holder_row(part(entity, "assignedTo"), holder)
+    return {"id": text(entity, "id"), "sku": catalog.label(sku_id) if sku_id else None, "sku_id": sku_id, **words, "assigned_to": who}
 
 
 def waiting_row(entity: Mapping, pool: Allotment, catalog: Catalog, holder: Principal | None = None) -> dict:
     """Somebody who waits for a seat of a pool."""
     sku = {"allotment": pool.id, "sku": catalog.label(pool.sku.id), "sku_id": pool.sku.id}
-    who = holder_row(entity.get("assignedTo") or {}, holder)
-    return {"id": entity.get("id"), **sku, "since": entity.get("waitingSinceDateTime"), "assigned_to": who}
+    who = holder_row(part(entity, "assignedTo"), holder)
+    return {"id": text(entity, "id"), **sku, "since": text(entity, "waitingSinceDateTime"), "assigned_to": who}
 
 
 def right_row(entity: Mapping, holder: Principal) -> dict:

@@ -65,10 +65,11 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A dictionary of known keys. Of the required ones, none may be missing."""
+    """A dictionary of known keys. Of the required ones, none may be missing. One that is open may have others."""
 
     keys: Mapping[str, Any]
     required: tuple[str, ...] = ()
+    is_open: bool = False
 
     def faults(self, value: Any, where: str) -> Iterator[Fault]:
         """What is wrong with a value."""
@@ -79,6 +80,8 @@ class Record:
             if value.get(name) is None:
                 yield Fault(where, f"{name} is missing", value)
         for name, part in value.items():
+            if name not in self.keys and self.is_open:
+                continue
             if name not in self.keys:
                 known = nearest(str(name), self.keys) or f"; there are {', '.join(self.keys)}"
                 yield Fault(f"{where}.{name}", f"there is no such key{known}", name)

@@ -11,8 +11,23 @@ from .._errors import OptionError
 from .catalog import Catalog
 from .memberships import MemberGroup
 from .model import Assignment, Principal
+from .shapes import ListOf, Named, Record, faults_of
 
 _VERSION = 1
+_PLANS = ListOf(str)
+_PEOPLE = Named(
+    Record(
+        {
+            "id": str,
+            "usage_location": str,
+            "licenses": ListOf(Record({"sku": str, "sku_id": str, "disabled_plans": _PLANS}, ("sku", "sku_id", "disabled_plans"))),
+            "pools": ListOf(Record({"allotment": str, "sku_id": str, "disabled_plans": _PLANS}, ("disabled_plans",))),
+            "groups": ListOf(Record({"id": str, "display_name": str, "kept_by": str}, ("id", "display_name"))),
+            **dict.fromkeys(("taken", "released", "restored"), str),
+        },
+        ("id", "licenses", "pools", "groups"),
+    )
+)
 
 
 def holding_of(user: Principal, assignments: Sequence[Assignment], groups: Mapping[str, MemberGroup], catalog: Catalog) -> dict:
@@ -79,13 +94,26 @@ def snapshot_of(text: str, tenant: str | None, path: str) -> dict:
         return {"version": _VERSION, "tenant": tenant, "people": {}}
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict) or found.get("version") != _VERSION or not isinstance(found.get("people"), dict):
         raise OptionError(f"{path} is no snapshot of licenses; give another path")
     if tenant is not None and found.get("tenant") not in (tenant, None):
         raise OptionError(f"{path} is of the tenant {found.get('tenant')}, not of {tenant}; give another path")
-    return found
+    fault = next(iter(faults_of(found["people"], _PEOPLE, "people")), None)
+    if fault is not None:
+        raise OptionError(f"{path} is damaged: {fault.where}: {fault.text}; take the file out of a backup, or give another path")
+    blank = {"usage_location": None}
+    tidy = {name: {**blank, **row, **_tidy(row)} for name, row in found["people"].items()}
+    return {**found, "people": tidy}
+
+
+def _tidy(row: Mapping) -> dict:
+    """The lists of a person, with null for what may be left out."""
+    return {
+        "pools": [{"allotment": None, "sku_id": None, **one} for one in row["pools"]],
+        "groups": [{"kept_by": None, **one} for one in row["groups"]],
+    }
 
 
 def snapshot_people(snapshot: Mapping, users: Sequence[str] | None) -> list[dict]:

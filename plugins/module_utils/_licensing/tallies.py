@@ -5,14 +5,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from .catalog import Catalog
+from .fields import flag, part, text, unusable
 from .model import Principal, Sku
 from .present import error_rows
+from .shapes import ListOf, Record, faults_of
 
 VERSION = 1
+_LIVING = ("enabled", "warning")  # states of a subscription that still gives seats, with or without grace
+_SIGNS = ("lastSignInDateTime", "lastNonInteractiveSignInDateTime", "lastSuccessfulSignInDateTime")
+_COMPARED = ("status", "owned", "used", "warning", "suspended", "in_error", "twice")
 
 
 @dataclass(slots=True)
@@ -21,26 +27,39 @@ class _Held:
 
     direct: int = 0
     inherited: int = 0
+    unknown: int = 0
     twice: int = 0
     in_error: int = 0
     off: Counter = field(default_factory=Counter)
 
 
 class Tally:
-    """Adds up people. What is worth a look is kept by name, the rest only counted."""
+    """Adds up people, each once. What needs attention is kept by name, the rest only counted.
 
-    def __init__(self, catalog: Catalog, with_sign_ins: bool) -> None:
-        self._catalog = catalog
+    names are ids of users whose names are wanted; C(named) has those that were found.
+    """
+
+    def __init__(self, catalog: Catalog, with_sign_ins: bool, names: Collection[str] = ()) -> None:
+        self._catalog, self._wanted = catalog, names
         self._held: dict[str, _Held] = {}
-        self.people = self.licensed = 0
+        self._seen: set[str] = set()
+        self.named: dict[str, str] = {}
+        self.people = self.licensed = self.unknown_sign_ins = 0
         self.twice: list[dict] = []
         self.disabled: list[dict] = []
         self.never: list[dict] | None = [] if with_sign_ins else None
         self.errors: list[dict] = []
 
     def add(self, user: Principal, entity: Mapping) -> None:
-        """Counts a user; entity is the user as Graph shows it."""
+        """Counts a user; entity is the user as Graph shows it. A directory that changes while it is read shows some twice. Raises TransportError."""
+        if user.id in self._seen:
+            return
+        self._seen.add(user.id)
         self.people += 1
+        if user.id in self._wanted:
+            self.named[user.id] = user.name
+        if "accountEnabled" not in entity:
+            raise unusable("accountEnabled", None)
         self.errors += error_rows(user, self._catalog)
         held = sorted({lic.sku_id for lic in user.licenses if lic.is_held})
         for sku_id in {lic.sku_id for lic in user.licenses}:
@@ -49,18 +68,28 @@ class Tally:
             return
         self.licensed += 1
         row = {"user": user.name, "skus": sorted(self._catalog.label(sku_id) for sku_id in held)}
-        if entity.get("accountEnabled") is False:
+        if flag(entity, "accountEnabled") is False:
             self.disabled.append(row)
-        if self.never is not None and not (entity.get("signInActivity") or {}).get("lastSignInDateTime"):
+        self._count_sign_in(entity, row)
+
+    def _count_sign_in(self, entity: Mapping, row: dict) -> None:
+        """Whether anybody ever signed in: in person, or a program for the user. Where Graph says nothing of it, that is no sign that nobody did."""
+        if self.never is None:
+            return
+        if "signInActivity" not in entity:
+            self.unknown_sign_ins += 1
+        elif not any(text(part(entity, "signInActivity"), name) for name in _SIGNS):
             self.never.append(row)
 
     def _count(self, user: Principal, sku_id: str) -> None:
         held = self._held.setdefault(sku_id, _Held())
-        paths = [lic for lic in user.licenses if lic.sku_id == sku_id and lic.is_held]
+        ways = [lic for lic in user.licenses if lic.sku_id == sku_id]
+        paths = [lic for lic in ways if lic.is_held]
         direct, groups = any(lic.is_direct for lic in paths), [lic.group_id for lic in paths if lic.group_id]
         held.direct += direct
         held.inherited += bool(groups)
-        held.in_error += any(not lic.is_held for lic in user.licenses if lic.sku_id == sku_id)
+        held.unknown += any(not lic.is_known for lic in paths)
+        held.in_error += any(lic.error or not lic.is_held for lic in ways)
         if direct and groups:
             held.twice += 1
             self.twice.append({"user": user.name, "sku": self._catalog.label(sku_id), "groups": sorted(group for group in groups if group)})
@@ -68,10 +97,10 @@ class Tally:
             held.off.update(frozenset.intersection(*(lic.disabled_plans for lic in paths)))
 
     def sku_rows(self, ends: Mapping[str, str]) -> list[dict]:
-        """The SKUs of the tenant, and those that people hold beside; ends are the next dates on which subscriptions end or renew, by SKU."""
+        """The SKUs of the tenant, and the others that people hold; ends are the next dates on which subscriptions end or renew, by SKU."""
         ids = dict.fromkeys([*(sku.id for sku in self._catalog), *self._held])
         rows = [self._sku_row(self._catalog.sku(sku_id), ends.get(sku_id)) for sku_id in ids]
-        return sorted(rows, key=lambda row: row["sku"])
+        return sorted(rows, key=lambda row: (row["sku"], row["sku_id"]))
 
     def _sku_row(self, sku: Sku, end: str | None) -> dict:
         held, seats = self._held.get(sku.id, _Held()), sku.seats
@@ -90,33 +119,45 @@ class Tally:
             "next_date": end,
             "direct": held.direct,
             "inherited": held.inherited,
+            "unknown": held.unknown,
             "twice": held.twice,
             "in_error": held.in_error,
             "plans_off": sorted(off, key=lambda row: (-row["people"], row["service_plan"])),
         }
 
 
+def ends_of(subscriptions: Iterable[Mapping], today: str) -> dict[str, str]:
+    """The next date, from today on, on which a living subscription of each SKU ends or renews, as YYYY-MM-DD (graph-contract 2.2)."""
+    ends: dict[str, str] = {}
+    for row in subscriptions:
+        day, sku_id = (text(row, "nextLifecycleDateTime") or "")[:10], (text(row, "skuId") or "").lower()
+        if day >= today and sku_id and (text(row, "status") or "Enabled").lower() in _LIVING:
+            ends[sku_id] = min(day, ends.get(sku_id, day))
+    return ends
+
+
 def judged(rows: Iterable[dict], prices: Mapping[str, float], nearly_full: float, ignore: Iterable[str]) -> list[dict]:
-    """The SKUs with what is to be said of them: over, full, nearly_full, warning, gone, or nothing; and with their cost, where a price is known."""
+    """The SKUs, each with a mark and, where a price is known, with its cost.
+
+    The mark is the gravest that applies: gone, ended, over, full, warning, nearly_full, or none.
+    """
     hidden = {name.lower() for name in ignore}
     known = {name.lower(): price for name, price in prices.items()}
     return [{**row, "mark": _mark(row, nearly_full, hidden), **_cost(row, known)} for row in rows]
 
 
 def _mark(row: Mapping, nearly_full: float, hidden: set[str]) -> str | None:
-    if {row["sku"].lower(), row["sku_id"]} & hidden:
-        return None
-    if row["status"] == "Gone":
-        return "gone"
-    if row["free"] < 0:
-        return "over"
-    if row["status"].lower() not in ("enabled", "warning"):
-        return "ended"
-    if row["warning"] or row["status"].lower() == "warning":
-        return "warning"
-    if row["owned"] and row["used"] >= row["owned"]:
-        return "full"
-    return "nearly_full" if row["owned"] and row["used"] >= nearly_full * row["owned"] else None
+    status, is_held = row["status"].lower(), row["direct"] + row["inherited"] + row["unknown"] > 0
+    applies = {
+        "gone": status == "gone" and is_held,
+        "ended": status not in (*_LIVING, "gone"),
+        "over": row["free"] < 0,
+        "full": row["owned"] > 0 and row["free"] == 0,
+        "warning": row["warning"] > 0 or status == "warning",
+        "nearly_full": row["owned"] > 0 and row["used"] >= nearly_full * row["owned"],
+    }
+    is_hidden = bool({row["sku"].lower(), row["sku_id"]} & hidden)
+    return None if is_hidden else next((mark for mark, holds in applies.items() if holds), None)
 
 
 def _cost(row: Mapping, prices: Mapping[str, float]) -> dict:
@@ -127,18 +168,38 @@ def _cost(row: Mapping, prices: Mapping[str, float]) -> dict:
     return {"price": price, "cost": round(price * paid, 2), "cost_unused": round(price * max(paid - row["used"], 0), 2)}
 
 
+_SKU_ROW = Record({"sku": str, "sku_id": str, "status": str, **dict.fromkeys(_COMPARED[1:], int)}, ("sku", "sku_id"), is_open=True)
+_ERROR_ROW = Record({"user_principal_name": str, "sku": str, "error": str}, ("user_principal_name",), is_open=True)
+_USER_ROW = Record({"user": str}, ("user",), is_open=True)
+_REPORT = Record({"created": str, "skus": ListOf(_SKU_ROW), "disabled": ListOf(_USER_ROW), "errors": ListOf(_ERROR_ROW)}, ("skus",), is_open=True)
+
+
+def is_report(found: Any) -> bool:
+    """Whether something is a report that this version can be compared with."""
+    return isinstance(found, dict) and found.get("version") == VERSION and not list(faults_of(found, _REPORT, "report"))
+
+
 def drift_of(now: Mapping, earlier: Mapping) -> dict:
-    """What has changed since an earlier report: seats and holders of each SKU, and who came onto and off the lists of what is worth a look."""
+    """What has changed since an earlier report: each SKU's subscription, seats and errors, and who came onto and off the lists of what needs attention."""
     before, after = ({row["sku_id"]: row for row in report["skus"]} for report in (earlier, now))
     skus = []
-    for sku_id in sorted({*before, *after}, key=lambda key: (after.get(key) or before[key])["sku"]):
+    for sku_id in sorted({*before, *after}, key=lambda key: ((after.get(key) or before[key])["sku"], key)):
         old, new = before.get(sku_id, {}), after.get(sku_id, {})
-        changed = {name: [old.get(name, 0), new.get(name, 0)] for name in ("owned", "used", "in_error", "twice") if old.get(name, 0) != new.get(name, 0)}
+        pairs = {name: [old.get(name) or _NOTHING.get(name, 0), new.get(name) or _NOTHING.get(name, 0)] for name in _COMPARED}
+        changed = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
         if changed:
             skus.append({"sku": (new or old)["sku"], **changed})
     return {"since": earlier.get("created"), "skus": skus, "disabled": _comings(now, earlier, "disabled"), "errors": _comings(now, earlier, "errors")}
 
 
-def _comings(now: Mapping, earlier: Mapping, part: str) -> dict:
-    old, new = ({row.get("user") or row.get("user_principal_name") for row in report.get(part) or ()} for report in (earlier, now))
+_NOTHING = {"status": "none"}
+
+
+def _comings(now: Mapping, earlier: Mapping, name: str) -> dict:
+    old, new = ({_told(row) for row in report.get(name) or ()} for report in (earlier, now))
     return {"new": sorted(new - old), "gone": sorted(old - new)}
+
+
+def _told(row: Mapping) -> str:
+    """By what an entry of a list is the same: the user, and of an error the SKU and the error as well."""
+    return " ".join(filter(None, (row.get("user") or row.get("user_principal_name"), row.get("sku"), row.get("error"))))

@@ -9,18 +9,19 @@ from dataclasses import replace
 from typing import Any
 
 from .._errors import LicensingError, OptionError
+from .._graph.answers import Request
 from .._graph.batch import send_all
-from .._graph.client import Request
 from .._licensing.assignment_changes import plan_assignment
 from .._licensing.bulk import merged
 from .._licensing.catalog import Catalog, Resolver
 from .._licensing.changes import Changes, CreateAssignment, UpdateAssignment
 from .._licensing.desired import DesiredAssignment, desired_assignment
 from .._licensing.model import CloudState, Group, Principal
-from .._licensing.payloads import GROUP_FIELDS, cloud_state_of, group_of, principal_of
+from .._licensing.payloads import cloud_group_of, cloud_state_of, principal_of
 from .._licensing.seats import PoolLedger
 from .options import check_bulk
 from .options import principal_of as named_principal
+from .requests import principal_path
 from .session import Session
 from .user_lists import UserList
 
@@ -129,19 +130,18 @@ class AssignmentWishes:
 
     def _read_others(self, indexes: list[int]) -> None:
         """Groups and devices: twenty in a request, one more for each display name."""
-        fields = {"group": GROUP_FIELDS, "device": "id,displayName"}
         asked = []
         for index in indexes:
             kind, name = named_principal(self.entries[index], KINDS)
             try:
-                asked.append((index, kind, f"{self._session.reader.path(kind, name)}?$select={fields[kind]}"))
+                asked.append((index, kind, f"{self._session.reader.path(kind, name)}?$select=id,displayName"))
             except OptionError as error:
                 self._problems[index] = OptionError(f"assignments[{index}].{error.message}")
         answers = send_all(self._session.client, "v1.0", [Request("GET", path) for dummy, dummy_too, path in asked])
         for (index, kind, dummy), answer in zip(asked, answers):
             made = None
             if answer.status != 404:
-                made = group_of(answer.checked()) if kind == "group" else principal_of(kind, answer.checked())
+                made = cloud_group_of(answer.checked()) if kind == "group" else principal_of(kind, answer.checked())
             self._keep(index, kind, made)
 
     def _keep(self, index: int, kind: str, principal: Principal | Group | None) -> None:
@@ -162,7 +162,7 @@ class AssignmentWishes:
         for index in indexes:
             who = self._principals.get(index)
             if who is not None and who.kind == "user" and who.id not in asked and self._writes(index, self._states[who.id]):
-                asked[who.id] = Request("GET", f"/users/{who.id}/cloudLicensing/usageRights?$expand=allotments")
+                asked[who.id] = Request("GET", f"{principal_path(who)}/cloudLicensing/usageRights?$expand=allotments")
         for principal_id, answer in zip(asked, send_all(self._session.client, "beta", list(asked.values()))):
             rights = self._session.reader.rights_of([answer])
             self._states[principal_id] = replace(self._states[principal_id], rights=rights, are_rights_known=answer.is_ok)

@@ -5,14 +5,13 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any, Protocol
 
-from ansible.module_utils.basic import AnsibleModule
-
-from .._errors import LicensingError, RefusedError
+from .._errors import AuthenticationError, GraphError, LicensingError, RefusedError, SignInUnavailableError
 from .._graph.batch import SIZE
 from .._licensing.bulk import Plan, check_twins, removals
 from .._licensing.catalog import Catalog
@@ -25,6 +24,8 @@ from .run import guarded
 from .run_report import RunReport
 from .session import Session
 from .writers import Writer, Written
+
+_REFUSED = 20  # objects to which a kind of write must be forbidden, and to none allowed, until a run takes it for forbidden altogether
 
 
 class Wishes(Protocol):
@@ -61,20 +62,23 @@ class Wishes(Protocol):
 class BulkRun:
     """One run over a list."""
 
-    def __init__(self, module: AnsibleModule, session: Session, wishes: Wishes) -> None:
+    def __init__(self, module: GraphModule, session: Session, wishes: Wishes) -> None:
         self._module, self._session, self._wishes, self._params = module, session, wishes, module.params
-        self._report = RunReport(self._params["report_path"], module.check_mode, self._params["resume"])
+        self.report = RunReport(self._params["report_path"], module.check_mode, self._params["resume"])
         self.results = ResultList(self._params["results"])
         self._full: set[str] = set()
+        self._refused: dict[str, set[str]] = {}
+        self._written: set[str] = set()
+        self._lock = threading.Lock()
         self._outcomes: dict[int, tuple[str, tuple[str, dict] | None]] = {}
         self.ended: LicensingError | None = None
 
     def run(self) -> None:
         """Plans, and writes unless in check mode. Raises LicensingError for what forbids the whole, before anything is written."""
-        self._report.begin(self._wishes.begin(self._session), self._wishes.described)
+        self.report.begin(self._wishes.begin(self._session), self._wishes.described)
         entries = self._wishes.entries
         plans = [_plan_of(index, entry, self._wishes.keys) for index, entry in enumerate(entries)]
-        todo = [plan for plan in plans if not self._report.is_done(plan.name, entries[plan.index])]
+        todo = [plan for plan in plans if not self.report.is_done(plan.name, entries[plan.index])]
         targets = self._wishes.read([plan.index for plan in todo])
         check_twins(todo, entries, targets, self._wishes.option, self._wishes.keys)
         seen: Counter = Counter()
@@ -150,7 +154,7 @@ class BulkRun:
         for secret in self._session.tokens.secrets() if message else ():
             message = (message or "").replace(secret, "********")
         try:
-            self._report.add(plan.name, self._wishes.entries[plan.index], outcome, changes, request_id, message)
+            self.report.add(plan.name, self._wishes.entries[plan.index], outcome, changes, request_id, message)
         except OSError as error:
             self.ended = self.ended or LicensingError(f"report_path: cannot write any more: {error.strerror}; what was done is in results")
             self._session.client.flow.stop()
@@ -180,8 +184,27 @@ class BulkRun:
             return [None for dummy in plans]
         rest = [plan for plan in plans if not self._full & plan.new_sku_ids]
         written = writer.apply_all(self._wishes.version, [(plan.operations, self._wishes.route(plan.index)) for plan in rest]) if rest else []
+        for plan, result in zip(rest, written):
+            self._judge(plan, result)
         found = {plan.index: result for plan, result in zip(rest, written)}
         return [found.get(plan.index) or Written(error=_no_seats(plan)) for plan in plans]
+
+    def _judge(self, plan: Plan, result: Written) -> None:
+        """Ends the run where what one principal was answered holds for all: right when the answer is there, before another batch is sent."""
+        kinds = [type(operation).__name__ for operation in plan.operations]
+        with self._lock:
+            self._written |= set(kinds[: len(result.done)])
+            if isinstance(result.error, (AuthenticationError, SignInUnavailableError)):
+                self.ended = self.ended or LicensingError("stopped, as Graph does not let the task in any more")
+            if isinstance(result.error, GraphError) and result.error.status == 403:
+                self._count_refused(kinds[min(len(result.done), len(kinds) - 1)], plan)
+
+    def _count_refused(self, kind: str, plan: Plan) -> None:
+        """A 403 belongs to the object (graph-contract 12, no. 1), unless the first writes of a kind, to different objects, all get it."""
+        refused = self._refused.setdefault(kind, set())
+        refused.add(plan.name.lower())
+        if len(refused) >= _REFUSED and kind not in self._written:
+            self.ended = self.ended or LicensingError(f"stopped, as Graph forbade the first {len(refused)} writes of this kind, each to another object")
 
     def _settle(self, plans: list[Plan], written: list[Written | None]) -> None:
         for plan, result in zip(plans, written):
@@ -193,13 +216,12 @@ class BulkRun:
                 self._settle_failure(plan, result)
 
     def _settle_failure(self, plan: Plan, result: Written) -> None:
-        failure = explained(result.error, self._catalog(plan)) if result.error else None
+        kind = type(plan.operations[min(len(result.done), len(plan.operations) - 1)]).__name__
+        failure = explained(result.error, self._catalog(plan), kind in self._written) if result.error else None
         wanted = plan.new_sku_ids
         self._record(plan, "failed", tuple(result.done), failure, result.request_id)
         if failure and failure[1]["code"] == "no_seats" and len(wanted) == 1:
             self._full |= wanted
-        if failure and failure[1]["code"] in ("not_authenticated", "forbidden"):
-            self.ended = self.ended or LicensingError("stopped, as Graph does not let the task in any more, or not do this")
         if self._params["on_error"] == "stop" and self.ended is None:
             self.ended = LicensingError("stopped after the first failure, as on_error is stop")
 
@@ -241,7 +263,10 @@ def run_list(module: GraphModule, make_wishes: Callable[[dict], Wishes]) -> None
 def _run_list(module: GraphModule, session: Session, wishes: Wishes) -> None:
     module.forget(wishes.option)  # wishes has read it
     bulk = BulkRun(module, session, wishes)
-    bulk.run()
+    try:
+        bulk.run()
+    finally:
+        bulk.report.close()
     results, flow = bulk.results, session.client.flow
     counts = {name: results.counts[name] for name in ("changed", "unchanged", "failed", "skipped")}
     summary = {"total": len(wishes.entries), **counts, "requests": flow.requests, "seconds_throttled": round(flow.seconds_throttled, 1)}

@@ -7,14 +7,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from .._errors import OptionError
+from .._graph.answers import Request
 from .._graph.batch import SIZE, send_all, slices
-from .._graph.client import GraphClient, Request
+from .._graph.client import GraphClient
+from .._graph.odata import key_segment
 from .._licensing.catalog import Catalog
+from .._licensing.fields import part, text, unusable
 from .._licensing.model import Allotment, Principal
-from .._licensing.payloads import COLLECTIONS, allotment_of, principal_of
+from .._licensing.payloads import allotment_of, principal_of
 from .._licensing.reports import allotment_row, assignment_row, cloud_error_row, right_row, waiting_row
 from .options import check_user
 from .readers import ALLOTMENTS, Reader
+from .requests import COLLECTIONS, allotment_path
 
 _FEW = 100  # principals whose assignments are read one by one; of more, those of the whole tenant are
 _POOL = "$expand=allotment($select=id,skuId,skuPartNumber)"
@@ -30,7 +34,7 @@ class CloudSurvey:
         """The pools of the tenant. Raises LicensingError where the API is not available."""
         first = self._client.send("beta", Request("GET", ALLOTMENTS))
         self.reader.check_available(first)
-        return [allotment_of(row) for row in self._client.rows("beta", first.checked())]
+        return list({pool.id: pool for pool in map(allotment_of, self._client.rows("beta", first.checked()))}.values())
 
     def named(self, params: Mapping) -> list[Principal] | None:
         """The users, groups and devices that a task names, None when it names none at all. Raises OptionError with all that the tenant does not have."""
@@ -39,7 +43,7 @@ class CloudSurvey:
             return None
         listed = [(kind, name, f"{option}[{index}]") for kind, option in options.items() for index, name in enumerate(params[option] or ())]
         fields = {"user": "id,userPrincipalName", "group": "id,displayName", "device": "id,displayName"}
-        return [principal_of(kind, body) for kind, body in self.named_entities(listed, fields)]
+        return [principal_of(kind, body, has_licenses=False) for kind, body in self.named_entities(listed, fields)]
 
     def named_entities(self, listed: list[tuple[str, str, str]], fields: Mapping[str, str]) -> Iterator[tuple[str, Mapping]]:
         """Kind and body of principals, of each of which kind, name and option are given: 20 in a request, one more for each display name.
@@ -47,8 +51,8 @@ class CloudSurvey:
         Raises OptionError at the end, with every name that the tenant does not have.
         """
         problems: list[str] = []
-        for part in slices(listed, SIZE):
-            paths = [(kind, name, where, self._path(kind, name, where, problems)) for kind, name, where in part]
+        for some in slices(listed, SIZE):
+            paths = [(kind, name, where, self._path(kind, name, where, problems)) for kind, name, where in some]
             known = [row for row in paths if row[3]]
             answers = send_all(self._client, "v1.0", [Request("GET", f"{path}?$select={fields[kind]}") for kind, dummy, dummy_too, path in known])
             for (kind, name, where, dummy), answer in zip(known, answers):
@@ -92,12 +96,13 @@ class CloudSurvey:
         """The assignments by the id of their principal: those of each, or of the whole tenant in pages, whichever is less."""
         rows: dict[str, list[Mapping]] = {who.id: [] for who in principals}
         if len(principals) > _FEW:
-            for row in self._client.pages("beta", f"/admin/cloudLicensing/assignments?{_POOL},assignedTo&$top=999"):
-                rows.get(((row.get("assignedTo") or {}).get("id") or "").lower(), []).append(row)
+            for listed in self._client.pages("beta", f"/admin/cloudLicensing/assignments?{_POOL},assignedTo&$top=999"):
+                if "assignedTo" not in listed:
+                    raise unusable("assignedTo", None)
+                rows.get((text(part(listed, "assignedTo"), "id") or "").lower(), []).append(listed)
             return rows
-        requests = [Request("GET", f"/{COLLECTIONS[who.kind]}/{who.id}/cloudLicensing/assignments?{_POOL}&$top=999") for who in principals]
-        for who, answer in zip(principals, send_all(self._client, "beta", requests)):
-            rows[who.id] = list(self._client.rows("beta", answer.checked()))
+        for row, who in self._parts(principals, f"assignments?{_POOL}&$top=999"):
+            rows[who.id].append(row)
         return rows
 
     def _assignments(self, named: list[Principal] | None) -> Iterator[tuple[Mapping, Principal | None]]:
@@ -119,19 +124,23 @@ class CloudSurvey:
         if named is not None:
             known = {pool.id: pool for pool in pools}
             for row, who in self._parts(named, "waitingMembers?$expand=allotment", ("user", "device")):
-                pool = row.get("allotment") or {}
-                if pool.get("id"):
-                    yield row, known.get(pool["id"]) or allotment_of(pool), who
+                queue = part(row, "allotment")
+                if text(queue, "id"):
+                    yield row, known.get(queue["id"]) or allotment_of(queue), who
             return
-        requests = [Request("GET", f"/admin/cloudLicensing/allotments/{pool.id}/waitingMembers?$expand=assignedTo&$top=999") for pool in pools]
+        requests = [Request("GET", f"{allotment_path(pool.id)}/waitingMembers?$expand=assignedTo&$top=999") for pool in pools]
         for pool, answer in zip(pools, send_all(self._client, "beta", requests)):
-            for row in self._client.rows("beta", answer.checked()):
-                yield row, pool, None
+            if answer.status != 404:  # an allotment that was deleted since it was listed keeps nobody waiting
+                yield from ((row, pool, None) for row in self._client.rows("beta", answer.checked()))
 
-    def _parts(self, named: list[Principal], part: str, kinds: tuple[str, ...] = ("user", "group", "device")) -> Iterator[tuple[Mapping, Principal]]:
+    def _parts(self, named: list[Principal], name: str, kinds: tuple[str, ...] = ("user", "group", "device")) -> Iterator[tuple[Mapping, Principal]]:
         """The rows of a part of principals, 20 of them in a request; a kind that has no such part has no rows (graph-contract 1.2 to 1.4)."""
         asked = [who for who in named if who.kind in kinds]
-        requests = [Request("GET", f"/{COLLECTIONS[who.kind]}/{who.id}/cloudLicensing/{part}") for who in asked]
+        requests = [Request("GET", f"{key_segment(COLLECTIONS[who.kind], who.id)}/cloudLicensing/{name}") for who in asked]
         for who, answer in zip(asked, send_all(self._client, "beta", requests)):
-            for row in self._client.rows("beta", answer.checked()):
+            if not answer.is_ok:
+                error = answer.error()
+                error.message = f"{who.kind} {who.name}: {error.message}"
+                raise error
+            for row in self._client.rows("beta", answer.body):
                 yield row, who

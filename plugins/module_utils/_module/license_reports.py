@@ -5,35 +5,35 @@
 from __future__ import annotations
 
 import json
+import os
 import time
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Collection, Mapping
 
 from .._errors import GraphError, LicensingError, OptionError, is_closed
+from .._files import exists, read_regular
 from .._licensing.catalog import Catalog
 from .._licensing.payloads import principal_of
-from .._licensing.tallies import VERSION, Tally, drift_of, judged
+from .._licensing.tallies import VERSION, Tally, drift_of, ends_of, is_report, judged
 from .surveys import Survey
 
+_DEAREST = 1_000_000_000
 _FIELDS = "id,userPrincipalName,accountEnabled,usageLocation,assignedLicenses,licenseAssignmentStates"
 
 
 def read_report(params: Mapping, survey: Survey) -> dict:
-    """The report, as results of the module. Raises OptionError for an earlier report that is none, and for prices below zero."""
+    """The report, as results of the module. Raises OptionError for an earlier report that is none, and for prices that are none."""
     _check(params)
-    earlier = _earlier(params["earlier"])
     warnings: list[str] = []
+    earlier, current = (_saved(params[option], option, warnings) for option in ("earlier", "current"))
     catalog = survey.catalog()
-    if earlier and earlier.get("tenant_id") not in (None, survey.reader.tenant_id):
-        raise OptionError(f"earlier: {params['earlier']} is of the tenant {earlier['tenant_id']}, not of {survey.reader.tenant_id}; give another path")
-    tally = _tally(params, survey, catalog, warnings)
-    waiting = _waiting(params, survey, catalog, warnings)
+    for option, saved in (("earlier", earlier), ("current", current)):
+        if saved and saved.get("tenant_id") not in (None, survey.reader.tenant_id):
+            raise OptionError(f"{option}: {params[option]} is of the tenant {saved['tenant_id']}, not of {survey.reader.tenant_id}; give another path")
+    queue = _waiting(params, survey, catalog, warnings)
+    tally = _tally(params, survey, catalog, {(row["assigned_to"]["id"] or "").lower() for row in queue or ()}, warnings)
     _name_groups(tally, survey)
     rows = judged(tally.sku_rows(_ends(survey, warnings)), params["prices"] or {}, params["nearly_full"], params["ignore"] or ())
-    known = {name for row in rows for name in (row["sku"].lower(), row["sku_id"])}
-    for option in ("prices", "ignore"):
-        unknown = sorted(name for name in params[option] or () if name.lower() not in known)
-        warnings += [f"{option}: the tenant has no SKU {', '.join(unknown)}; check the spelling"] if unknown else []
+    _warn_of_names(params, rows, warnings)
     report = {
         "version": VERSION,
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -45,11 +45,29 @@ def read_report(params: Mapping, survey: Survey) -> dict:
         "disabled": tally.disabled,
         "never_signed_in": tally.never,
         "errors": tally.errors,
-        "waiting": waiting,
+        "waiting": None if queue is None else [_waiting_row(row, tally.named) for row in queue],
         "cost": _sum(rows, "cost"),
         "cost_unused": _sum(rows, "cost_unused"),
     }
-    return {"report": {**report, "drift": drift_of(report, earlier) if earlier else None}, "warnings": warnings}
+    return {"report": _settled({**report, "drift": drift_of(report, earlier) if earlier else None}, current, params), "warnings": warnings}
+
+
+def _settled(report: dict, current: dict | None, params: Mapping) -> dict:
+    """The current report when nothing of the tenant has changed since: it keeps its date, and what had changed then.
+
+    Else a job would write anew every day, and a second run on a day would say that nothing has changed since the first.
+    """
+    is_own = params["earlier"] and params["current"] and os.path.realpath(params["earlier"]) == os.path.realpath(params["current"])
+    passing = ("created", "drift") if is_own else ("created",)
+    fixed = [{name: value for name, value in (one or {}).items() if name not in passing} for one in (report, current)]
+    return current if current and json.loads(json.dumps(fixed[0])) == fixed[1] else report
+
+
+def _warn_of_names(params: Mapping, rows: list[dict], warnings: list[str]) -> None:
+    known = {name for row in rows for name in (row["sku"].lower(), row["sku_id"])}
+    for option in ("prices", "ignore"):
+        unknown = sorted(name for name in params[option] or () if name.lower() not in known)
+        warnings += [f"{option}: the tenant has no SKU {', '.join(unknown)}; check the spelling"] if unknown else []
 
 
 def _name_groups(tally: Tally, survey: Survey) -> None:
@@ -63,38 +81,45 @@ def _check(params: Mapping) -> None:
     if not 0 < params["nearly_full"] <= 1:
         raise OptionError(f"nearly_full is {params['nearly_full']}: give a part of the seats, such as 0.9")
     for name, price in (params["prices"] or {}).items():
-        if isinstance(price, bool) or not isinstance(price, (int, float)) or price < 0:
-            raise OptionError(f"prices.{name} is {price!r}: give a number, zero or more")
+        if isinstance(price, bool) or not isinstance(price, (int, float)) or not 0 <= price <= _DEAREST:
+            raise OptionError(f"prices.{name} is {price!r}: give a number from 0 to {_DEAREST:,}")
 
 
-def _earlier(path: str | None) -> dict | None:
+def _saved(path: str | None, option: str, warnings: list[str]) -> dict | None:
+    """A report that was saved; None where there is none yet. Raises OptionError for another file."""
     if not path:
         return None
+    if not exists(path, option):
+        warnings += [f"earlier: there is no report {path} yet, so nothing is compared"] if option == "earlier" else []
+        return None
     try:
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise OptionError(f"earlier: cannot read {path}: {error}; give a report of JSON, or leave it out") from None
-    rows = found.get("skus") if isinstance(found, dict) else None
-    if not isinstance(rows, list) or found.get("version") != VERSION or not all(isinstance(row, dict) and {"sku", "sku_id"} <= row.keys() for row in rows):
-        raise OptionError(f"earlier: {path} is no report of this module; give another path, or leave it out")
+        found = json.loads(read_regular(path, option))
+    except (ValueError, RecursionError) as error:
+        raise OptionError(f"{option}: cannot read {path}: {error}; give a report of JSON, or leave it out") from None
+    if not is_report(found):
+        raise OptionError(f"{option}: {path} is no report of this module; give another path, or leave it out")
     return found
 
 
-def _tally(params: Mapping, survey: Survey, catalog: Catalog, warnings: list[str]) -> Tally:
+def _tally(params: Mapping, survey: Survey, catalog: Catalog, names: Collection[str], warnings: list[str]) -> Tally:
     """Everybody, in pages: with the last sign-in where it is wanted and may be read, which makes pages of 500."""
     how = params["sign_ins"]
     if how != "none":
         try:
-            return _counted(survey, catalog, f"/users?$select={_FIELDS},signInActivity&$top=500", with_sign_ins=True)
+            tally = _counted(survey, Tally(catalog, True, names), f"/users?$select={_FIELDS},signInActivity&$top=500")
+            if tally.unknown_sign_ins:
+                warnings.append(
+                    f"of {tally.unknown_sign_ins} users with licenses Graph does not say whether they ever signed in; they are not in never_signed_in"
+                )
+            return tally
         except GraphError as error:
             if how == "required" or not is_closed(error):
                 raise
             warnings.append(f"who never signed in is not known: it takes the permission AuditLog.Read.All and Microsoft Entra ID P1. {error.message}")
-    return _counted(survey, catalog, f"/users?$select={_FIELDS}&$top=999", with_sign_ins=False)
+    return _counted(survey, Tally(catalog, False, names), f"/users?$select={_FIELDS}&$top=999")
 
 
-def _counted(survey: Survey, catalog: Catalog, path: str, with_sign_ins: bool) -> Tally:
-    tally = Tally(catalog, with_sign_ins)
+def _counted(survey: Survey, tally: Tally, path: str) -> Tally:
     for row in survey.pages(path):
         tally.add(principal_of("user", row), row)
     return tally
@@ -105,28 +130,29 @@ def _waiting(params: Mapping, survey: Survey, catalog: Catalog, warnings: list[s
     if params["pools"] == "none":
         return None
     try:
-        rows = survey.cloud({"waiting_members"}, None, survey.allotments(), catalog)["waiting_members"]
+        return survey.cloud({"waiting_members"}, None, survey.allotments(), catalog)["waiting_members"]
     except LicensingError as error:
         if params["pools"] == "required" or not is_closed(error):
             raise
         warnings.append(f"waiting rooms are not known, as cloudLicensing cannot be read here. {error.message}")
         return None
-    return [{"sku": row["sku"], "who": row["assigned_to"]["display_name"] or row["assigned_to"]["id"], "since": row["since"]} for row in rows]
+
+
+def _waiting_row(row: Mapping, names: Mapping[str, str]) -> dict:
+    """Who waits, by the name of the user where Graph gives only the id."""
+    who = row["assigned_to"]
+    return {"sku": row["sku"], "who": who["display_name"] or names.get((who["id"] or "").lower()) or who["id"], "since": row["since"]}
 
 
 def _ends(survey: Survey, warnings: list[str]) -> dict[str, str]:
-    """The next date of each SKU on which a subscription ends or renews, as YYYY-MM-DD (graph-contract 2.2)."""
-    ends: dict[str, str] = {}
+    """The next date of each SKU, as far as subscriptions can be read."""
     try:
-        for row in survey.pages("/directory/subscriptions"):
-            day, sku_id = (row.get("nextLifecycleDateTime") or "")[:10], (row.get("skuId") or "").lower()
-            if day and sku_id:
-                ends[sku_id] = min(day, ends.get(sku_id, day))
+        return ends_of(survey.pages("/directory/subscriptions"), time.strftime("%Y-%m-%d", time.gmtime()))
     except GraphError as error:
         if not is_closed(error):
             raise
         warnings.append(f"when subscriptions end is not known. {error.message}")
-    return ends
+        return {}
 
 
 def _sum(rows: list[dict], name: str) -> float | None:

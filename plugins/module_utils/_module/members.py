@@ -10,9 +10,11 @@ from collections.abc import Mapping
 
 from .._errors import LicensingError, OptionError, WaitTimeoutError
 from .._graph import retry
+from .._graph.answers import Answer, Request
 from .._graph.batch import SIZE, send_all, slices
-from .._graph.client import Answer, Request
+from .._graph.odata import key_segment
 from .._licensing.catalog import Catalog
+from .._licensing.fields import identifier
 from .._licensing.memberships import MemberChanges, MemberGroup, group_with_members, member_diff, member_rows, plan_members
 from .._licensing.present import error_rows, finding_rows
 from .options import GraphModule, check_user
@@ -21,7 +23,7 @@ from .run import Run, guarded, refuse
 from .session import Session
 from .user_lists import UserList
 
-GROUP_FIELDS = "id,displayName,groupTypes,membershipRule,onPremisesSyncEnabled"
+GROUP_FIELDS = "id,displayName,groupTypes,membershipRule,onPremisesSyncEnabled,isAssignableToRole"
 _MEMBER = "id,displayName,userPrincipalName"
 
 
@@ -75,23 +77,23 @@ class Membership:
         name = self._params["group"]
         path = self._session.reader.path("group", name)
         group = self._session.reader.found(self._client.send("v1.0", Request("GET", f"{path}?$select={GROUP_FIELDS}")), "group", name)
-        return group_with_members(group, self._client.pages("v1.0", f"/groups/{group['id']}/members?$select={_MEMBER}&$top=999"))
+        return group_with_members(group, self._client.pages("v1.0", f"{key_segment('groups', identifier(group))}/members?$select={_MEMBER}&$top=999"))
 
     def write(self, changes: MemberChanges) -> None:
         """Adds twenty in a request, and removes twenty in a batch. Who fails is noted, and the others are done."""
-        path = f"/groups/{changes.group.id}/members"
+        group = key_segment("groups", changes.group.id)
         for part in slices(changes.add.items(), SIZE):
             links = [self._link(user_id) for user_id, dummy in part]
-            answer = self._client.send("v1.0", Request("PATCH", f"/groups/{changes.group.id}", {"members@odata.bind": links}))
+            answer = self._client.send("v1.0", Request("PATCH", group, {"members@odata.bind": links}))
             if answer.is_ok:
                 self.added.update(part)
             elif answer.status in (400, 404):
-                requests = [Request("POST", f"{path}/$ref", {"@odata.id": self._link(user_id)}) for user_id, dummy in part]
+                requests = [Request("POST", f"{group}/members/$ref", {"@odata.id": self._link(user_id)}) for user_id, dummy in part]
                 self._settle(part, send_all(self._client, "v1.0", requests), self.added, _is_there)
             else:
-                raise answer.error()
+                raise self._session.reader.refusal("group", changes.group.id, answer)
         for part in slices(changes.remove.items(), SIZE):
-            requests = [Request("DELETE", f"{path}/{user_id}/$ref") for user_id, dummy in part]
+            requests = [Request("DELETE", f"{group}{key_segment('members', user_id)}/$ref") for user_id, dummy in part]
             self._settle(part, send_all(self._client, "v1.0", requests), self.removed, lambda answer: answer.status == 404)
 
     def _settle(self, part: list[tuple[str, str]], answers: list[Answer], done: dict[str, str], is_settled) -> None:
@@ -102,7 +104,7 @@ class Membership:
                 self.failed[self._named.get(user_id, name)] = explained(answer.error(), Catalog())
 
     def _link(self, user_id: str) -> str:
-        return f"{self._client.graph_url}/v1.0/directoryObjects/{user_id}"
+        return f"{self._client.graph_url}/v1.0{key_segment('directoryObjects', user_id)}"
 
     def wait(self, changes: MemberChanges, timeout: float) -> None:
         """Reads until those who are wanted hold what the group gives. Who gets an error instead is noted.

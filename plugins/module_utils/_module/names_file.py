@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 import io
+import os
 from functools import lru_cache
-from pathlib import Path
 
 from .._errors import OptionError
+from .._files import encoded, read_regular
 from .._licensing.product_names import NO_NAMES, ProductNames, product_names
 
 
@@ -17,16 +18,16 @@ def read_names(path: str | None, option: str) -> ProductNames:
     if path is None:
         return NO_NAMES
     try:
-        changed = Path(path).stat().st_mtime_ns
-        return _read(path, changed, option)
+        changed = os.stat(encoded(path, option)).st_mtime_ns
     except OSError as error:
         raise OptionError(f"{option}: cannot read {path}: {error.strerror}") from None
+    return _read(path, changed, option)
 
 
 @lru_cache(maxsize=4)
 def _read(path: str, changed: int, option: str) -> ProductNames:
     """In UTF-8, or in the code page in which the file came for years; changed makes a new version another entry."""
-    raw = Path(path).read_bytes()
+    raw = read_regular(path, option)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:

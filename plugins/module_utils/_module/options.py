@@ -13,8 +13,11 @@ from ansible.module_utils.basic import AnsibleModule, env_fallback
 
 from .._errors import OptionError
 from .._graph.clouds import CLOUDS
+from .._graph.proxies import proxy_secrets
 from .._graph.tokens import METHODS
 from .._licensing.model import is_guid
+
+_LONGEST = 86400.0
 
 
 def _first_set(*names: str) -> str:
@@ -96,19 +99,36 @@ def without_defaults(spec: Mapping[str, dict]) -> dict[str, dict]:
 class GraphModule(AnsibleModule):
     """A module for which an option that is empty or null counts as not given, as AWX surveys send blanks."""
 
+    fault: OptionError | None = None  # what is wrong with the options before they are looked at
+    given: frozenset[str] = frozenset()  # the options that the task itself gives, before the environment fills in others
+
     def _load_params(self) -> None:
         super()._load_params()
         self.params: dict[str, Any] = without_blanks(self.params)
+        self.given = frozenset(self.params)
+        try:
+            check_texts(self.params)
+        except OptionError as error:  # Ansible cannot even log such a text
+            self.fault, self.params = error, _escaped(self.params)
 
     def forget(self, option: str) -> None:
         """Lets go of a long list: it would take memory all along, and travel back with the answer as what the module was called with."""
         del self.params[option], self.validation_result.validated_parameters[option]
 
 
+def _escaped(value: Any) -> Any:
+    """The same, with texts that can be written everywhere."""
+    if isinstance(value, str):
+        return value.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {name: _escaped(part) for name, part in value.items()}
+    return [_escaped(part) for part in value] if isinstance(value, list) else value
+
+
 def passwords_in_addresses(params: Mapping) -> set[str]:
-    """Passwords that somebody wrote into an address: it is refused, and must not be shown with the task's options."""
+    """Passwords in the addresses of proxies, and in those of the task, which are refused: they must not be shown with the task's options."""
     found = (re.search(r"//[^/@]*:([^/@]+)@", params.get(option) or "") for option in ("graph_url", "authority_url"))
-    return {match.group(1) for match in found if match}
+    return {match.group(1) for match in found if match} | proxy_secrets()
 
 
 def without_blanks(value: Any) -> Any:
@@ -163,5 +183,18 @@ def check_bulk(params: Mapping) -> None:
 def check_seconds(params: Mapping, *names: str) -> None:
     """Raises OptionError for a span of time that is not one."""
     for name in names:
-        if not 0 <= params[name] < float("inf") or (name == "timeout" and params[name] == 0):
-            raise OptionError(f"{name} is {params[name]}: give seconds, more than zero")
+        if not 0 <= params[name] <= _LONGEST or (name == "timeout" and params[name] == 0):
+            raise OptionError(f"{name} is {params[name]}: give seconds, more than zero and at most {_LONGEST:g} (a day)")
+
+
+def check_texts(value: Any, where: str = "") -> None:
+    """Raises OptionError for a text, at any depth, that can be no name, path or address: one with a NUL, or with half of a surrogate pair."""
+    if isinstance(value, str):
+        if "\0" in value or (not value.isascii() and any("\ud800" <= sign <= "\udfff" for sign in value)):
+            raise OptionError(f"{where} is {value!r}: it holds a character that no name, path or address can hold; take it out")
+    elif isinstance(value, Mapping):
+        for name, part in value.items():
+            check_texts(part, f"{where}.{name}" if where else str(name))
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            check_texts(part, f"{where}[{index}]")

@@ -4,21 +4,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
-from .._errors import GraphError, OptionError, UnavailableError
+from .._errors import GraphError, LicensingError, OptionError, UnavailableError
+from .._graph.answers import Answer, Request
 from .._graph.batch import send_all
-from .._graph.client import Answer, GraphClient, Request
+from .._graph.client import GraphClient
 from .._graph.odata import equals, key_segment
 from .._licensing.catalog import Catalog
+from .._licensing.fields import identifier, text
 from .._licensing.model import Assignment, CloudState, Group, Principal, UsageRight, is_guid
 from .._licensing.payloads import (
-    COLLECTIONS,
     GROUP_FIELDS,
     USER_FIELDS,
     allotment_of,
     assignment_of,
-    assignments_path,
+    cloud_group_of,
     cloud_state_of,
     group_of,
     principal_of,
@@ -26,6 +28,7 @@ from .._licensing.payloads import (
     skus_of,
 )
 from .._licensing.product_names import NO_NAMES, ProductNames
+from .requests import COLLECTIONS, assignments_path, principal_path
 
 SKUS = "/subscribedSkus?$select=accountId,skuId,skuPartNumber,appliesTo,capabilityStatus,consumedUnits,prepaidUnits,servicePlans"
 _POOL_FIELDS = "id,skuId,skuPartNumber,allottedUnits,consumedUnits,assignableTo,services,subscriptions"
@@ -63,27 +66,27 @@ class Reader:
     def again(self, principal: Principal) -> Principal:
         """The same user or group, read again."""
         if principal.kind == "group":
-            return group_of(self._client.get("v1.0", f"/groups/{principal.id}?$select={GROUP_FIELDS}"))
-        path = "/me" if principal.is_me else f"/users/{principal.id}"
-        return principal_of("user", self._client.get("v1.0", f"{path}?$select={USER_FIELDS}"), principal.is_me)
+            return group_of(self._client.get("v1.0", f"{principal_path(principal)}?$select={GROUP_FIELDS}"))
+        return principal_of("user", self._client.get("v1.0", f"{principal_path(principal)}?$select={USER_FIELDS}"), principal.is_me)
 
     def with_members(self, group: Group) -> Group:
         """The group with the number of users in it, and the names of the groups inside it, which licensing passes by."""
-        rows = list(self._client.pages("v1.0", f"/groups/{group.id}/members?$select=id,displayName&$top=999"))
-        kinds = [(row.get("@odata.type") or "user").rpartition(".")[2].lower() for row in rows]
-        nested = sorted(row.get("displayName") or row["id"] for row, kind in zip(rows, kinds) if kind == "group")
+        rows = list(self._client.pages("v1.0", f"{principal_path(group)}/members?$select=id,displayName&$top=999"))
+        kinds = [(text(row, "@odata.type") or "user").rpartition(".")[2].lower() for row in rows]
+        nested = sorted(text(row, "displayName") or identifier(row) for row, kind in zip(rows, kinds) if kind == "group")
         return replace(group, member_count=sum(kind not in _NO_USERS for kind in kinds), nested=tuple(nested))
 
     def members_in_error(self, group: Principal) -> list[Principal]:
         """The members of a group who do not have all of its licenses, each with licenses: a page of 999, then 20 in a request."""
-        rows = list(self._client.pages("v1.0", f"/groups/{group.id}/membersWithLicenseErrors?$select=id&$top=999"))
-        answers = send_all(self._client, "v1.0", [Request("GET", f"/users/{row['id']}?$select={USER_FIELDS}") for row in rows])
+        rows = list(self._client.pages("v1.0", f"{principal_path(group)}/membersWithLicenseErrors?$select=id&$top=999"))
+        paths = (key_segment("users", identifier(row)) for row in rows)
+        answers = send_all(self._client, "v1.0", [Request("GET", f"{path}?$select={USER_FIELDS}") for path in paths])
         return [principal_of("user", answer.checked()) for answer in answers if answer.status != 404]  # who is gone has no error
 
     def catalog_of(self, skus: Answer) -> Catalog:
         """What the tenant owns, of the answer to SKUS; the tenant's id is learned from it."""
         rows = list(self._client.rows("v1.0", skus.checked()))
-        self.tenant_id = next((row["accountId"] for row in rows if row.get("accountId")), None)
+        self.tenant_id = next((account for row in rows if (account := text(row, "accountId"))), None)
         return Catalog(skus_of(rows), self.names)
 
     def troubles(self, kind: str, name: str) -> tuple[Principal, list[dict] | None]:
@@ -93,7 +96,7 @@ class Reader:
         lists = {"group": [], "device": ["waitingMembers"]}.get(kind, ["assignmentErrors", "waitingMembers"])
         parts = [f"{path}/cloudLicensing/{part}" for part in ("assignments?$top=1", *lists)]
         who, probe, *rows = send_all(self._client, "beta", [Request("GET", one) for one in (f"{path}?$select={identity}", *parts)])
-        principal = principal_of("user" if kind == "me" else kind, self.found(who, kind, name), is_me=kind == "me")
+        principal = principal_of("user" if kind == "me" else kind, self.found(who, kind, name), is_me=kind == "me", has_licenses=False)
         self.check_available(probe)
         return principal, [row for answer in rows for row in self._client.rows("beta", answer.checked())] if lists else None
 
@@ -106,7 +109,7 @@ class Reader:
             paths.append(f"{path}/cloudLicensing/usageRights?$expand=allotments")
         who, pools, held, *rights = send_all(self._client, "beta", [Request("GET", path) for path in paths])
         found = self.found(who, kind, name)
-        principal = group_of(found) if kind == "group" else principal_of("user" if kind == "me" else kind, found, is_me=kind == "me")
+        principal = cloud_group_of(found) if kind == "group" else principal_of("user" if kind == "me" else kind, found, is_me=kind == "me")
         self.check_available(pools)
         listed = [allotment_of(row) for row in self._client.rows("beta", pools.checked())]
         rows = list(self._client.rows("beta", held.checked()))
@@ -124,8 +127,8 @@ class Reader:
 
     def group_names(self, group_ids: tuple[str, ...]) -> dict[str, str]:
         """Display names of groups by id, twenty in a request; one that cannot be read goes by its id."""
-        answers = send_all(self._client, "v1.0", [Request("GET", f"/groups/{group_id}?$select=id,displayName") for group_id in group_ids])
-        names = {group_id: answer.body.get("displayName") or group_id for group_id, answer in zip(group_ids, answers) if answer.is_ok}
+        answers = send_all(self._client, "v1.0", [Request("GET", f"{key_segment('groups', group_id)}?$select=id,displayName") for group_id in group_ids])
+        names = {group_id: text(answer.body, "displayName") or group_id for group_id, answer in zip(group_ids, answers) if answer.is_ok}
         return {group_id: names.get(group_id, group_id) for group_id in group_ids}
 
     def path(self, kind: str, name: str) -> str:
@@ -136,19 +139,39 @@ class Reader:
             raise OptionError(f"{kind}: an empty name; give a display name or an object id")
         if kind == "user" or is_guid(name):
             return key_segment(COLLECTIONS[kind], name)
-        return f"/{COLLECTIONS[kind]}/{self._id_of(kind, name)}"
+        return key_segment(COLLECTIONS[kind], self._id_of(kind, name))
 
     def _id_of(self, kind: str, name: str) -> str:
         """The id of the one group or device of a display name."""
         path = f"/{COLLECTIONS[kind]}?$filter={equals('displayName', name)}&$select=id,displayName"
         rows = list(self._client.pages("v1.0", path))
         exact = [row for row in rows if row.get("displayName") == name]
-        ids = sorted(row["id"] for row in exact or rows)  # Graph compares without regard to case
+        ids = sorted(identifier(row) for row in exact or rows)  # Graph compares without regard to case
         if not ids:
             raise OptionError(f"{kind}: no {kind} has the display name {name!r}; give its exact display name or its object id")
         if len(ids) > 1:
             raise OptionError(f"{kind}: {len(ids)} {kind}s have the display name {name!r}, give one of the ids {', '.join(ids)}")
         return ids[0]
+
+    def refusal(self, kind: str, object_id: str, answer: Answer) -> LicensingError:
+        """The error of a write that Graph refuses, with what is known of the object where that may be the reason."""
+        error = answer.error()
+        if isinstance(error, GraphError) and (answer.status == 403 or (answer.status == 400 and kind == "group")):
+            with contextlib.suppress(LicensingError):
+                error.object_facts = self.facts(kind, object_id)
+        return error
+
+    def facts(self, kind: str, object_id: str) -> frozenset[str]:
+        """What is special about a user or group, so that Graph may refuse to write to it alone (graph-contract 12, no. 1 and 2): one request.
+
+        role_assignable: a group that can carry directory roles. restricted: in a restricted management administrative unit. Nothing where that cannot be read.
+        """
+        names = {"group": {"isAssignableToRole": "role_assignable", "isManagementRestricted": "restricted"}, "user": {"isManagementRestricted": "restricted"}}
+        known = names.get(kind, {})
+        if not known:
+            return frozenset()
+        answer = self._client.send("v1.0", Request("GET", f"{key_segment(COLLECTIONS[kind], object_id)}?$select=id,{','.join(known)}"))
+        return frozenset(fact for name, fact in known.items() if answer.is_ok and answer.body.get(name) is True)
 
     def found(self, answer: Answer, kind: str, name: str) -> dict:
         """The principal that was asked for by name, or the error that there is none."""

@@ -5,12 +5,9 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable
-from pathlib import Path
 
-from .._errors import OptionError
+from .._files import replaced
 
 
 def write_report(path: str, rows: Iterable[dict]) -> int:
@@ -18,23 +15,9 @@ def write_report(path: str, rows: Iterable[dict]) -> int:
 
     Raises OptionError before the first row is asked for when the file cannot be written.
     """
-    try:
-        if Path(path).is_dir():
-            raise IsADirectoryError(21, "it is a folder")
-        handle, name = tempfile.mkstemp(dir=Path(path).parent, prefix=f".{Path(path).name}.")
-        os.close(handle)
-    except OSError as error:
-        raise OptionError(f"report_path: cannot write {path}: {error.strerror}; give a path in a folder that exists and can be written") from None
-    part = Path(name)
     count = 0
-    try:
-        with part.open("w", encoding="utf-8") as file:
-            for row in rows:
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
-                count += 1
-        part.replace(path)
-    except OSError as error:
-        raise OptionError(f"report_path: cannot write {path}: {error.strerror}") from None
-    finally:
-        part.unlink(missing_ok=True)
+    with replaced(path, "report_path") as file:
+        for row in rows:
+            file.write(json.dumps(row) + "\n")
+            count += 1
     return count

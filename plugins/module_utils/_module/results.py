@@ -56,13 +56,16 @@ class ResultList:
         return f"{failed} of {total} failed: " + "; ".join(self.first_failures) + rest
 
 
-def explained(error: LicensingError, catalog: Catalog) -> tuple[str, dict]:
-    """What an error means: cause, remedy and Graph's own words, with names beside the ids in them; and its machine-readable side."""
+def explained(error: LicensingError, catalog: Catalog, are_others_written: bool = False) -> tuple[str, dict]:
+    """What an error means: cause, remedy and Graph's own words, with names beside the ids in them; and its machine-readable side.
+
+    are_others_written says that the same write to other objects succeeded.
+    """
     failure = error.as_failure()
     message = with_names(error.message, catalog)
     if not isinstance(error, GraphError):
         return message, failure
-    meaning = explain(error.status, error.code, error.text, *error.asked)
+    meaning = explain(error.status, error.code, error.text, *error.asked, error.object_facts, are_others_written)
     if meaning is None:
         return message, failure
     failure["code"] = meaning.code

@@ -14,7 +14,7 @@ from .._licensing.catalog import Catalog
 from .._licensing.changes import Changes, Outcome
 from .._licensing.findings import Finding
 from .._licensing.present import diff_of, finding_rows, operation_rows, outcome_rows
-from .options import passwords_in_addresses
+from .options import GraphModule, passwords_in_addresses
 from .readers import Reader
 from .results import explained
 from .session import Session
@@ -24,32 +24,34 @@ from .surveys import Survey
 class Run:
     """One run of a module: what it has, as far as it came."""
 
-    def __init__(self, module: AnsibleModule) -> None:
+    def __init__(self, module: GraphModule) -> None:
         self.module = module
         self.session: Session | None = None
         self.changes: Changes | None = None
 
     def open(self) -> Session:
         """A session of the task's options."""
-        self.session = Session(self.module.params, self.module.run_command)
+        self.session = Session(self.module.params, self.module.run_command, self.module.given)
         return self.session
 
 
-def run_module(module: AnsibleModule, make_changes: Callable[[Mapping, Reader], Changes], result_of: Callable[[Changes, Outcome], dict]) -> None:
+def run_module(module: GraphModule, make_changes: Callable[[Mapping, Reader], Changes], result_of: Callable[[Changes, Outcome], dict]) -> None:
     """Plans, applies unless in check mode, and exits. result_of gives the module's own results."""
     guarded(module, lambda run: _change(run, make_changes, result_of))
 
 
-def run_info(module: AnsibleModule, read: Callable[[Mapping, Survey], dict]) -> None:
+def run_info(module: GraphModule, read: Callable[[Mapping, Survey], dict]) -> None:
     """Reads and exits. read gives the results; C(warnings) of them are shown."""
     guarded(module, lambda run: _inform(run, read(module.params, run.open().survey)))
 
 
-def guarded(module: AnsibleModule, work: Callable[[Run], None]) -> None:
+def guarded(module: GraphModule, work: Callable[[Run], None]) -> None:
     """Runs the work of a module; what fails of the family of errors fails the module, with what was done."""
     run = Run(module)
     module.no_log_values.update(passwords_in_addresses(module.params))
     try:
+        if module.fault is not None:
+            raise module.fault
         work(run)
     except LicensingError as error:
         _fail(run, error)

@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-import os
 import time
-from pathlib import Path
 from typing import Any, TextIO
 
 from .._errors import OptionError
+from .._files import appended, check_writable, exists, read_regular
 
 _DONE = ("changed", "unchanged")
 
@@ -21,34 +21,32 @@ class RunReport:
 
     def __init__(self, path: str | None, is_dry: bool, is_resumed: bool) -> None:
         """Raises OptionError for a path that cannot be written, before anything is sent."""
-        self._path, self._is_dry, self._is_resumed = Path(path) if path else None, is_dry, is_resumed
+        self._path, self._is_dry, self._is_resumed = path, is_dry, is_resumed
         self._done: set[tuple[str, str]] = set()
         self._file: TextIO | None = None
-        if is_resumed and self._path is None:
+        if is_resumed and not path:
             raise OptionError("resume is true, but there is no report_path to take a run up from")
-        if self._path is None:
-            return
-        target = self._path if self._path.exists() else self._path.parent
-        if self._path.is_dir() or not target.exists() or not os.access(target, os.W_OK):
-            raise OptionError(f"report_path: cannot write {path}; give a path in a folder that exists and can be written")
+        if path:
+            check_writable(path, "report_path")
 
     def begin(self, tenant_id: str | None, wishes: Any) -> None:
-        """Begins a new file, or takes up the old one. Raises OptionError for one of another tenant or of other wishes."""
-        if self._path is None:
+        """Begins a new file, or takes up the old one. Raises OptionError for one of another tenant or of other wishes, and while another run writes it."""
+        if not self._path:
             return
         head = {"tenant": tenant_id, "wishes": digest(wishes)}
-        text = self._text() if self._is_resumed else ""
-        if text:
-            lines = self._checked(text, head)
-            self._done = {(line["principal"], line["wish"]) for line in lines if line.get("outcome") in _DONE}
         if not self._is_dry:
-            handle = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
-            self._file = os.fdopen(handle, "w", encoding="utf-8", buffering=1)
-            whole = len(text[: text.rfind("\n") + 1].encode())  # a last line that was cut off in the middle goes
-            self._file.truncate(whole)
-            self._file.seek(whole)
-            if not text:
+            self._file = appended(self._path, "report_path")
+        whole = self._take_up(self._text(), head)
+        if self._file is not None:
+            self._file.truncate(whole)  # a last line that was cut off in the middle goes
+            if not whole:
                 self._write(head)
+
+    def close(self) -> None:
+        """Lets another run write the file."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):  # a full disk was reported when the line was written
+                self._file.close()
 
     def is_done(self, principal: str, wish: Any) -> bool:
         """Whether the run that is taken up has done this wish."""
@@ -64,25 +62,32 @@ class RunReport:
 
     def _write(self, line: dict) -> None:
         if self._file is not None:
-            self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            self._file.write(json.dumps(line) + "\n")
 
     def _text(self) -> str:
-        """What is there. Raises OptionError for what is no text."""
-        if self._path is None or not self._path.exists():
+        """What an earlier run has written. Raises OptionError for what is no text."""
+        if not self._path or not self._is_resumed or not exists(self._path, "report_path"):
             return ""
         try:
-            return self._path.read_text(encoding="utf-8")
+            return read_regular(self._path, "report_path").decode("utf-8")
         except UnicodeDecodeError:
             raise self._no_report() from None
+
+    def _take_up(self, text: str, head: dict) -> int:
+        """Learns what an earlier run has done. The length in bytes of the whole lines."""
+        if text:
+            lines = self._checked(text, head)
+            self._done = {(line["principal"], line["wish"]) for line in lines if line.get("outcome") in _DONE}
+        return len(text[: text.rfind("\n") + 1].encode())
 
     def _checked(self, text: str, head: dict) -> list[dict]:
         """The lines behind the head, of which the last may be cut off. Raises OptionError for a file that is not of this module, tenant and wishes."""
         try:
-            first, *lines = [json.loads(line) for line in text[: text.rfind("\n")].splitlines()]
+            first, *lines = [json.loads(line) for line in text[: max(text.rfind("\n"), 0)].split("\n")]
         except ValueError:
             raise self._no_report() from None
         is_ours = isinstance(first, dict) and first.keys() == head.keys()
-        if not is_ours or not all(isinstance(line, dict) and {"principal", "wish"} <= line.keys() for line in lines):
+        if not is_ours or not all(isinstance(line, dict) and all(isinstance(line.get(name), str) for name in ("principal", "wish")) for line in lines):
             raise self._no_report()
         for name, what in (("tenant", "another tenant"), ("wishes", "other wishes")):
             if first[name] != head[name]:

@@ -4,17 +4,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from .._errors import MissingLibraryError
 from .._graph.client import GraphClient
 from .._graph.clouds import choose_cloud
 from .._graph.flow import Flow
 from .._graph.pace import WRITES
-from .._graph.tokens import choose_tokens
+from .._graph.tokens import choose_tokens, claims_of_token
 from .._graph.transport import REQUESTS_IMPORT_ERROR, Transport
 from .names_file import read_names
-from .options import check_seconds
+from .options import check_seconds, check_texts
 from .readers import Reader
 from .surveys import Survey
 from .writers import Writer
@@ -23,19 +23,28 @@ from .writers import Writer
 class Session:
     """A reader, a survey and a writer of one tenant, over one connection. Nothing is sent before the first read."""
 
-    def __init__(self, params: Mapping, run_command: Callable) -> None:
+    def __init__(self, params: Mapping, run_command: Callable, given: Collection[str]) -> None:
+        """given are the options that the task itself gives, rather than the environment."""
         if REQUESTS_IMPORT_ERROR is not None:
             raise MissingLibraryError("requests", "this module needs the Python library requests")
+        check_texts(params)
         names = read_names(params.get("sku_names"), "sku_names")
         check_seconds(params, *({"timeout", "max_wait", "wait_timeout"} & params.keys()))
         cloud = choose_cloud(params["cloud"], params.get("authority_url"), params.get("graph_url"))
         self._transport = Transport(params.get("ca_path"), params["validate_certs"], params["timeout"])
-        self.tokens = choose_tokens(params, cloud, self._transport, run_command)
+        self.tokens = choose_tokens(params, cloud, self._transport, run_command, given)
         flow = Flow(params.get("concurrency") or 1, params.get("write_quota") or WRITES, max_wait=params["max_wait"])
         self.client = GraphClient(self._transport, self.tokens, cloud.graph_url, params["max_wait"], flow)
         self.reader = Reader(self.client, cloud.name, names)
         self.survey = Survey(self.client, self.reader)
         self.writer = Writer(self.client, self.reader, params.get("route") or "principal")
+
+    def ambient_identity(self) -> list[str]:
+        """The tenant and object that are signed in, where the options do not say it: the machine's identity, or the account of the Azure CLI."""
+        if not self.tokens.is_ambient:
+            return []
+        claims = claims_of_token(self.tokens.token())
+        return [str(claims.get(name)) for name in ("tid", "oid", "appid")]
 
     def close(self) -> None:
         """Closes the connection."""

@@ -8,14 +8,14 @@ import contextlib
 import fcntl
 import json
 import os
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
-from .._errors import LicensingError, OptionError, is_closed
+from .._errors import LicensingError, is_closed
+from .._files import check_writable, encoded, exists, read_regular, replaced
+from .._graph.answers import Request
 from .._graph.batch import send_all
-from .._graph.client import Request
+from .._graph.odata import key_segment
 from .._licensing.catalog import Catalog, Resolver
 from .._licensing.memberships import MemberGroup, group_with_members
 from .._licensing.model import Assignment, Principal
@@ -33,12 +33,10 @@ class Recorder:
 
     def __init__(self, session: Session, params: Mapping) -> None:
         """Raises OptionError for names that can be none, and for a file that cannot be written."""
-        self._session, self._params, self._path = session, params, Path(params["path"])
+        self._session, self._params, self._path = session, params, params["path"]
         for index, entry in enumerate(params["users"]):
             check_user(entry["user"], f"users[{index}].user")
-        target = self._path if self._path.exists() else self._path.parent
-        if self._path.is_dir() or not target.exists() or not os.access(target, os.W_OK):
-            raise OptionError(f"path: cannot write {self._path}; give a path in a folder that exists and can be written")
+        check_writable(self._path, "path")
         self.releases: list[dict] = []
         self.missing: list[str] = []
         self.warnings: list[str] = []
@@ -46,7 +44,7 @@ class Recorder:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Keeps other tasks from the folder of the file between reading and writing it."""
-        handle = os.open(self._path.parent, os.O_RDONLY)
+        handle = os.open(os.path.dirname(encoded(self._path, "path")) or b".", os.O_RDONLY)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
@@ -84,18 +82,13 @@ class Recorder:
 
     def write(self, snapshot: dict) -> None:
         """Replaces the file at once: who reads it sees the old one or the new one."""
-        handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with replaced(self._path, "path") as file:
             json.dump(snapshot, file, indent=2, ensure_ascii=False, sort_keys=True)
             file.write("\n")
-        Path(name).replace(self._path)
 
     def _read(self, tenant: str | None) -> dict:
-        try:
-            text = self._path.read_text(encoding="utf-8") if self._path.exists() else ""
-        except (OSError, UnicodeDecodeError):
-            text = "?"
-        return snapshot_of(text, tenant, f"path: {self._path}")
+        content = read_regular(self._path, "path") if exists(self._path, "path") else b""
+        return snapshot_of(content.decode("utf-8", "replace"), tenant, f"path: {self._path}")
 
     def _people(self) -> list[Principal | None]:
         users = UserList(self._session.client, self._session.reader)
@@ -106,7 +99,7 @@ class Recorder:
     def _groups(self, people: list[Principal | None]) -> dict[str, MemberGroup]:
         """The groups that give licenses to people, twenty in a request."""
         ids = sorted({lic.group_id for user in people if user for lic in user.licenses if lic.group_id})
-        answers = send_all(self._session.client, "v1.0", [Request("GET", f"/groups/{group_id}?$select={GROUP_FIELDS}") for group_id in ids])
+        answers = send_all(self._session.client, "v1.0", [Request("GET", f"{key_segment('groups', group_id)}?$select={GROUP_FIELDS}") for group_id in ids])
         return {group_id: group_with_members(answer.checked(), ()) for group_id, answer in zip(ids, answers) if answer.status != 404}
 
     def _seats(self, people: list[Principal | None]) -> dict[str, list[Assignment]]:

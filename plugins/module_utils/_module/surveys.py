@@ -7,10 +7,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from .._graph.answers import Request
 from .._graph.batch import SIZE, send_all, slices
-from .._graph.client import Request
 from .._graph.odata import among, escaped
 from .._licensing.catalog import Catalog, Resolver
+from .._licensing.fields import identifier, text
 from .._licensing.model import Group, Principal
 from .._licensing.payloads import GROUP_FIELDS, USER_FIELDS, group_of, principal_of
 from .cloud_surveys import CloudSurvey
@@ -49,8 +50,12 @@ class Survey(CloudSurvey):
             sku = sku_id and not only_errors and f"assignedLicenses/any(s:s/skuId eq {sku_id})"
             parts = [condition and f"({condition})" if sku else condition, sku]
             rows = self._found(" and ".join(part for part in parts if part))
+        seen: set[str] = set()
         for row in rows:
             user = principal_of("user", row)
+            if user.id in seen:  # named twice, or on two pages of a directory that changes
+                continue
+            seen.add(user.id)
             if sku_id is None or any(lic.sku_id == sku_id and (lic.is_held or only_errors) for lic in user.licenses):
                 yield user, row
 
@@ -59,7 +64,7 @@ class Survey(CloudSurvey):
         wanted = dict.fromkeys(["id", "userPrincipalName", *names])
         held = ("assignedLicenses", "licenseAssignmentStates")
         for row in self._found(condition or "", ",".join([*wanted, *(held if with_licenses else ())])):
-            shown = {name: row.get(name) for name in wanted}
+            shown = {**{name: row.get(name) for name in wanted}, "id": identifier(row), "userPrincipalName": text(row, "userPrincipalName")}
             yield principal_of("user", row) if with_licenses else None, shown
 
     def _found(self, condition: str, fields: str = _USER) -> Iterator[Mapping]:
@@ -72,7 +77,7 @@ class Survey(CloudSurvey):
         """The users among the members of a group: the ids in pages of 999, then 15 in a filter and 20 filters in a request."""
         path = self.reader.path("group", name)
         rows = self._client.pages("v1.0", f"{path}/members?$select=id&$top=999")
-        ids = (row["id"] for row in rows if not (row.get("@odata.type") or "").endswith(("graph.group", "graph.device")))
+        ids = (identifier(row) for row in rows if not (text(row, "@odata.type") or "").endswith(("graph.group", "graph.device")))
         filters = (f"/users?$select={_USER}&$filter={among('id', part)}&$top={_IDS}" for part in slices(ids, _IDS))
         for part in slices(filters, SIZE):
             for answer in send_all(self._client, "v1.0", [Request("GET", wish) for wish in part]):
@@ -82,7 +87,8 @@ class Survey(CloudSurvey):
         """Groups with licenses: those of names, of which one may have none, or all in pages of 999."""
         if names is not None:
             listed = [("group", name, f"groups[{index}]") for index, name in enumerate(names)]
-            yield from (group_of(body) for dummy, body in self.named_entities(listed, {"group": GROUP_FIELDS}))
+            found = {group.id: group for group in (group_of(body) for dummy, body in self.named_entities(listed, {"group": GROUP_FIELDS}))}
+            yield from found.values()
             return
         wish = "&$filter=hasMembersWithLicenseErrors%20eq%20true" if is_in_error else ""
         for row in self._client.pages("v1.0", f"/groups?$select={GROUP_FIELDS}&$top=999{wish}"):

@@ -7,9 +7,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from .._graph.answers import Request
 from .._graph.batch import SIZE, send_all, slices
-from .._graph.client import GraphClient, Request
+from .._graph.client import GraphClient
 from .._graph.odata import among
+from .._licensing.fields import text
 from .._licensing.model import Principal, is_guid
 from .._licensing.payloads import USER_FIELDS, principal_of
 from .readers import Reader
@@ -88,7 +90,7 @@ class UserList:
         """Keeps those that are wanted, under the names by which they are. How many."""
         count = 0
         for row in rows:
-            names = {(row.get("id") or "").lower(), (row.get("userPrincipalName") or "").lower()} & wanted.keys()
+            names = {(text(row, "id") or "").lower(), (text(row, "userPrincipalName") or "").lower()} & wanted.keys()
             if names:
                 user = principal_of("user", row)
                 self._found.update(dict.fromkeys(names, user))

@@ -12,14 +12,18 @@ from typing import Any
 
 from .._errors import LicensingError, WaitTimeoutError
 from .._graph import retry
+from .._graph.answers import Answer, Request, is_unknown
 from .._graph.batch import send_chains
-from .._graph.client import Answer, GraphClient, Request, is_unknown
+from .._graph.client import GraphClient
 from .._licensing.changes import AssignLicenses, Changes, CreateAssignment, DeleteAssignment, Outcome, SetUsageLocation
+from .._licensing.fields import text
 from .._licensing.model import Assignment, Group, Principal
-from .._licensing.payloads import Call, calls_of, unwrap
+from .._licensing.payloads import unwrap
 from .readers import Reader
+from .requests import Call, calls_of, principal_path
 
 _LOOK = 5.0  # seconds to look for the id of what was created
+_LOOKS = 20  # objects at which a run looks to find out why Graph refuses to write to them
 
 
 @dataclass
@@ -38,6 +42,7 @@ class Writer:
     def __init__(self, client: GraphClient, reader: Reader, route: str) -> None:
         self._client, self._reader, self._route = client, reader, route
         self.done: list[Any] = []
+        self._looks_left = _LOOKS
         self.outcome = Outcome()
 
     def apply(self, operations: tuple) -> None:
@@ -105,15 +110,31 @@ class Writer:
             return self._settle_create(operation, request, answer)
         if answer.status == 424 or (is_unknown(answer) and request.can_repeat):
             answer = self._client.send(version, request)
-        is_gone = isinstance(operation, DeleteAssignment) and answer.status == 404 and "segment" not in answer.error_text.lower()
-        if answer.is_ok or is_gone:
+        if answer.is_ok or (isinstance(operation, DeleteAssignment) and self._is_gone(operation, request, answer)):
             return None
         if isinstance(operation, AssignLicenses) and answer.status == 400 and answer.was_lost and self._comes_to_show(operation):
             return None
-        raise answer.error()
+        raise self._refused(operation, answer)
+
+    def _is_gone(self, operation: DeleteAssignment, request: Request, answer: Answer) -> bool:
+        """Whether a 404 says that an assignment is gone. Under the path where it was seen it does; another path may only not show it."""
+        if answer.status != 404 or "segment" in answer.error_text.lower():
+            return False
+        if request.path.startswith(f"{principal_path(operation.principal)}/"):
+            return True
+        return operation.assignment.id not in {held.id for held in self._reader.assignments(operation.principal)}
+
+    def _refused(self, operation: Any, answer: Answer) -> LicensingError:
+        """The error of a write, with what is known of the object where that may be the reason; of the first few that Graph refuses."""
+        if answer.status not in (400, 403) or self._looks_left < 1:
+            return answer.error()
+        self._looks_left -= 1
+        return self._reader.refusal(operation.principal.kind, operation.principal.id, answer)
 
     def _settle_create(self, operation: CreateAssignment, request: Request, answer: Answer) -> str | None:
         """The id of the created assignment. After a lost answer it looks for it before creating again (graph-contract 1.6, no. 6)."""
+        if answer.status == 424:  # it depended on a request whose answer was lost, and was not sent
+            answer = self._client.send("beta", request)
         patience = self._client.patience()
         repeatable = Request(request.method, request.path)
         was_lost = False
@@ -124,11 +145,11 @@ class Writer:
             if found is not None:
                 return found.id
             if seconds is None:
-                raise answer.error()
+                raise self._refused(operation, answer)
             patience.spend(seconds)
             self._client.pause(seconds)
             answer = self._client.send("beta", request)
-        return unwrap(answer.body).get("id") or self._id_of_created(operation)
+        return text(unwrap(answer.body), "id") or self._id_of_created(operation)
 
     def _id_of_created(self, operation: CreateAssignment) -> str | None:
         """The id that the answer did not say. The assignment is there: not to find it is no failure."""

@@ -15,14 +15,15 @@ USER = Shape(
         "surname", "userPrincipalName", "id",
     ),
     (
-        "accountEnabled", "assignedLicenses", "assignedPlans", "department", "licenseAssignmentStates", "provisionedPlans", "signInActivity",
+        "accountEnabled", "assignedLicenses", "assignedPlans", "department", "isManagementRestricted",
+        "licenseAssignmentStates", "provisionedPlans", "signInActivity",
         "usageLocation", "userType",
     ),
 )  # fmt: skip
 GROUP = Shape(
     "group",
     ("id", "displayName", "description", "groupTypes", "mailEnabled", "mailNickname", "securityEnabled"),
-    ("assignedLicenses", "licenseProcessingState", "membershipRule", "onPremisesSyncEnabled"),
+    ("assignedLicenses", "isAssignableToRole", "isManagementRestricted", "licenseProcessingState", "membershipRule", "onPremisesSyncEnabled"),
 )
 DEVICE = Shape("device", ("id", "displayName", "accountEnabled", "operatingSystem"))
 SKU = Shape(

@@ -63,6 +63,8 @@ TEXTS = {
     "segment": (400, "BadRequest", "Resource not found for the segment '{segment}'."),
     "select": (400, "BadRequest", "Parsing OData Select and Expand failed: Could not find a property named '{property}' on type '{type}'."),
     "filter": (400, "BadRequest", "Invalid filter clause: {text}"),
+    "option": (400, "BadRequest", "Query option '{name}' is not allowed here."),
+    "page_size": (400, CLASSIC, "Invalid page size specified: '{size}'. Must be between 1 and 999 inclusive."),
     "body": (400, "BadRequest", "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format."),
     "batch_size": (400, "BadRequest", "Number of batch request steps exceeds the maximum value of 20."),
     "batch_shape": (400, "BadRequest", "Invalid batch payload format."),

@@ -19,6 +19,8 @@ def assign_group_license(tenant: Tenant, group: dict, body: dict, reads: int) ->
     add, remove = parsed(body)
     if not group["securityEnabled"]:
         raise Refusal(400, "Request_BadRequest", "Licenses cannot be assigned to a group that is not security enabled.")
+    if group["isAssignableToRole"]:
+        raise Refusal(400, "Request_BadRequest", "Licenses cannot be assigned to a role-assignable group.")
     for sku_id, disabled in add.items():
         check_sku(tenant, sku_id, disabled)
         free_pool(tenant, sku_id, "group")

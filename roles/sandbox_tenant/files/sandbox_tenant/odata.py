@@ -60,7 +60,7 @@ def page(
     wish = query.get("$filter")
     matching = filtered([show(row) for row in entities], wish) if wish else entities
     show = dict if wish else show
-    start, size = _start(query), min(_top(query), LARGEST_PAGE, size_limit or LARGEST_PAGE)
+    start, size = _start(query), min(_top(query), size_limit or LARGEST_PAGE)
     answer: dict[str, Any] = {"@odata.context": context}
     if query.get("$count") == "true" and start == 0:
         answer["@odata.count"] = len(matching)
@@ -162,6 +162,8 @@ def _top(query: Mapping[str, str]) -> int:
     text = query.get("$top", str(PAGE))
     if not text.isdigit() or int(text) == 0:
         raise refusal("filter", text=f"$top={text}")
+    if int(text) > LARGEST_PAGE:
+        raise refusal("page_size", size=text)
     return int(text)
 
 

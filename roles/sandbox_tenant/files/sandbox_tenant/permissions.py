@@ -24,6 +24,7 @@ DIRECTORY_WRITE = _both("Directory.ReadWrite.All")
 AGENTS = _both("AgentIdUser.ReadWrite.All", "AgentIdUser.ReadWrite.IdentityParentedBy")
 USER_READ = _join(_both("User.Read.All", "User.ReadWrite.All"), ({"User.Read", "User.ReadWrite"}, set()), DIRECTORY_READ)
 USER_WRITE = _join(_both("User.ReadWrite.All"), ({"User.ReadWrite"}, set()), DIRECTORY_WRITE)
+USER_UPDATE = _join(_both("User.ReadUpdate.All"), USER_WRITE)
 GROUP_READ = _join(_both("Group.Read.All", "Group.ReadWrite.All", "GroupMember.Read.All"), DIRECTORY_READ)
 GROUP_WRITE = _join(_both("Group.ReadWrite.All"), DIRECTORY_WRITE)
 LICENSE_WRITE = _both("LicenseAssignment.ReadWrite.All")
@@ -69,6 +70,8 @@ TABLE: list[tuple[tuple[str, ...], str, tuple[set[str], set[str]]]] = [
     (WRITE, r"/devices/[^/]+/cloudLicensing.*", DEVICE_WRITE),
     (READ, r"/devices.*", _join(_both("Device.Read.All"), DEVICE_READ)),
     (WRITE, r"/users/[^/]+/assignLicense", _join(LICENSE_WRITE, _both("User.ReadWrite.All"), DIRECTORY_WRITE, AGENTS)),
+    (("POST",), r"/users", _join(_both("User.Create"), USER_WRITE, AGENTS)),
+    (("PATCH",), r"/users/[^/]+", _join(USER_UPDATE, AGENTS)),
     (WRITE, r"/users.*", _join(USER_WRITE, AGENTS)),
     (READ, r"/users/[^/]+/licenseDetails", _join(LICENSE_READ, USER_READ)),
     (READ, r"/users.*", USER_READ),
@@ -98,6 +101,18 @@ def may(method: str, path: str, claims: dict, tenant: Tenant) -> bool:
         if method in methods and re.fullmatch(pattern, path):
             return bool(held & (delegated if is_user else application)) and (not is_user or _has_role(method, path, claims, tenant))
     return True
+
+
+def is_protected(method: str, path: str, claims: dict, tenant: Tenant) -> bool:
+    """Whether one object is closed to a write that others are open to (graph-contract 12, no. 1): nobody here has a role that is scoped to it."""
+    found = re.match(r"/(user|group)s/([^/]+)(/members/|$)?", path)
+    if method not in WRITE or found is None:
+        return False
+    held = {*(claims.get("roles") or ()), *claims.get("scp", "").split()}
+    principal = tenant.principal(found.group(1), found.group(2)) or {}
+    are_members = found.group(1) == "group" and found.group(3) is not None
+    is_role_group = principal.get("isAssignableToRole", False) and are_members and "RoleManagement.ReadWrite.Directory" not in held
+    return bool(principal.get("isManagementRestricted", False) or is_role_group)
 
 
 def _has_role(method: str, path: str, claims: dict, tenant: Tenant) -> bool:

@@ -39,6 +39,7 @@ def user_of(row: dict, domain: str) -> dict:
         "permissions": row.get("permissions", []),
         "proxy_clash": row.get("proxy_clash", False),
         "licenses": row.get("licenses", []),
+        "isManagementRestricted": row.get("restricted", False),
         "signInActivity": {"lastSignInDateTime": "2026-11-01T08:00:00Z"} if row.get("signed_in", True) else None,
     }
 
@@ -56,5 +57,11 @@ def named_of(kind: str, row: dict) -> dict:
         "mailNickname": name.lower().replace(" ", "-"),
     }
     rule = row.get("membership_rule")
-    static = {"groupTypes": ["DynamicMembership"] if rule else [], "membershipRule": rule, "onPremisesSyncEnabled": row.get("on_premises") or None}
+    static = {
+        "isAssignableToRole": row.get("role_assignable", False),
+        "isManagementRestricted": row.get("restricted", False),
+        "groupTypes": ["DynamicMembership"] if rule else [],
+        "membershipRule": rule,
+        "onPremisesSyncEnabled": row.get("on_premises") or None,
+    }
     return {**base, **own, **static, "description": None, "mailEnabled": False, "securityEnabled": row.get("security_enabled", True)}

@@ -12,6 +12,7 @@ from .weather import Conditions
 
 COSTS = [(r"/(users|me)", 2.0), (r"/subscribedSkus", 3.0), (r"/(users/[^/]+|me)/licenseDetails", 2.0), (r"/groups/[^/]+/members", 3.0)]
 WARN_FROM = 0.8
+READ_UNITS = ((49, 3500.0), (500, 5000.0), (float("inf"), 8000.0))  # in 10 s, by the number of users
 
 
 def cost_of(method: str, path: str, query: Mapping[str, str]) -> float:
@@ -54,11 +55,12 @@ class Quota:
         self._buckets: dict[tuple[str, str], Bucket] = {}
         self._clock = clock
 
-    def ask(self, app: str, method: str, units: float, conditions: Conditions) -> tuple[float, dict[str, str]]:
-        """Seconds to wait, 0 when the request may go on, and the headers that go with it."""
+    def ask(self, app: str, method: str, units: float, conditions: Conditions, users: int = 0) -> tuple[float, dict[str, str]]:
+        """Seconds to wait, 0 when the request may go on, and the headers that go with it. users is the size of the tenant."""
         headers = {"x-ms-resource-unit": f"{units:g}"}
         if method == "GET":
-            limits = [("Tenant_Application/Read", app, units, conditions.read_units, conditions.read_seconds)]
+            allowed = conditions.read_units if conditions.read_units >= 0 else next(most for size, most in READ_UNITS if users <= size)
+            limits = [("Tenant_Application/Read", app, units, allowed, conditions.read_seconds)]
         else:
             limits = [
                 ("Tenant_Application/Write", app, 1.0, conditions.writes, conditions.write_seconds),

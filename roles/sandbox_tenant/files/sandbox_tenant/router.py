@@ -12,7 +12,8 @@ from .cloud_routes import CloudRoutes
 from .directory_routes import DirectoryRoutes
 from .errors import Refusal, cloud_refusal, refusal
 from .graph import Call, Graph, Reply
-from .permissions import may
+from .options import check_options
+from .permissions import is_protected, may
 
 QUERIES = {"Invalid filter": "invalidFilter", "Parsing OData": "invalidExpansion"}
 
@@ -30,11 +31,12 @@ class Router:
         if call.body is not None and not isinstance(call.body, dict):
             raise refusal("body")
         path = self._without_me(call)
-        if not may(call.method, path, call.claims, self._tenant):
+        if not may(call.method, path, call.claims, self._tenant) or is_protected(call.method, path, call.claims, self._tenant):
             raise refusal("E18")
         for method, pattern, handler in self._routes:
             found = pattern.fullmatch(path)
             if found and method == call.method and (call.version == "beta" or "cloudLicensing" not in path):
+                check_options(call.method, path, call.query)
                 reply = self._handled(handler, call, [unquote(group) for group in found.groups()])
                 if call.method == "GET":
                     self._tenant.tick()
@@ -64,7 +66,7 @@ class Router:
 
     def _without_me(self, call: Call) -> str:
         """The path with a key in parentheses as a segment, and with the signed-in user in place of me."""
-        path = re.sub(r"/(users|groups|devices)\('((?:[^']|'')*)'\)", lambda found: f"/{found.group(1)}/{found.group(2)}", call.path)
+        path = re.sub(r"/(\w+)\('((?:[^']|'')*)'\)", lambda found: f"/{found.group(1)}/{found.group(2)}", call.path)
         if path != "/me" and not path.startswith("/me/"):
             return path
         if call.claims.get("idtyp") != "user":

@@ -125,7 +125,9 @@ class Service:
     def _routed(self, call: Call) -> Reply:
         """The answer of Graph, within the quota; for some reads after a write, of how Graph was before it."""
         conditions = self.weather.conditions
-        wait, headers = self.quota.ask(call.claims.get("appid", ""), call.method, cost_of(call.method, call.path, call.query), conditions)
+        wait, headers = self.quota.ask(
+            call.claims.get("appid", ""), call.method, cost_of(call.method, call.path, call.query), conditions, len(self.tenant.users)
+        )
         if wait > 0:
             error = refusal("E22")
             error.headers = headers

@@ -41,8 +41,8 @@ class Conditions:
     location_lag how many license calls do not see a new usage location, new_user_lag how many reads do not find a new user,
     group_reads how many reads group licensing takes. page_size caps pages (0: no cap), delay slows answers down by seconds.
     wrapped, hide_ids, shuffle and unknown change the form of answers. classic_errors gives cloudLicensing's refusals the form
-    of the older API. read_units in read_seconds and writes in write_seconds are the quota of an application (0: none),
-    tenant_writes in tenant_write_seconds that of all applications together; clock makes its time run faster.
+    of the older API. read_units in read_seconds and writes in write_seconds are the quota of an application, as it is documented (0: none; read_units -1:
+    what the size of the tenant gives), tenant_writes in tenant_write_seconds that of all applications together; clock makes its time run faster.
     """
 
     seed: int = 0
@@ -60,11 +60,11 @@ class Conditions:
     shuffle: bool = False
     unknown: bool = False
     classic_errors: bool = False
-    read_units: float = 0.0
+    read_units: float = -1.0
     read_seconds: float = 10.0
-    writes: float = 0.0
+    writes: float = 3000.0
     write_seconds: float = 150.0
-    tenant_writes: float = 0.0
+    tenant_writes: float = 18000.0
     tenant_write_seconds: float = 300.0
     clock: float = 1.0
 

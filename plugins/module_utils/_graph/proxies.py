@@ -1,0 +1,25 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which proxy a request takes, and the passwords that stand in proxies' addresses."""
+
+from __future__ import annotations
+
+import os
+import re
+from urllib.parse import unquote
+
+
+def proxy_secrets() -> set[str]:
+    """The passwords, and names with passwords, in every variable that names a proxy, as they are written and as they are meant."""
+    addresses = [value for name, value in os.environ.items() if name.lower().endswith("_proxy") and "@" in value]
+    accounts = {re.sub(r"^\w[\w+.-]*://", "", address).rpartition("@")[0] for address in addresses}
+    passwords = {account.partition(":")[2] for account in accounts}
+    parts = {part for password in passwords for part in re.split(r"[/?#]", password)}
+    return {form for text in accounts | passwords | parts for form in (text, unquote(text)) if len(form) > 2}
+
+
+def without_secrets(text: str) -> str:
+    """The text without what proxy_secrets gives."""
+    for secret in sorted(proxy_secrets(), key=len, reverse=True):
+        text = text.replace(secret, "********")
+    return text

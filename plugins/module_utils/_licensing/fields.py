@@ -1,0 +1,83 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Single properties of what Graph answers, each of the type that Microsoft's schema gives it, or an error: nothing is guessed out of another form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .._errors import TransportError
+
+_LARGEST = 2**53  # what a number of JSON holds exactly
+
+
+def text(entity: Mapping, name: str) -> str | None:
+    """A text that may be null or absent."""
+    value = entity.get(name)
+    if value is not None and not isinstance(value, str):
+        raise unusable(name, value)
+    return value
+
+
+def identifier(entity: Mapping, name: str = "id") -> str:
+    """A text that must be there and hold something."""
+    value = text(entity, name)
+    if not value or not _is_writable(value):
+        raise unusable(name, value)
+    return value
+
+
+def _is_writable(value: str) -> bool:
+    """Whether a text can go into a path: half of a surrogate pair cannot."""
+    return value.isascii() or not any("\ud800" <= sign <= "\udfff" for sign in value)
+
+
+def integer(entity: Mapping, name: str) -> int:
+    """A whole number, 0 where it is null or absent."""
+    value = entity.get(name)
+    if value is None:
+        return 0
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > _LARGEST:
+        raise unusable(name, value)
+    return value
+
+
+def flag(entity: Mapping, name: str) -> bool | None:
+    """True, false, or None where it is null or absent."""
+    value = entity.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise unusable(name, value)
+    return value
+
+
+def part(entity: Mapping, name: str) -> Mapping:
+    """An object inside another, an empty one where it is null or absent."""
+    value = entity.get(name)
+    if value is not None and not isinstance(value, Mapping):
+        raise unusable(name, value)
+    return value or {}
+
+
+def rows(entity: Mapping, name: str, must_be: bool = False) -> list[Mapping]:
+    """A list of objects, an empty one where it is null or absent, unless it must be there: then it was asked for, and its absence says nothing."""
+    value = entity.get(name)
+    if value is None and not must_be:
+        return []
+    if not isinstance(value, list) or not all(isinstance(row, Mapping) for row in value):
+        raise unusable(name, value)
+    return value
+
+
+def texts(entity: Mapping, name: str) -> list[str]:
+    """A list of texts, an empty one where it is null or absent."""
+    value = entity.get(name)
+    if value is not None and not (isinstance(value, list) and all(isinstance(one, str) for one in value)):
+        raise unusable(name, value)
+    return value or []
+
+
+def unusable(name: str, value: Any) -> TransportError:
+    """What is raised for a property of another form."""
+    shown = "nothing" if value is None else repr(value)[:80]
+    return TransportError(f"Graph answered in a form that cannot be used: {name} is {shown}; if that lasts, report it as a defect of this collection")
