@@ -227,7 +227,12 @@ def test_what_is_no_path(path):
 @pytest.mark.parametrize("option", ["sku_names", "certificate_path", "federated_token_file", "report_path", "ca_path", "token_cache"])
 @pytest.mark.parametrize("value", ["a\0b", "\ud800"], ids=["NUL", "half a surrogate pair"])
 def test_texts_that_can_be_no_path_name_or_address(tenant, option, value):
-    result = tenant.run("user_license_info", **{option: value})
+    """From ansible-core 2.19 on, Ansible itself turns half of a surrogate pair away, before there is a module."""
+    try:
+        result = tenant.run("user_license_info", **{option: value})
+    except Exception as error:
+        assert "Failed to decode JSON module parameters" in str(error)
+        return
     assert result["failed"]
     assert option in result["msg"]
     assert "Traceback" not in str(result)

@@ -208,7 +208,7 @@ def two_pools(graph, ended: str, held: list[str]) -> None:  # noqa: F811
         graph.table["DELETE", f"/beta/users/{ANN['id']}/cloudLicensing{key_segment('assignments', f'in {name}')}"] = (204, {}, None)
 
 
-@pytest.mark.parametrize(("ended", "order"), itertools.product("ab", ("ab", "ba")))
+@pytest.mark.parametrize(("ended", "order"), [("a", "ab"), ("a", "ba"), ("b", "ab"), ("b", "ba")])
 def test_exclusive_keeps_the_living_seat(graph, ended, order):  # noqa: F811
     two_pools(graph, ended, list(order))
     result = run(graph, exclusive=True)
