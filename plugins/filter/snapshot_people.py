@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.snapshots import snapshot_of
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.snapshots import snapshot_people as people_of
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.records import snapshot_of
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.records import snapshot_people as people_of
 from ansible_collections.m365.licensing.plugins.plugin_utils._origin import told
 
 DOCUMENTATION = r"""

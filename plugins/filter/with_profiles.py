@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.profiles import people_with_profiles
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.profiles import people_with_profiles
 from ansible_collections.m365.licensing.plugins.plugin_utils._origin import told
 
 DOCUMENTATION = r"""

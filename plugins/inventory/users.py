@@ -168,8 +168,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _read(self, session):
         """The tenant's id, and the variables of every user."""
         licenses = self.get_option("licenses")
-        catalog = session.survey.catalog() if licenses or self.get_option("cache") else None
-        rows = session.survey.properties(self.get_option("filter"), self.get_option("properties"), licenses)
+        catalog = session.tenant.catalog() if licenses or self.get_option("cache") else None
+        rows = session.tenant.properties(self.get_option("filter"), self.get_option("properties"), licenses)
         users = [{**variables(row), **({"m365_skus": skus(user, catalog)} if licenses else {})} for user, row in rows]
         return session.reader.tenant_id or "", users
 

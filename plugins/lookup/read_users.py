@@ -93,7 +93,7 @@ from ansible.plugins.lookup import LookupBase
 from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.m365.licensing.plugins.module_utils._errors import OptionError
 from ansible_collections.m365.licensing.plugins.module_utils._files import read_regular
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.user_table import csv_rows, entries_of, rows_of_sheet
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.user_table import csv_rows, entries_of, rows_of_sheet
 
 
 class LookupModule(LookupBase):

@@ -223,9 +223,9 @@ failure:
       returned: always
 """
 
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.assignment_changes import plan_assignment
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired import desired_assignment
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.present import assignment_result
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.licenses import desired_assignment
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.assignments import plan_assignment
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.show.results import assignment_result
 from ansible_collections.m365.licensing.plugins.module_utils._module.options import CHECKS, SERVICE_PLANS, SHARED, GraphModule, principal_of
 from ansible_collections.m365.licensing.plugins.module_utils._module.run import run_module
 

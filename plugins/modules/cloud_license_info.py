@@ -133,21 +133,9 @@ failure:
       returned: always
 """
 
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.catalog import Catalog
+from ansible_collections.m365.licensing.plugins.module_utils._module.cloud_info import read_cloud
 from ansible_collections.m365.licensing.plugins.module_utils._module.options import SHARED, GraphModule
 from ansible_collections.m365.licensing.plugins.module_utils._module.run import run_info
-from ansible_collections.m365.licensing.plugins.module_utils._module.surveys import sku_ids_of
-
-
-def read(params, survey):
-    """What is to be gathered, of the whole tenant or of some principals."""
-    gather, named = set(params["gather"]), survey.named(params)
-    survey.check_gather(gather, named)
-    pools = survey.allotments()
-    catalog = Catalog([pool.sku for pool in pools], survey.reader.names)
-    (sku_id,) = sku_ids_of(catalog, [params["sku"]], "sku") if params["sku"] else (None,)
-    rows = survey.cloud(gather, named, pools, catalog)
-    return {part: [row for row in rows[part] if sku_id in (None, row["sku_id"])] for part in sorted(rows)}
 
 
 def main():
@@ -165,7 +153,7 @@ def main():
         },
         supports_check_mode=True,
     )
-    run_info(module, read)
+    run_info(module, read_cloud)
 
 
 if __name__ == "__main__":

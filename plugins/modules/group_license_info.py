@@ -126,25 +126,25 @@ failure:
       returned: always
 """
 
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.present import error_rows
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.reports import desired_group, group_row
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.resolve import gone, sku_ids_of
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.show.results import error_rows
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.show.rows import desired_group, group_row
 from ansible_collections.m365.licensing.plugins.module_utils._module.options import SHARED, GraphModule
 from ansible_collections.m365.licensing.plugins.module_utils._module.run import run_info
-from ansible_collections.m365.licensing.plugins.module_utils._module.surveys import gone, sku_ids_of
 
 
-def read(params, survey):
+def read(params, session):
     """The groups that are asked for."""
-    catalog = survey.catalog()
+    catalog = session.reader.catalog()
     (sku_id,) = sku_ids_of(catalog, [params["sku"]], "sku") if params["sku"] else (None,)
-    groups = [group for group in survey.groups(params["groups"], params["only_errors"]) if not sku_id or group.direct(sku_id)]
+    groups = [group for group in session.tenant.groups(params["groups"], params["only_errors"]) if not sku_id or group.direct(sku_id)]
     if params["groups"] is None:
         groups.sort(key=lambda group: (group.name, group.id))
     as_desired = params["as_desired"]
     results: dict = {"warnings": gone(catalog, sku_id)}
     results["desired" if as_desired else "groups"] = [desired_group(group, catalog) if as_desired else group_row(group, catalog) for group in groups]
     if params["member_errors"]:
-        members = ((group, member) for group in groups for member in survey.reader.members_in_error(group))
+        members = ((group, member) for group in groups for member in session.reader.members_in_error(group))
         results["members_with_errors"] = [row for group, member in members for row in error_rows(member, catalog, group.id)]
     return results
 

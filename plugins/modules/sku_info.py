@@ -107,15 +107,15 @@ failure:
       returned: always
 """
 
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.reports import sku_row
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.resolve import gone, sku_ids_of
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.show.rows import sku_row
 from ansible_collections.m365.licensing.plugins.module_utils._module.options import SHARED, GraphModule
 from ansible_collections.m365.licensing.plugins.module_utils._module.run import run_info
-from ansible_collections.m365.licensing.plugins.module_utils._module.surveys import gone, sku_ids_of
 
 
-def read(params, survey):
+def read(params, session):
     """The SKUs that are asked for."""
-    catalog = survey.catalog()
+    catalog = session.reader.catalog()
     ids = None if params["skus"] is None else sku_ids_of(catalog, params["skus"], "skus")
     rows = [sku_row(sku, catalog) for sku in catalog if ids is None or sku.id in ids]
     warnings = [text for sku_id in ids or () for text in gone(catalog, sku_id)]

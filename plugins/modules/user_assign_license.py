@@ -218,9 +218,9 @@ failure:
       returned: always
 """
 
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired import desired_licenses
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.license_changes import plan_licenses
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.present import license_result
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.licenses import desired_licenses
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.licenses import plan_licenses
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.show.results import license_result
 from ansible_collections.m365.licensing.plugins.module_utils._module.options import CHECKS, LICENSES, SHARED, GraphModule, principal_of
 from ansible_collections.m365.licensing.plugins.module_utils._module.run import run_module
 

@@ -161,29 +161,29 @@ failure:
       returned: always
 """
 
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.present import error_rows
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.reports import desired_user, user_row
+from ansible_collections.m365.licensing.plugins.module_utils._engine.report_file import write_report
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.resolve import gone, sku_ids_of
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.show.results import error_rows
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.show.rows import desired_user, user_row
 from ansible_collections.m365.licensing.plugins.module_utils._module.options import SHARED, GraphModule
-from ansible_collections.m365.licensing.plugins.module_utils._module.report_file import write_report
 from ansible_collections.m365.licensing.plugins.module_utils._module.run import run_info
-from ansible_collections.m365.licensing.plugins.module_utils._module.surveys import gone, sku_ids_of
 
 
-def read(params, survey):
+def read(params, session):
     """The users that are asked for, as rows or in a file."""
     errors: list[dict] = []
     warnings: list[str] = []
     kind, path = "desired" if params["as_desired"] else "users", params["report_path"]
 
     def rows():
-        catalog = survey.catalog()
+        catalog = session.reader.catalog()
         (sku_id,) = sku_ids_of(catalog, [params["sku"]], "sku") if params["sku"] else (None,)
         warnings.extend(gone(catalog, sku_id))
-        for user, entity in survey.users(params["users"], params["group"], params["filter"], sku_id, params["only_errors"]):
+        for user in session.tenant.users(params["users"], params["group"], params["filter"], sku_id, params["only_errors"]):
             found = [row for row in error_rows(user, catalog) if sku_id in (None, row["sku_id"])]
             if found or not params["only_errors"]:
                 errors.extend(() if path else found)
-                yield desired_user(user, catalog) if params["as_desired"] else user_row(user, entity, catalog)
+                yield desired_user(user, catalog) if params["as_desired"] else user_row(user, catalog)
 
     listed = [] if path else list(rows())
     count = write_report(path, rows()) if path else len(listed)

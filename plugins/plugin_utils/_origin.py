@@ -10,7 +10,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ..module_utils._errors import LicensingError
-from ..module_utils._licensing.profiles import FileError
+from ..module_utils._licensing.desired.profiles import FileError
 
 try:
     from ansible._internal._datatag._tags import Origin

@@ -30,11 +30,11 @@ from ansible.module_utils import basic
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "roles/sandbox_tenant/files"), str(ROOT / "tests/unit"), str(ROOT / "tests/chaos")]
 
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.changes import Changes  # noqa: E402
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.explain import explain  # noqa: E402
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.model import CloudState, Principal  # noqa: E402
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.payloads import calls_of, principal_path  # noqa: E402
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.changes import Changes  # noqa: E402
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.tables.graph_errors import explain  # noqa: E402
 from ansible_collections.m365.licensing.plugins.module_utils._module.session import Session  # noqa: E402
+from ansible_collections.m365.licensing.plugins.module_utils._tenant.parse import calls_of, principal_path  # noqa: E402
 from chaos import MODULES, PLANS, BrokenLaw, require, run_module  # noqa: E402
 from sandbox_tenant.seed import load_seed  # noqa: E402
 from sandbox_tenant.server import Sandbox  # noqa: E402

@@ -16,18 +16,27 @@ MODULES = sorted((PLUGINS / "modules").glob("*.py"))
 UTILS = sorted((PLUGINS / "module_utils").rglob("*.py"))
 PREFIX = "ansible_collections.m365.licensing.plugins."
 
-# floor: what it may import of the collection, and of the world
+# room: what it may import of the collection, and of the world; None is anything but Ansible
+PURE = {"__future__", "collections", "csv", "dataclasses", "datetime", "difflib", "functools", "heapq", "json", "re", "typing"}
 FLOORS = {
     "_errors": (set(), {"__future__", "json", "sys"}),
     "_files": ({"_errors"}, {"__future__", "collections", "contextlib", "fcntl", "os", "stat", "tempfile", "typing"}),
-    "_licensing": (
-        {"_errors", "_licensing"},
-        {"__future__", "collections", "csv", "dataclasses", "datetime", "difflib", "functools", "heapq", "json", "re", "typing"},
-    ),
+    "_licensing": ({"_errors", "_licensing"}, PURE),
     "_graph": ({"_errors", "_files", "_graph"}, None),
-    "_module": ({"_errors", "_files", "_licensing", "_graph", "_module"}, None),
-    "modules": ({"_licensing", "_module"}, {"__future__"}),
+    "_tenant": ({"_errors", "_files", "_licensing", "_graph", "_tenant"}, None),
+    "_engine": ({"_errors", "_files", "_licensing", "_engine"}, None),
+    "_module": ({"_errors", "_files", "_licensing", "_graph", "_tenant", "_engine", "_module"}, None),
+    "modules": ({"_licensing", "_engine", "_module"}, {"__future__"}),
+    "doc_fragments": (set(), {"__future__"}),
+    "plugin_utils": ({"_errors", "_licensing"}, None),
+    "filter": ({"_errors", "_licensing", "_module", "plugin_utils"}, None),
+    "lookup": ({"_errors", "_files", "_licensing"}, None),
+    "inventory": ({"_errors", "_licensing", "_module"}, None),
 }
+KNOW_ANSIBLE = {"_module", "plugin_utils", "filter", "lookup", "inventory"}
+# what is made of what stands to the left: data takes one way
+STAGES = ["model", "tables", "catalog", "resolve", "desired", "plan", "records", "show"]
+FILES = sorted(PLUGINS.rglob("*.py"))
 
 
 def imports_of(path: Path) -> set[tuple[str, str]]:
@@ -45,44 +54,79 @@ def imports_of(path: Path) -> set[tuple[str, str]]:
             elif name.startswith(PREFIX):
                 name = "plugins." + name[len(PREFIX) :]
             parts = name.split(".")
-            found.add((parts[2] if name.startswith("plugins.module_utils") and len(parts) > 2 else "", name))
+            is_ours = parts[0] == "plugins" and len(parts) > 1
+            room = (parts[2] if parts[1] == "module_utils" and len(parts) > 2 else parts[1]) if is_ours else ""
+            found.add((room, name))
     return found
 
 
 def floor_of(path: Path) -> str:
     parts = path.relative_to(PLUGINS).parts
-    return parts[0] if parts[0] == "modules" else Path(parts[1]).stem
+    return Path(parts[1]).stem if parts[0] == "module_utils" else parts[0]
 
 
-@pytest.mark.parametrize("path", [*UTILS, *MODULES], ids=lambda path: str(path.relative_to(PLUGINS)))
-def test_arrows_go_down_only(path):
-    ours, world = FLOORS[floor_of(path)]
-    for floor, name in imports_of(path):
-        if floor:
-            assert floor in ours, f"{name} is not for this floor"
-        elif world is not None:
-            assert name.split(".")[0] in world, f"{name} is not for this floor"
-        elif name.startswith("ansible."):
-            assert floor_of(path) == "_module", "only _module knows Ansible"
+def offenders(of_file, files=FILES) -> list[str]:
+    """What every file does that it may not, as file: what."""
+    return [f"{path.relative_to(ROOT)}: {what}" for path in files for what in of_file(path)]
 
 
-@pytest.mark.parametrize("path", [*UTILS, *MODULES], ids=lambda path: str(path.relative_to(PLUGINS)))
-def test_no_code_swallows_or_asserts(path):
-    for node in ast.walk(ast.parse(path.read_text())):
-        assert not isinstance(node, ast.Assert), "no assert in plugins"
-        if isinstance(node, ast.ExceptHandler):
-            caught = {name.id for name in ast.walk(node.type) if isinstance(name, ast.Name)} if node.type else {"everything"}
-            assert not caught & {"Exception", "BaseException", "everything"}, "only the family of errors is caught"
+def test_arrows_go_down_only():
+    def wrong(path):
+        ours, world = FLOORS[floor_of(path)]
+        for room, name in imports_of(path):
+            if (room and room not in ours) or (not room and world is not None and name.split(".")[0] not in world):
+                yield name
+            elif name.startswith("ansible.") and floor_of(path) not in KNOW_ANSIBLE:
+                yield f"{name}, which only {', '.join(sorted(KNOW_ANSIBLE))} may know"
+
+    assert not offenders(wrong)
 
 
-@pytest.mark.parametrize("path", [*UTILS, *MODULES, *(ROOT / "roles").rglob("*.py")], ids=lambda path: str(path.relative_to(ROOT)))
-def test_functions_and_files_are_small(path):
-    text = path.read_text()
-    tree = ast.parse(text)
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            assert node.end_lineno - node.lineno < 40, f"{node.name} is too long"
-    assert len(text.splitlines()) <= (300 if path.parent.name != "modules" else 400)
+def test_the_pure_floor_goes_from_what_is_wanted_to_what_is_shown():
+    def stage(name: str) -> int:
+        parts = name.split("._licensing.")
+        return STAGES.index(parts[1].split(".")[0]) if len(parts) > 1 and parts[1].split(".")[0] in STAGES else -1
+
+    def wrong(path):
+        own = ".".join(["plugins", *path.relative_to(PLUGINS).with_suffix("").parts])
+        for room, name in imports_of(path):
+            if room == "_licensing" and stage(name) > stage(own):
+                yield name
+
+    assert not offenders(wrong, [path for path in FILES if floor_of(path) == "_licensing"])
+
+
+def test_no_code_swallows_or_asserts():
+    def wrong(path):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Assert):
+                yield f"line {node.lineno} asserts"
+            if isinstance(node, ast.ExceptHandler):
+                caught = {name.id for name in ast.walk(node.type) if isinstance(name, ast.Name)} if node.type else {"everything"}
+                if caught & {"Exception", "BaseException", "everything"}:
+                    yield f"line {node.lineno} catches more than the family of errors"
+
+    assert not offenders(wrong)
+
+
+def test_functions_and_files_are_small():
+    def wrong(path):
+        text = path.read_text()
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.end_lineno - node.lineno >= 40:
+                yield f"{node.name} has {node.end_lineno - node.lineno} lines"
+        if len(text.splitlines()) > (300 if path.parent.name != "modules" else 400):
+            yield f"{len(text.splitlines())} lines"
+
+    assert not offenders(wrong, [*FILES, *(ROOT / "roles").rglob("*.py")])
+
+
+def test_rooms_are_small():
+    """A folder of more than a dozen files is two rooms. The runners of lists in _module, which one engine replaces, are not counted yet."""
+    rooms = {path.parent for path in UTILS} - {PLUGINS / "module_utils/_module"}
+    assert not [
+        str(room.relative_to(ROOT)) for room in rooms if room.name != "_graph" and len([one for one in room.glob("*.py") if one.stem != "__init__"]) > 12
+    ]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.permissions import needed_for
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.tables.permissions import needed_for
 from conftest import ROOT
 
 GUIDES = sorted((ROOT / "docs/docsite/rst").glob("*.rst"))

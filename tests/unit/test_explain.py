@@ -7,8 +7,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.explain import explain
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.permissions import needed_for
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.tables.graph_errors import explain
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.tables.permissions import needed_for
 from csdl import schema_path
 from sandbox_tenant.errors import TEXTS
 

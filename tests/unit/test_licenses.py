@@ -9,14 +9,14 @@ import uuid
 
 import pytest
 from ansible_collections.m365.licensing.plugins.module_utils._errors import OptionError
-from ansible_collections.m365.licensing.plugins.module_utils._licensing import findings
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.catalog import Catalog
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.changes import AssignLicenses, SetUsageLocation
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired import desired_licenses
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.license_changes import plan_licenses
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.licenses import desired_licenses
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.model import License, Principal, Seats, ServicePlan, Sku
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan_rules import broken_rules
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.reports import desired_user
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan import predict as findings
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.changes import AssignLicenses, SetUsageLocation
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.licenses import plan_licenses
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.show.rows import desired_user
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.tables.service_plan_conflicts import broken_rules
 from csdl import schema_path
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.m365.licensing.plugins.module_utils._errors import OptionError
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.product_names import product_names
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.tables.product_names import product_names
 from csdl import schema_path
 
 HEADER = "Product_Display_Name,String_Id,GUID,Service_Plan_Name,Service_Plan_Id,Service_Plans_Included_Friendly_Names"

@@ -10,7 +10,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 from ansible_collections.m365.licensing.plugins.module_utils._errors import OptionError
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.profiles import FileError, group_wishes, leavers, people_with_profiles
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.profiles import FileError, group_wishes, leavers, people_with_profiles
 
 SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "docs/license_profiles.schema.json").read_text())
 PROFILES = {

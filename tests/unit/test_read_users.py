@@ -13,9 +13,9 @@ import openpyxl
 import pytest
 import yaml
 from ansible_collections.m365.licensing.plugins.module_utils._errors import OptionError
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.profiles import PEOPLE
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.shapes import faults_of
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.user_table import HEADERS, csv_rows, entries_of, rows_of_sheet
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.profiles import PEOPLE
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.user_table import HEADERS, csv_rows, entries_of, rows_of_sheet
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.validate import faults_of
 from hypothesis import given
 from hypothesis import strategies as st
 from test_docs import environment

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections import Counter
 
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.catalog import Catalog
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.payloads import principal_of, skus_of
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.tallies import Tally, drift_of, ends_of, is_report, judged
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.show.usage import Tally, drift_of, ends_of, is_report, judged
+from ansible_collections.m365.licensing.plugins.module_utils._tenant.parse import company_subscription_of, reported_user_of, skus_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,7 +68,7 @@ def skus(draw):
 def report(sku_rows: list[dict], user_rows: list[dict]) -> dict:
     tally = Tally(Catalog(skus_of(sku_rows)), with_sign_ins=True)
     for row in user_rows:
-        tally.add(principal_of("user", row), row)
+        tally.add(reported_user_of(row))
     rows = judged(tally.sku_rows({}), {"SKU_a": 2.5}, 0.8, ["SKU_c"])
     lists = {"twice": tally.twice, "disabled": tally.disabled, "never_signed_in": tally.never, "errors": tally.errors}
     return {"version": 1, "skus": rows, "people": tally.people, "licensed": tally.licensed, "unknown_sign_ins": tally.unknown_sign_ins, **lists}
@@ -165,7 +165,7 @@ def test_the_next_date_is_of_a_subscription_that_lives(rows):
         day = (row["nextLifecycleDateTime"] or "")[:10]
         if row["skuId"] and day >= TODAY and row["status"] in ("Enabled", "Warning", None):
             expected[row["skuId"].lower()] = day
-    assert ends_of(rows, TODAY) == expected
+    assert ends_of(map(company_subscription_of, rows), TODAY) == expected
 
 
 @given(skus(), users(), skus(), users())

@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
+from .. import _errors  # noqa: F401  loaded first, as it tells an older Python what is needed
+
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -96,7 +98,7 @@ def shared(lic: License) -> License:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A user, group or device."""
+    """A user, group or device. Of a user, whether the account is enabled and was ever used, null where that was not read or Graph does not say."""
 
     kind: str
     id: str
@@ -105,6 +107,9 @@ class Principal:
     licenses: tuple[License, ...] = ()
     group_names: dict[str, str] = field(default_factory=dict)
     is_me: bool = False
+    display_name: str | None = None
+    is_enabled: bool | None = None
+    has_signed_in: bool | None = None
 
     def direct(self, sku_id: str) -> License | None:
         """The direct license of a SKU, in effect or not."""
@@ -121,13 +126,22 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Group(Principal):
-    """A group that licenses are given to. Members are counted, and groups among them named, where that was read."""
+    """A group that licenses are given to. members are the names of its direct user members by id, null where they were not read.
+
+    nested are the names of groups among the members. managed_by says who else decides on the members, if anything does.
+    """
 
     is_security_enabled: bool = True
     is_role_assignable: bool = False
     processing_state: str | None = None
-    member_count: int | None = None
+    members: dict[str, str] | None = None
     nested: tuple[str, ...] = ()
+    managed_by: str | None = None
+
+    @property
+    def member_count(self) -> int | None:
+        """How many users are direct members, null where that was not read."""
+        return None if self.members is None else len(self.members)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +189,44 @@ class Assignment:
     allotment_id: str | None
     sku_id: str | None
     disabled_plans: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds an assignment, waits for a seat or has an error, as far as Graph says."""
+
+    kind: str | None
+    id: str | None
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentError:
+    """Why a principal does not have what an assignment says (graph-contract 4.4)."""
+
+    id: str | None
+    code: str | None
+    message: str | None
+    since: str | None
+    sku_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingMember:
+    """A principal in the queue of an allotment without free seats."""
+
+    id: str | None
+    since: str | None
+    allotment: Allotment
+
+
+@dataclass(frozen=True, slots=True)
+class CompanySubscription:
+    """A subscription of the tenant that gives seats of a SKU. The date is as YYYY-MM-DD."""
+
+    sku_id: str
+    status: str
+    next_lifecycle_date: str | None
 
 
 @dataclass(frozen=True, slots=True)

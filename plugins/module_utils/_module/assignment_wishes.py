@@ -11,19 +11,20 @@ from typing import Any
 from .._errors import LicensingError, OptionError
 from .._graph.answers import Request
 from .._graph.batch import send_all
-from .._licensing.assignment_changes import plan_assignment
-from .._licensing.bulk import merged
-from .._licensing.catalog import Catalog, Resolver
-from .._licensing.changes import Changes, CreateAssignment, UpdateAssignment
-from .._licensing.desired import DesiredAssignment, desired_assignment
+from .._licensing.catalog import Catalog
+from .._licensing.desired.licenses import DesiredAssignment, desired_assignment
 from .._licensing.model import CloudState, Group, Principal
-from .._licensing.payloads import cloud_group_of, cloud_state_of, principal_of
-from .._licensing.seats import PoolLedger
+from .._licensing.plan.assignments import plan_assignment
+from .._licensing.plan.changes import Changes, CreateAssignment, UpdateAssignment
+from .._licensing.plan.entries import merged
+from .._licensing.plan.ledger import PoolLedger
+from .._licensing.resolve import Resolver
+from .._tenant.parse import cloud_group_of, principal_of
+from .._tenant.requests import principal_path
+from .._tenant.user_list import UserList
 from .options import check_bulk
 from .options import principal_of as named_principal
-from .requests import principal_path
 from .session import Session
-from .user_lists import UserList
 
 KINDS = ("user", "group", "device")
 DEFAULTS = (
@@ -53,7 +54,7 @@ class AssignmentWishes:
     def begin(self, session: Session) -> str | None:
         """Reads the allotments, by whose ids the tenant is known."""
         self._session = session
-        self._ledger = PoolLedger(session.survey.allotments())
+        self._ledger = PoolLedger(session.cloud.allotments())
         return " ".join(sorted(pool.id for pool in self._ledger.pools))
 
     def read(self, indexes: list[int]) -> dict[int, str]:
@@ -153,8 +154,7 @@ class AssignmentWishes:
             self._principals[index] = principal
 
     def _read_assignments(self, principals: list[Principal]) -> None:
-        rows = self._session.survey.assignments_of(principals)
-        self._states = {who.id: cloud_state_of(who, rows[who.id], self._ledger.pools) for who in principals}
+        self._states = self._session.cloud.states(principals, self._ledger.pools)
 
     def _read_rights(self, indexes: list[int]) -> None:
         """The usage rights of users for whom an assignment is to be created or changed: nobody else's matter."""

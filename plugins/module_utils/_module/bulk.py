@@ -11,19 +11,19 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any, Protocol
 
+from .._engine.report import RunReport
 from .._errors import AuthenticationError, GraphError, LicensingError, RefusedError, SignInUnavailableError
 from .._graph.batch import SIZE
-from .._licensing.bulk import Plan, check_twins, removals
 from .._licensing.catalog import Catalog
-from .._licensing.changes import Changes
-from .._licensing.findings import no_seats_any_more, too_many_removals
-from .._licensing.present import diff_of, finding_rows, operation_rows
+from .._licensing.plan.changes import Changes
+from .._licensing.plan.entries import Plan, check_twins, removals
+from .._licensing.plan.predict import no_seats_any_more, too_many_removals
+from .._licensing.show.results import diff_of, finding_rows, operation_rows
+from .._tenant.writer import Writer, Written
 from .options import GraphModule
 from .results import ResultList, explained
 from .run import guarded
-from .run_report import RunReport
 from .session import Session
-from .writers import Writer, Written
 
 _REFUSED = 20  # objects to which a kind of write must be forbidden, and to none allowed, until a run takes it for forbidden altogether
 

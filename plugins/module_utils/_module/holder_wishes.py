@@ -8,16 +8,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._errors import OptionError
-from .._licensing.catalog import Resolver
-from .._licensing.changes import Changes
-from .._licensing.desired import usage_location_of
-from .._licensing.holders import chain_of, desired_holder
-from .._licensing.license_changes import plan_licenses
+from .._licensing.desired.holders import chain_of, desired_holder
+from .._licensing.desired.licenses import usage_location_of
 from .._licensing.model import Principal
-from .._licensing.seats import SeatLedger
+from .._licensing.plan.changes import Changes
+from .._licensing.plan.ledger import SeatLedger
+from .._licensing.plan.licenses import plan_licenses
+from .._licensing.resolve import Resolver
+from .._tenant.user_list import UserList
 from .options import check_bulk, check_user
 from .session import Session
-from .user_lists import UserList
 
 
 class HolderWishes:
@@ -70,7 +70,7 @@ class HolderWishes:
     def _name_people(self) -> None:
         people = self._people
         if people.get("group") or people.get("filter"):
-            found = [self._users.add(row) for dummy, row in self._session.survey.users(None, people.get("group"), people.get("filter"), None)]
+            found = [self._users.add(user) for user in self._session.tenant.users(None, people.get("group"), people.get("filter"), None)]
             wanted, unwanted = ([], found) if self._mode == "remove" else (found, [])
         else:
             wanted, unwanted = [*(people.get("set") or ()), *(people.get("add") or ())], list(people.get("remove") or ())
@@ -97,9 +97,9 @@ class HolderWishes:
         """Those who hold one of the SKUs directly."""
         found = {}
         for sku, dummy in self._skus:
-            for user, row in self._session.survey.users(None, None, None, sku.id):
+            for user in self._session.tenant.users(None, None, None, sku.id):
                 if user.direct(sku.id) and user.id not in found:
-                    self._users.add(row)
+                    self._users.add(user)
                     found[user.id] = user
         return list(found.values())
 

@@ -12,32 +12,31 @@ from collections.abc import Collection, Mapping
 from .._errors import GraphError, LicensingError, OptionError, is_closed
 from .._files import exists, read_regular
 from .._licensing.catalog import Catalog
-from .._licensing.payloads import principal_of
-from .._licensing.tallies import VERSION, Tally, drift_of, ends_of, is_report, judged
-from .surveys import Survey
+from .._licensing.show.rows import waiting_row
+from .._licensing.show.usage import VERSION, Tally, drift_of, ends_of, is_report, judged
+from .session import Session
 
 _DEAREST = 1_000_000_000
-_FIELDS = "id,userPrincipalName,accountEnabled,usageLocation,assignedLicenses,licenseAssignmentStates"
 
 
-def read_report(params: Mapping, survey: Survey) -> dict:
+def read_report(params: Mapping, session: Session) -> dict:
     """The report, as results of the module. Raises OptionError for an earlier report that is none, and for prices that are none."""
     _check(params)
     warnings: list[str] = []
     earlier, current = (_saved(params[option], option, warnings) for option in ("earlier", "current"))
-    catalog = survey.catalog()
+    catalog = session.reader.catalog()
     for option, saved in (("earlier", earlier), ("current", current)):
-        if saved and saved.get("tenant_id") not in (None, survey.reader.tenant_id):
-            raise OptionError(f"{option}: {params[option]} is of the tenant {saved['tenant_id']}, not of {survey.reader.tenant_id}; give another path")
-    queue = _waiting(params, survey, catalog, warnings)
-    tally = _tally(params, survey, catalog, {(row["assigned_to"]["id"] or "").lower() for row in queue or ()}, warnings)
-    _name_groups(tally, survey)
-    rows = judged(tally.sku_rows(_ends(survey, warnings)), params["prices"] or {}, params["nearly_full"], params["ignore"] or ())
+        if saved and saved.get("tenant_id") not in (None, session.reader.tenant_id):
+            raise OptionError(f"{option}: {params[option]} is of the tenant {saved['tenant_id']}, not of {session.reader.tenant_id}; give another path")
+    queue = _waiting(params, session, catalog, warnings)
+    tally = _tally(params, session, catalog, {(row["assigned_to"]["id"] or "").lower() for row in queue or ()}, warnings)
+    _name_groups(tally, session)
+    rows = judged(tally.sku_rows(_ends(session, warnings)), params["prices"] or {}, params["nearly_full"], params["ignore"] or ())
     _warn_of_names(params, rows, warnings)
     report = {
         "version": VERSION,
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "tenant_id": survey.reader.tenant_id,
+        "tenant_id": session.reader.tenant_id,
         "people": tally.people,
         "licensed": tally.licensed,
         "skus": rows,
@@ -70,9 +69,9 @@ def _warn_of_names(params: Mapping, rows: list[dict], warnings: list[str]) -> No
         warnings += [f"{option}: the tenant has no SKU {', '.join(unknown)}; check the spelling"] if unknown else []
 
 
-def _name_groups(tally: Tally, survey: Survey) -> None:
+def _name_groups(tally: Tally, session: Session) -> None:
     """Puts names of groups beside licenses that are held twice: twenty groups in a request."""
-    names = survey.reader.group_names(tuple(sorted({group for row in tally.twice for group in row["groups"]})))
+    names = session.reader.group_names(tuple(sorted({group for row in tally.twice for group in row["groups"]})))
     for row in tally.twice:
         row["groups"] = sorted(names[group] for group in row["groups"])
 
@@ -101,12 +100,12 @@ def _saved(path: str | None, option: str, warnings: list[str]) -> dict | None:
     return found
 
 
-def _tally(params: Mapping, survey: Survey, catalog: Catalog, names: Collection[str], warnings: list[str]) -> Tally:
+def _tally(params: Mapping, session: Session, catalog: Catalog, names: Collection[str], warnings: list[str]) -> Tally:
     """Everybody, in pages: with the last sign-in where it is wanted and may be read, which makes pages of 500."""
     how = params["sign_ins"]
     if how != "none":
         try:
-            tally = _counted(survey, Tally(catalog, True, names), f"/users?$select={_FIELDS},signInActivity&$top=500")
+            tally = _counted(session, Tally(catalog, True, names), with_sign_ins=True)
             if tally.unknown_sign_ins:
                 warnings.append(
                     f"of {tally.unknown_sign_ins} users with licenses Graph does not say whether they ever signed in; they are not in never_signed_in"
@@ -116,21 +115,22 @@ def _tally(params: Mapping, survey: Survey, catalog: Catalog, names: Collection[
             if how == "required" or not is_closed(error):
                 raise
             warnings.append(f"who never signed in is not known: it takes the permission AuditLog.Read.All and Microsoft Entra ID P1. {error.message}")
-    return _counted(survey, Tally(catalog, False, names), f"/users?$select={_FIELDS}&$top=999")
+    return _counted(session, Tally(catalog, False, names), with_sign_ins=False)
 
 
-def _counted(survey: Survey, tally: Tally, path: str) -> Tally:
-    for row in survey.pages(path):
-        tally.add(principal_of("user", row), row)
+def _counted(session: Session, tally: Tally, with_sign_ins: bool) -> Tally:
+    for user in session.tenant.reported_users(with_sign_ins):
+        tally.add(user)
     return tally
 
 
-def _waiting(params: Mapping, survey: Survey, catalog: Catalog, warnings: list[str]) -> list[dict] | None:
+def _waiting(params: Mapping, session: Session, catalog: Catalog, warnings: list[str]) -> list[dict] | None:
     """Who waits for a seat, where cloudLicensing can be read. Without it, who waits shows among the errors as well."""
     if params["pools"] == "none":
         return None
     try:
-        return survey.cloud({"waiting_members"}, None, survey.allotments(), catalog)["waiting_members"]
+        queues = session.cloud.waiting_members(None, session.cloud.allotments())
+        return [waiting_row(waiting, holder, catalog) for waiting, holder in queues]
     except LicensingError as error:
         if params["pools"] == "required" or not is_closed(error):
             raise
@@ -144,10 +144,10 @@ def _waiting_row(row: Mapping, names: Mapping[str, str]) -> dict:
     return {"sku": row["sku"], "who": who["display_name"] or names.get((who["id"] or "").lower()) or who["id"], "since": row["since"]}
 
 
-def _ends(survey: Survey, warnings: list[str]) -> dict[str, str]:
+def _ends(session: Session, warnings: list[str]) -> dict[str, str]:
     """The next date of each SKU, as far as subscriptions can be read."""
     try:
-        return ends_of(survey.pages("/directory/subscriptions"), time.strftime("%Y-%m-%d", time.gmtime()))
+        return ends_of(session.tenant.subscriptions(), time.strftime("%Y-%m-%d", time.gmtime()))
     except GraphError as error:
         if not is_closed(error):
             raise

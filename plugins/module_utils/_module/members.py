@@ -14,17 +14,13 @@ from .._graph.answers import Answer, Request
 from .._graph.batch import SIZE, send_all, slices
 from .._graph.odata import key_segment
 from .._licensing.catalog import Catalog
-from .._licensing.fields import identifier
-from .._licensing.memberships import MemberChanges, MemberGroup, group_with_members, member_diff, member_rows, plan_members
-from .._licensing.present import error_rows, finding_rows
+from .._licensing.plan.memberships import Group, MemberChanges, member_diff, member_rows, plan_members
+from .._licensing.show.results import error_rows, finding_rows
+from .._tenant.user_list import UserList
 from .options import GraphModule, check_user
 from .results import explained
 from .run import Run, guarded, refuse
 from .session import Session
-from .user_lists import UserList
-
-GROUP_FIELDS = "id,displayName,groupTypes,membershipRule,onPremisesSyncEnabled,isAssignableToRole"
-_MEMBER = "id,displayName,userPrincipalName"
 
 
 class Membership:
@@ -51,7 +47,7 @@ class Membership:
 
     def plan(self) -> MemberChanges:
         """The changes. Raises OptionError when somebody is wanted and not, or unknown where everybody else would go."""
-        group = self._group()
+        group = self._session.reader.group_with_members(self._params["group"])
         users = UserList(self._client, self._session.reader)
         users.read([*self._wanted, *(name for name in self._unwanted if name.lower() not in _names(group))])
         wanted = {}
@@ -71,13 +67,6 @@ class Membership:
         if both:
             raise OptionError(f"{' and '.join(sorted(wanted[one] for one in both))}: both in add and in remove; leave one of them out")
         return plan_members(group, wanted, unwanted, self._is_set, self._params["max_removals"])
-
-    def _group(self) -> MemberGroup:
-        """The group and its direct members: a request, one for each 999 members, one more to find a display name."""
-        name = self._params["group"]
-        path = self._session.reader.path("group", name)
-        group = self._session.reader.found(self._client.send("v1.0", Request("GET", f"{path}?$select={GROUP_FIELDS}")), "group", name)
-        return group_with_members(group, self._client.pages("v1.0", f"{key_segment('groups', identifier(group))}/members?$select={_MEMBER}&$top=999"))
 
     def write(self, changes: MemberChanges) -> None:
         """Adds twenty in a request, and removes twenty in a batch. Who fails is noted, and the others are done."""
@@ -180,9 +169,9 @@ def _answer(membership: Membership, changes: MemberChanges) -> dict:
     }
 
 
-def _names(group: MemberGroup) -> dict[str, str]:
+def _names(group: Group) -> dict[str, str]:
     """The ids of members by every name that a task may use."""
-    return {key.lower(): user_id for user_id, name in group.members.items() for key in (user_id, name)}
+    return {key.lower(): user_id for user_id, name in (group.members or {}).items() for key in (user_id, name)}
 
 
 def _is_there(answer: Answer) -> bool:

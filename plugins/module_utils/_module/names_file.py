@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from .._errors import OptionError
 from .._files import encoded, read_regular
-from .._licensing.product_names import NO_NAMES, ProductNames, product_names
+from .._licensing.tables.product_names import NO_NAMES, ProductNames, product_names
 
 
 def read_names(path: str | None, option: str) -> ProductNames:

@@ -15,7 +15,7 @@ from .._errors import OptionError
 from .._graph.clouds import CLOUDS
 from .._graph.proxies import proxy_secrets
 from .._graph.tokens import METHODS
-from .._licensing.model import is_guid
+from .._licensing.desired.users import check_user
 
 _LONGEST = 86400.0
 
@@ -158,17 +158,6 @@ def principal_for_api(params: Mapping, kinds: tuple[str, ...], takes: tuple[str,
     if kind not in takes:
         raise OptionError(f"{kind} is {name!r}: {hint}")
     return kind, name
-
-
-def check_user(name: str, where: str) -> None:
-    """Raises OptionError for what can be no name of a user."""
-    if not is_guid(name) and not _is_upn(name):
-        raise OptionError(f"{where} is {name!r}: give an object id or a user principal name such as alice@contoso.com")
-
-
-def _is_upn(text: str) -> bool:
-    name, at, domain = text.rpartition("@")
-    return bool(name and at and domain) and not any(sign.isspace() or sign in "/?\\" for sign in text)
 
 
 def check_bulk(params: Mapping) -> None:

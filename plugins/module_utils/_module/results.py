@@ -8,7 +8,8 @@ from collections import Counter
 
 from .._errors import GraphError, LicensingError
 from .._licensing.catalog import Catalog
-from .._licensing.explain import explain, with_names
+from .._licensing.show.text import with_names
+from .._licensing.tables.graph_errors import explain
 
 _SHOWN = {"all": ("changed", "unchanged", "skipped", "failed"), "changed": ("changed", "failed"), "failed": ("failed",), "none": ()}
 _FIRST = 3  # failures that the message of the task quotes

@@ -11,14 +11,13 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from .._errors import LicensingError, MissingLibraryError
 from .._licensing.catalog import Catalog
-from .._licensing.changes import Changes, Outcome
-from .._licensing.findings import Finding
-from .._licensing.present import diff_of, finding_rows, operation_rows, outcome_rows
+from .._licensing.plan.changes import Changes, Outcome
+from .._licensing.plan.predict import Finding
+from .._licensing.show.results import diff_of, finding_rows, operation_rows, outcome_rows
+from .._tenant.reader import Reader
 from .options import GraphModule, passwords_in_addresses
-from .readers import Reader
 from .results import explained
 from .session import Session
-from .surveys import Survey
 
 
 class Run:
@@ -40,9 +39,9 @@ def run_module(module: GraphModule, make_changes: Callable[[Mapping, Reader], Ch
     guarded(module, lambda run: _change(run, make_changes, result_of))
 
 
-def run_info(module: GraphModule, read: Callable[[Mapping, Survey], dict]) -> None:
+def run_info(module: GraphModule, read: Callable[[Mapping, Session], dict]) -> None:
     """Reads and exits. read gives the results; C(warnings) of them are shown."""
-    guarded(module, lambda run: _inform(run, read(module.params, run.open().survey)))
+    guarded(module, lambda run: _inform(run, read(module.params, run.open())))
 
 
 def guarded(module: GraphModule, work: Callable[[Run], None]) -> None:

@@ -13,15 +13,16 @@ from .._graph.flow import Flow
 from .._graph.pace import WRITES
 from .._graph.tokens import choose_tokens, claims_of_token
 from .._graph.transport import REQUESTS_IMPORT_ERROR, Transport
+from .._tenant.cloud_reader import CloudReader
+from .._tenant.reader import Reader
+from .._tenant.tenant_reader import TenantReader
+from .._tenant.writer import Writer
 from .names_file import read_names
 from .options import check_seconds, check_texts
-from .readers import Reader
-from .surveys import Survey
-from .writers import Writer
 
 
 class Session:
-    """A reader, a survey and a writer of one tenant, over one connection. Nothing is sent before the first read."""
+    """Readers and a writer of one tenant, over one connection. Nothing is sent before the first read."""
 
     def __init__(self, params: Mapping, run_command: Callable, given: Collection[str]) -> None:
         """given are the options that the task itself gives, rather than the environment."""
@@ -36,7 +37,7 @@ class Session:
         flow = Flow(params.get("concurrency") or 1, params.get("write_quota") or WRITES, max_wait=params["max_wait"])
         self.client = GraphClient(self._transport, self.tokens, cloud.graph_url, params["max_wait"], flow)
         self.reader = Reader(self.client, cloud.name, names)
-        self.survey = Survey(self.client, self.reader)
+        self.tenant, self.cloud = TenantReader(self.client, self.reader), CloudReader(self.client, self.reader)
         self.writer = Writer(self.client, self.reader, params.get("route") or "principal")
 
     def ambient_identity(self) -> list[str]:

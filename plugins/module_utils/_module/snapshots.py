@@ -13,19 +13,14 @@ from collections.abc import Iterator, Mapping
 
 from .._errors import LicensingError, is_closed
 from .._files import check_writable, encoded, exists, read_regular, replaced
-from .._graph.answers import Request
-from .._graph.batch import send_all
-from .._graph.odata import key_segment
-from .._licensing.catalog import Catalog, Resolver
-from .._licensing.memberships import MemberGroup, group_with_members
-from .._licensing.model import Assignment, Principal
-from .._licensing.payloads import assignment_of
-from .._licensing.snapshots import holding_of, is_empty, merged_holding, release_of, snapshot_of
-from .members import GROUP_FIELDS
+from .._licensing.catalog import Catalog
+from .._licensing.model import Assignment, Group, Principal
+from .._licensing.records import holding_of, is_empty, merged_holding, release_of, snapshot_of
+from .._licensing.resolve import Resolver
+from .._tenant.user_list import UserList
 from .options import GraphModule, check_user
 from .run import Run, guarded
 from .session import Session
-from .user_lists import UserList
 
 
 class Recorder:
@@ -96,11 +91,9 @@ class Recorder:
         users.read(names)
         return [users.user(name) for name in names]
 
-    def _groups(self, people: list[Principal | None]) -> dict[str, MemberGroup]:
-        """The groups that give licenses to people, twenty in a request."""
-        ids = sorted({lic.group_id for user in people if user for lic in user.licenses if lic.group_id})
-        answers = send_all(self._session.client, "v1.0", [Request("GET", f"{key_segment('groups', group_id)}?$select={GROUP_FIELDS}") for group_id in ids])
-        return {group_id: group_with_members(answer.checked(), ()) for group_id, answer in zip(ids, answers) if answer.status != 404}
+    def _groups(self, people: list[Principal | None]) -> dict[str, Group]:
+        """The groups that give licenses to people."""
+        return self._session.reader.groups(sorted({lic.group_id for user in people if user for lic in user.licenses if lic.group_id}))
 
     def _seats(self, people: list[Principal | None]) -> dict[str, list[Assignment]]:
         """The assignments by the id of the user; nothing where they cannot be read, unless they are required."""
@@ -108,8 +101,8 @@ class Recorder:
         if how == "none" or not known:
             return {}
         try:
-            self._session.survey.allotments()
-            return {key: [assignment_of(row) for row in rows] for key, rows in self._session.survey.assignments_of(known).items()}
+            allotments = self._session.cloud.allotments()
+            return {key: list(state.assignments) for key, state in self._session.cloud.states(known, allotments).items()}
         except LicensingError as error:
             if how == "required" or not is_closed(error):
                 raise

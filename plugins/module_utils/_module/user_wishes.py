@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._errors import OptionError
-from .._licensing.bulk import merged
-from .._licensing.changes import Changes
-from .._licensing.desired import DesiredLicenses, desired_licenses
-from .._licensing.license_changes import plan_licenses
-from .._licensing.seats import SeatLedger
+from .._licensing.desired.licenses import DesiredLicenses, desired_licenses
+from .._licensing.plan.changes import Changes
+from .._licensing.plan.entries import merged
+from .._licensing.plan.ledger import SeatLedger
+from .._licensing.plan.licenses import plan_licenses
+from .._tenant.user_list import UserList
 from .options import check_bulk, check_user
 from .session import Session
-from .user_lists import UserList
 
 DEFAULTS = ("usage_location", "licenses", "carry_plans", "inherited", "remove_inherited", "protect", "allow_empty", "seat_check", "plan_check")
 
@@ -46,8 +46,8 @@ class UserWishes:
     def read(self, indexes: list[int]) -> dict[int, str]:
         """Reads the users: those of read_filter in pages, and who is not among them as the number makes it cheapest."""
         if self._read_filter and indexes:
-            for dummy, row in self._session.survey.users(None, None, self._read_filter, None):
-                self._users.add(row)
+            for user in self._session.tenant.users(None, None, self._read_filter, None):
+                self._users.add(user)
         self._users.read([self.entries[index]["user"] for index in indexes])
         found = ((index, self._users.user(self.entries[index]["user"])) for index in indexes)
         return {index: user.id for index, user in found if user is not None}

@@ -1,0 +1,139 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a task wants, read out of its options. Names are still as written; where says which option wrote them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..._errors import OptionError
+from ..tables.countries import country_code
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRule:
+    """What is to become of service plans: exactly these off, exactly these on, or (merge) these off and those on."""
+
+    disabled: tuple[str, ...] | None = None
+    enabled: tuple[str, ...] | None = None
+    is_merge: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WantedLicense:
+    """A SKU to hold, with its service plans, and what may stand in for it when no seat is free, in order of preference."""
+
+    sku: str
+    plans: PlanRule
+    where: str
+    alternatives: tuple[WantedLicense, ...] = ()
+    prefer: str = "held"
+
+    @property
+    def choices(self) -> tuple[WantedLicense, ...]:
+        """The SKUs of which one is to be held."""
+        return (self, *self.alternatives)
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredLicenses:
+    """What M(m365.licensing.user_assign_license) and M(m365.licensing.group_assign_license) are asked for."""
+
+    add: tuple[WantedLicense, ...] = ()
+    remove: tuple[str, ...] = ()
+    is_set: bool = False
+    usage_location: str | None = None
+    carry_plans: bool = False
+    inherited: str = "assign"
+    remove_inherited: str = "fail"
+    seat_check: str = "enforce"
+    plan_check: str = "enforce"
+    protect: tuple[str, ...] = ()
+    max_removals: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredAssignment:
+    """What M(m365.licensing.cloud_license_assignment) is asked for: one of sku and allotment is given."""
+
+    sku: str | None = None
+    allotment: str | None = None
+    subscription_id: str | None = None
+    plans: PlanRule = PlanRule()
+    is_present: bool = True
+    is_exclusive: bool = False
+    allotment_choice: str = "only"
+    seat_check: str = "enforce"
+    plan_check: str = "enforce"
+    usage_location: str | None = None
+
+
+def plan_rule(entry: Mapping, where: str) -> PlanRule:
+    """The rule of an entry's disabled_plans, enabled_plans and plans_mode. Raises OptionError for a contradiction."""
+    disabled, enabled = entry.get("disabled_plans"), entry.get("enabled_plans")
+    is_merge = entry.get("plans_mode") == "merge"
+    if disabled is not None and enabled is not None and not is_merge:
+        raise OptionError(
+            f"{where}disabled_plans and {where}enabled_plans exclude each other: each says the whole list. "
+            "Give one of them, or plans_mode: merge to turn some off and others on"
+        )
+    return PlanRule(_names(disabled), _names(enabled), is_merge)
+
+
+def wanted_license(entry: Mapping, where: str) -> WantedLicense:
+    """A SKU with service plans and alternatives. Raises OptionError for service plans that contradict themselves."""
+    listed = (wanted_license(other, f"{where}.alternatives[{index}]") for index, other in enumerate(entry.get("alternatives") or ()))
+    return WantedLicense(entry["sku"], plan_rule(entry, f"{where}."), where, tuple(listed), entry.get("prefer") or "held")
+
+
+def desired_licenses(params: Mapping) -> DesiredLicenses:
+    """The desired licenses of a task's options. Raises OptionError for what contradicts itself."""
+    licenses = params.get("licenses") or {}
+    is_set = licenses.get("set") is not None
+    if is_set and not licenses["set"] and not params.get("allow_empty"):
+        raise OptionError("licenses.set is empty, which removes every direct license: give allow_empty: true if that is meant")
+    max_removals = params.get("max_removals")
+    if max_removals is not None and max_removals < 0:
+        raise OptionError(f"max_removals is {max_removals}: give zero or more")
+    part = "set" if is_set else "add"
+    return DesiredLicenses(
+        add=tuple(wanted_license(entry, f"licenses.{part}[{index}]") for index, entry in enumerate(licenses.get(part) or ())),
+        remove=tuple(licenses.get("remove") or ()),
+        is_set=is_set,
+        usage_location=usage_location_of(params.get("usage_location")),
+        carry_plans=bool(params.get("carry_plans")),
+        inherited=params.get("inherited") or "assign",
+        remove_inherited=params.get("remove_inherited") or "fail",
+        seat_check=params.get("seat_check") or "enforce",
+        plan_check=params.get("plan_check") or "enforce",
+        protect=tuple(params.get("protect") or ()),
+        max_removals=max_removals,
+    )
+
+
+def desired_assignment(params: Mapping) -> DesiredAssignment:
+    """The desired assignment of a task's options. Raises OptionError for what contradicts itself."""
+    if params.get("usage_location") and not (params.get("user") or params.get("me")):
+        raise OptionError("usage_location is for users: a group or device has none; leave it out")
+    return DesiredAssignment(
+        sku=params.get("sku"),
+        allotment=params.get("allotment"),
+        subscription_id=params.get("subscription_id"),
+        plans=plan_rule(params, ""),
+        is_present=params.get("state") != "absent",
+        is_exclusive=bool(params.get("exclusive")),
+        allotment_choice=params.get("allotment_choice") or "only",
+        seat_check=params.get("seat_check") or "enforce",
+        plan_check=params.get("plan_check") or "enforce",
+        usage_location=usage_location_of(params.get("usage_location")),
+    )
+
+
+def _names(names: list[str] | None) -> tuple[str, ...] | None:
+    return None if names is None else tuple(names)
+
+
+def usage_location_of(value: str | None) -> str | None:
+    """A country code in capitals. Raises OptionError for what is none."""
+    return None if value is None else country_code(value, "usage_location")

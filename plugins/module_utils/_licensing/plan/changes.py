@@ -1,0 +1,161 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is to be done: operations, the changes they make up, and the arithmetic of service plans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ..catalog import Catalog
+from ..desired.licenses import PlanRule
+from ..model import Assignment, Group, License, Principal, Sku
+from ..resolve import Resolver
+from .predict import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class SetUsageLocation:
+    """Writes the usage location of a user."""
+
+    principal: Principal
+    usage_location: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssignLicenses:
+    """One assignLicense call: adds (or gives other service plans to) and removes, all or nothing."""
+
+    principal: Principal
+    add: tuple[License, ...]
+    remove: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CreateAssignment:
+    """Creates an assignment of cloudLicensing."""
+
+    principal: Principal
+    assignment: Assignment
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateAssignment:
+    """Replaces the disabled service plans of an assignment."""
+
+    principal: Principal
+    assignment: Assignment
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteAssignment:
+    """Deletes an assignment."""
+
+    principal: Principal
+    assignment: Assignment
+
+
+@dataclass(frozen=True, slots=True)
+class Reprocess:
+    """Makes Graph look at a principal's licenses (or its assignments, over cloudLicensing) anew: it wishes for nothing, and changes no wish."""
+
+    principal: Principal
+    is_cloud: bool
+
+
+@dataclass
+class Outcome:
+    """What only the real run learns: the id of a created assignment, and of a group how far its processing came, and the members in error if they were read."""
+
+    created_id: str | None = None
+    processing_state: str | None = None
+    seconds_waited: float = 0.0
+    members: tuple[Principal, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What is, what will be, the operations that lead there, and what is to be said about it.
+
+    before and after are of one type: Principal for licenses, CloudState for assignments.
+    subject is the assignment that a task on one of them is about, as it will be.
+    """
+
+    before: Any
+    after: Any
+    operations: tuple
+    findings: tuple[Finding, ...]
+    catalog: Catalog
+    subject: Assignment | None = None
+
+    @property
+    def is_noop(self) -> bool:
+        """Whether nothing has to be sent."""
+        return not self.operations
+
+    @property
+    def is_change(self) -> bool:
+        """Whether anything will be other than it was; reprocessing alone is no change."""
+        return any(not isinstance(operation, Reprocess) for operation in self.operations)
+
+    @property
+    def new_sku_ids(self) -> frozenset[str]:
+        """The SKUs that assignLicense gives to a principal that has no direct license of them."""
+        calls = [operation for operation in self.operations if isinstance(operation, AssignLicenses)]
+        return frozenset(lic.sku_id for call in calls for lic in call.add if call.principal.direct(lic.sku_id) is None)
+
+    @property
+    def refusals(self) -> tuple[Finding, ...]:
+        """The findings for which the task must fail before anything is written."""
+        return tuple(finding for finding in self.findings if finding.is_refusal)
+
+    @property
+    def wants_members(self) -> bool:
+        """Whether a group gets something new, so that it matters how many members it has, and nobody has counted them."""
+        principal = getattr(self.before, "principal", self.before)
+        is_new = bool(self.new_sku_ids) or any(isinstance(operation, CreateAssignment) for operation in self.operations)
+        return is_new and isinstance(principal, Group) and principal.member_count is None
+
+    @property
+    def unnamed_groups(self) -> tuple[str, ...]:
+        """Groups that a refusal or the diff would like to name, but have only the id of; a caution alone is not worth another request."""
+        principal = getattr(self.before, "principal", self.before)
+        ids = {gid for finding in self.refusals for gid in finding.group_ids}
+        for operation in self.operations:
+            if isinstance(operation, AssignLicenses):
+                touched = {lic.sku_id for lic in operation.add} | set(operation.remove)
+                ids |= {lic.group_id for lic in principal.licenses if lic.group_id and lic.sku_id in touched}
+        return tuple(sorted(ids - set(principal.group_names)))
+
+
+def disabled_after(rule: PlanRule, current: frozenset[str], sku: Sku, resolver: Resolver, where: str) -> frozenset[str]:
+    """The ids of the service plans that are off once a rule was applied to those that are off now.
+
+    Every list leaves alone what people cannot switch.
+    """
+    disabled = resolver.plans(sku, rule.disabled or (), f"{where}disabled_plans", must_switch=True)
+    enabled = resolver.plans(sku, rule.enabled or (), f"{where}enabled_plans")
+    if rule.is_merge:
+        for plan_id in sorted(disabled & enabled):
+            resolver.problem(f"{where}disabled_plans and {where}enabled_plans both name {Catalog([sku]).plan_names(sku.id, [plan_id])[0]}")
+        return (current | disabled) - enabled
+    switchable = frozenset(plan.id for plan in sku.service_plans if plan.is_switchable)
+    if rule.disabled is not None:
+        return disabled | (current - switchable)
+    if rule.enabled is not None:
+        return (switchable | (current - switchable)) - enabled
+    return current
+
+
+def plans_on(licenses: Iterable[License], catalog: Catalog) -> frozenset[str]:
+    """The ids of the service plans that licenses in effect turn on: one path is enough."""
+    held = (lic for lic in licenses if lic.is_held)
+    return frozenset(plan.id for lic in held for plan in catalog.sku(lic.sku_id).service_plans if plan.id not in lic.disabled_plans)
+
+
+def unlisted_plans(rule: PlanRule, before: frozenset[str], after: frozenset[str], sku: Sku) -> list[str]:
+    """The names of service plans that an allow-list turns off although it was in force before: some were off, and all that it names were on."""
+    if rule.enabled is None or rule.is_merge or not before or not before <= after:
+        return []
+    return sorted(plan.name for plan in sku.service_plans if plan.id in after - before)

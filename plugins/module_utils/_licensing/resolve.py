@@ -1,0 +1,115 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From names to ids: every SKU and service plan that a task names is found here, or noted as a problem with what is near."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .._errors import OptionError
+from .catalog import Catalog
+from .model import ServicePlan, Sku, is_guid
+
+
+class Resolver:
+    """Turns what a task names into SKUs and service plans, and collects every name that fails into one error."""
+
+    def __init__(self, catalog: Catalog, held_ids: Iterable[str] = ()) -> None:
+        self._catalog = catalog
+        self._held_ids = frozenset(held_ids)
+        self._problems: list[str] = []
+
+    def sku(self, name: str, where: str) -> Sku | None:
+        """The SKU of a part number, id or product name, else None and a problem is noted. An id is known, also when the tenant does not own it."""
+        if is_guid(name):
+            return self._catalog.sku(name.lower())
+        found = [sku for sku in self._catalog if name.lower() in (sku.id, sku.part_number.lower())] or self._by_product_name(name)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            ids = ", ".join(sorted(sku.id for sku in found))
+            self._problems.append(f"{where}: SKU {name!r} is ambiguous, give one of the ids {ids}")
+        else:
+            products = (self._catalog.names.sku_name(sku.id) for sku in self._catalog)
+            self._unknown(where, "SKU", name, "of this tenant", [*(sku.part_number for sku in self._catalog), *filter(None, products)])
+        return None
+
+    def _by_product_name(self, name: str) -> list[Sku]:
+        """The SKUs of a product name that the tenant owns or the principal holds; the tenant decides between those of one name."""
+        ids = self._catalog.names.sku_ids(name)
+        return [sku for sku in self._catalog if sku.id in ids] or [self._catalog.sku(sku_id) for sku_id in sorted(ids & self._held_ids)]
+
+    def plans(self, sku: Sku, names: Iterable[str], where: str, must_switch: bool = False) -> frozenset[str]:
+        """The ids of service plans of a SKU. With must_switch, one that people cannot switch off is a problem.
+
+        Of a SKU that the tenant does not own, nothing is known but ids.
+        """
+        if not sku.is_owned:
+            return frozenset(name.lower() for name in names if is_guid(name))
+        found = (self._plan(sku, name, f"{where}[{index}]", must_switch) for index, name in enumerate(names))
+        return frozenset(plan.id for plan in found if plan is not None)
+
+    def _plan(self, sku: Sku, name: str, where: str, must_switch: bool) -> ServicePlan | None:
+        found = [plan for plan in sku.service_plans if name.lower() in (plan.id, plan.name.lower())]
+        if not found:
+            named = self._catalog.names.plan_ids(name)
+            found = [plan for plan in sku.service_plans if plan.id in named]
+        if len(found) > 1:
+            ids = ", ".join(sorted(plan.id for plan in found))
+            self._problems.append(f"{where}: service plan {name!r} of {sku.part_number} is ambiguous, give one of the ids {ids}")
+            return None
+        if not found:
+            self._unknown(where, "service plan", name, f"of {sku.part_number}", [plan.name for plan in sku.service_plans])
+            return None
+        if must_switch and not found[0].is_switchable:
+            self._problems.append(
+                f"{where}: service plan {found[0].name} of {sku.part_number} applies to the organization, not to people, "
+                "and cannot be switched off for one of them; leave it out"
+            )
+        return found[0]
+
+    def _unknown(self, where: str, what: str, name: str, whose: str, known: list[str]) -> None:
+        if not name:
+            self._problems.append(f"{where}: an empty name; give a {what} or leave the entry out")
+            return
+        hint = _nearest(name, known)
+        if what == "SKU" and self._catalog.names.sku_ids(name):
+            hint = " (a product that the tenant does not own)"
+        self._problems.append(f"{where}: no {what} {name!r} {whose}{hint}")
+
+    def problem(self, text: str) -> None:
+        """Notes a problem that is not about a single name."""
+        self._problems.append(text)
+
+    def twice(self, text: str) -> None:
+        """Notes a problem once, however often it is found."""
+        if text not in self._problems:
+            self._problems.append(text)
+
+    def check(self) -> None:
+        """Raises one OptionError that lists every problem noted so far."""
+        if self._problems:
+            raise OptionError("; ".join(self._problems))
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    from difflib import get_close_matches  # only a failing task needs it, and it costs time to load
+
+    by_lower = {candidate.lower(): candidate for candidate in known}
+    by_start = {candidate.lower()[: len(name) + 1]: candidate for candidate in known}
+    near = [by_lower[match] for match in get_close_matches(name.lower(), by_lower, n=3, cutoff=0.6)]
+    near = near or [by_start[match] for match in get_close_matches(name.lower(), by_start, n=3, cutoff=0.6)]
+    return f" (nearest: {', '.join(near)})" if near else ""
+
+
+def sku_ids_of(catalog: Catalog, names: list[str], option: str) -> list[str]:
+    """The ids of SKUs by any name. An id that the tenant does not own is taken as it is: somebody may still hold it."""
+    resolver = Resolver(catalog)
+    found = [resolver.sku(name, option if len(names) == 1 else f"{option}[{index}]") for index, name in enumerate(names)]
+    resolver.check()
+    return [sku.id for sku in found if sku is not None]
+
+
+def gone(catalog: Catalog, sku_id: str | None) -> list[str]:
+    """A warning for a SKU that the tenant does not own."""
+    return [f"sku: the tenant does not own SKU {sku_id}"] if sku_id and not catalog.sku(sku_id).is_owned else []

@@ -1,0 +1,21 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Texts for people: names beside the ids that Graph speaks of."""
+
+from __future__ import annotations
+
+import re
+
+from ..catalog import Catalog
+
+_GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+def with_names(text: str, catalog: Catalog) -> str:
+    """The text with the name behind each id of a SKU or service plan that the tenant, or the file of product names, knows."""
+
+    def named(found: re.Match) -> str:
+        name = catalog.name_of(found.group().lower())
+        return f"{found.group()} ({name})" if name else found.group()
+
+    return _GUID.sub(named, text)

@@ -1,0 +1,203 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Carries operations out, once each: what was lost on the way is looked for before it is sent again."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .._errors import LicensingError, WaitTimeoutError
+from .._graph import retry
+from .._graph.answers import Answer, Request, is_unknown
+from .._graph.batch import send_chains
+from .._graph.client import GraphClient
+from .._licensing.model import Assignment, Group, Principal
+from .._licensing.plan.changes import AssignLicenses, Changes, CreateAssignment, DeleteAssignment, Outcome, SetUsageLocation
+from .fields import text
+from .parse import unwrap
+from .reader import Reader
+from .requests import Call, calls_of, principal_path
+
+_LOOK = 5.0  # seconds to look for the id of what was created
+_LOOKS = 20  # objects at which a run looks to find out why Graph refuses to write to them
+
+
+@dataclass
+class Written:
+    """What became of one principal's operations: those carried out, the id of what was created, Graph's request id, and why the rest was not."""
+
+    done: list[Any] = field(default_factory=list)
+    created_id: str | None = None
+    request_id: str | None = None
+    error: LicensingError | None = None
+
+
+class Writer:
+    """Writes to principals. C(done) and C(outcome) are of the one principal of apply, also when it fails."""
+
+    def __init__(self, client: GraphClient, reader: Reader, route: str) -> None:
+        self._client, self._reader, self._route = client, reader, route
+        self.done: list[Any] = []
+        self._looks_left = _LOOKS
+        self.outcome = Outcome()
+
+    def apply(self, operations: tuple) -> None:
+        """Carries out the operations of one principal in their order, in one call of Graph. Raises the first that fails."""
+        written = Written()
+        try:
+            calls = calls_of(operations, self._client.graph_url, self._route)
+            (answers,) = send_chains(self._client, calls[0].version, [_requests_of(calls)])
+            self._settle_all(operations, calls, answers, written)
+        finally:
+            self.done, self.outcome.created_id = written.done, written.created_id
+
+    def apply_all(self, version: str, wishes: Sequence[tuple[tuple, str]]) -> list[Written]:
+        """Carries out the operations of some principals, each with its route, in one batch. No error is raised: each principal has its own."""
+        listed = [calls_of(operations, self._client.graph_url, route, version) for operations, route in wishes]
+        written = [Written() for dummy in wishes]
+        try:
+            chains = send_chains(self._client, version, [_requests_of(calls) for calls in listed])
+        except LicensingError as error:
+            return [Written(error=error) for dummy in wishes]
+        for (operations, dummy), calls, answers, result in zip(wishes, listed, chains, written):
+            try:
+                self._settle_all(operations, calls, answers, result)
+            except LicensingError as error:
+                result.error = error
+        return written
+
+    def _settle_all(self, operations: tuple, calls: list[Call], answers: list[Answer], written: Written) -> None:
+        for operation, call, request, answer in zip(operations, calls, _requests_of(calls), answers):
+            created_id = self._settle(operation, call.version, request, answer)
+            written.created_id = created_id or written.created_id
+            written.request_id = answer.request_id or written.request_id
+            written.done.append(operation)
+
+    def wait(self, changes: Changes, timeout: float) -> None:
+        """Reads until a user or group shows the operations, and a group's processing has ended.
+
+        Raises WaitTimeoutError, after seconds, naming what is outstanding. The outcome says how far it came.
+        """
+        principal, is_group = changes.before, isinstance(changes.before, Group)
+        if not changes.operations and not is_group:
+            return
+        began, attempt = time.monotonic(), 0
+        while True:
+            seen = principal if attempt == 0 and not changes.operations else self._reader.again(principal)
+            outstanding = [_described(operation) for operation in changes.operations if not _shows(seen, operation)]
+            if isinstance(seen, Group):
+                outstanding += [] if _is_processed(seen) else [f"the processing of the group, which is {seen.processing_state}"]
+                self.outcome.processing_state = seen.processing_state
+            attempt += 1
+            seconds = retry.delay(attempt, None, random.random)
+            self.outcome.seconds_waited = time.monotonic() - began
+            if not outstanding:
+                break
+            if self.outcome.seconds_waited + seconds > timeout:
+                what = " and ".join(sorted(set(outstanding)))
+                raise WaitTimeoutError(f"Graph accepted the change, but after wait_timeout of {timeout:g} s it does not show yet: {what}")
+            self._client.pause(seconds)
+        if is_group:
+            self.outcome.members = tuple(self._reader.members_in_error(principal))
+
+    def _settle(self, operation: Any, version: str, request: Request, answer: Answer) -> str | None:
+        """Makes sure that an operation was carried out, whatever became of its answer, or raises why not. The id of what it created."""
+        if isinstance(operation, CreateAssignment):
+            return self._settle_create(operation, request, answer)
+        if answer.status == 424 or (is_unknown(answer) and request.can_repeat):
+            answer = self._client.send(version, request)
+        if answer.is_ok or (isinstance(operation, DeleteAssignment) and self._is_gone(operation, request, answer)):
+            return None
+        if isinstance(operation, AssignLicenses) and answer.status == 400 and answer.was_lost and self._comes_to_show(operation):
+            return None
+        raise self._refused(operation, answer)
+
+    def _is_gone(self, operation: DeleteAssignment, request: Request, answer: Answer) -> bool:
+        """Whether a 404 says that an assignment is gone. Under the path where it was seen it does; another path may only not show it."""
+        if answer.status != 404 or "segment" in answer.error_text.lower():
+            return False
+        if request.path.startswith(f"{principal_path(operation.principal)}/"):
+            return True
+        return operation.assignment.id not in {held.id for held in self._reader.assignments(operation.principal)}
+
+    def _refused(self, operation: Any, answer: Answer) -> LicensingError:
+        """The error of a write, with what is known of the object where that may be the reason; of the first few that Graph refuses."""
+        if answer.status not in (400, 403) or self._looks_left < 1:
+            return answer.error()
+        self._looks_left -= 1
+        return self._reader.refusal(operation.principal.kind, operation.principal.id, answer)
+
+    def _settle_create(self, operation: CreateAssignment, request: Request, answer: Answer) -> str | None:
+        """The id of the created assignment. After a lost answer it looks for it before creating again (graph-contract 1.6, no. 6)."""
+        if answer.status == 424:  # it depended on a request whose answer was lost, and was not sent
+            answer = self._client.send("beta", request)
+        patience = self._client.patience()
+        repeatable = Request(request.method, request.path)
+        was_lost = False
+        while not answer.is_ok:
+            was_lost = was_lost or is_unknown(answer)
+            seconds = patience.next_delay(repeatable, answer) if was_lost else None
+            found = self._look(operation, retry.LAG_LIMIT) if was_lost else None
+            if found is not None:
+                return found.id
+            if seconds is None:
+                raise self._refused(operation, answer)
+            patience.spend(seconds)
+            self._client.pause(seconds)
+            answer = self._client.send("beta", request)
+        return text(unwrap(answer.body), "id") or self._id_of_created(operation)
+
+    def _id_of_created(self, operation: CreateAssignment) -> str | None:
+        """The id that the answer did not say. The assignment is there: not to find it is no failure."""
+        try:
+            found = self._look(operation, _LOOK)
+        except LicensingError:
+            return None
+        return found.id if found else None
+
+    def _look(self, operation: CreateAssignment, seconds: float) -> Assignment | None:
+        """The assignment on the allotment, as reads show it within some seconds: a replica may lag (graph-contract 3.5)."""
+        left, attempt = min(seconds, self._client.max_wait), 0
+        while True:
+            held = self._reader.assignments(operation.principal)
+            found = next((one for one in held if one.allotment_id == operation.assignment.allotment_id), None)
+            attempt += 1
+            wait = retry.delay(attempt, None, random.random)
+            if found is not None or wait > left:
+                return found
+            left -= wait
+            self._client.pause(wait)
+
+    def _comes_to_show(self, operation: AssignLicenses) -> bool:
+        """Whether the licenses turn out to be as wanted: the lost attempt was carried out, and its repetition refused."""
+        for attempt in range(1, 5):
+            if _shows(self._reader.again(operation.principal), operation):
+                return True
+            self._client.pause(retry.delay(attempt, None, random.random))
+        return _shows(self._reader.again(operation.principal), operation)
+
+
+def _requests_of(calls: list[Call]) -> list[Request]:
+    return [Request(call.method, call.path, call.body, call.can_repeat, call.lag_code) for call in calls]
+
+
+def _shows(user: Principal, operation: Any) -> bool:
+    """Whether a user or group, as it was read, is as an operation leaves it."""
+    if isinstance(operation, SetUsageLocation):
+        return user.usage_location == operation.usage_location
+    held = {lic.sku_id: lic for lic in user.licenses if lic.is_direct}
+    added = all(lic.sku_id in held and held[lic.sku_id].is_held and held[lic.sku_id].disabled_plans == lic.disabled_plans for lic in operation.add)
+    return added and not held.keys() & set(operation.remove)
+
+
+def _is_processed(group: Group) -> bool:
+    """Whether Graph has carried a group's licenses to its members; a group that never had any has no state."""
+    return (group.processing_state or "ProcessingComplete") == "ProcessingComplete"
+
+
+def _described(operation: Any) -> str:
+    return "the usage location" if isinstance(operation, SetUsageLocation) else "the licenses"
