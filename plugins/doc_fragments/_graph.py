@@ -51,14 +51,15 @@ options:
       - How to authenticate. V(auto) takes the first of V(access_token), V(certificate), V(workload_identity) and V(client_secret)
         whose options are complete. V(managed_identity) and V(azure_cli) are used only when named.
       - What the task gives goes before the environment as a whole. A way of which the task gives all options comes first, then one of which it gives
-        a part, and only then one that the environment alone makes up.
+        the application or the credential, and only then one that the environment alone makes up. A credential of the task also goes before
+        E(MSGRAPH_AUTH).
       - If unset, E(MSGRAPH_AUTH) is used.
     type: str
     default: auto
     choices: [auto, access_token, certificate, workload_identity, client_secret, managed_identity, azure_cli]
   token_cache:
     description:
-      - File in which tokens are kept between tasks, for its owner only and locked between processes. Its folder must exist.
+      - File in which tokens are kept between tasks, for its owner only and locked between processes. Its folder is made if it is not there.
         A link, or a file of another user, is refused; a looser mode is narrowed, and what others could write until then is not used.
       - If unset, E(MSGRAPH_TOKEN_CACHE) is used, and without it every task gets a token of its own.
       - Needs the Python library C(msal-extensions).

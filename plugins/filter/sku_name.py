@@ -45,6 +45,7 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
+from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.m365.licensing.plugins.module_utils._errors import OptionError
 from ansible_collections.m365.licensing.plugins.module_utils._module.names_file import read_names
 
@@ -52,7 +53,7 @@ from ansible_collections.m365.licensing.plugins.module_utils._module.names_file 
 def sku_name(value, names):
     """The product name of a SKU."""
     try:
-        return read_names(names, "sku_name").sku_name(str(value)) or value
+        return wrap_var(read_names(names, "sku_name").sku_name(str(value)) or value)  # what a file says is no template
     except OptionError as error:
         raise AnsibleFilterError(error.message) from error
 

@@ -144,9 +144,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             os.chmod(folder, 0o700)  # Ansible's own plugins make it, and its files, readable for everybody
         loose = [path for path in (folder, *_parents(folder)) if not _is_own(path, is_parent=path != folder)]
         loose += [path for name in files if name.endswith(key) and not _is_own_file(path := os.path.join(folder, name))]
+        for name in files if not loose else ():
+            if name.endswith(key):
+                os.chmod(os.path.join(folder, name), 0o600)
         if loose:
             remedy = "Set cache_connection to a folder of your own, for this inventory alone"
-            self.display.warning(f"{self.NAME}: others can write or read {loose[0]}, so the cache is not used. {remedy}")
+            self.display.warning(f"{self.NAME}: others can write {loose[0]}, so the cache is not used. {remedy}")
         return not loose
 
     def _cached(self, key):
@@ -198,7 +201,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         is_constructed = any(self.get_option(option) for option in ("compose", "groups", "keyed_groups"))
         for row in users:
             user = {name: wrap_var(value) for name, value in row.items()}  # what people call themselves is no template, nor is what is made of it
-            host = next((name for name in (row.get("m365_user_principal_name"), row["m365_id"]) if name and _NAME.fullmatch(name)), None)
+            host = host_of(row)
             if host is None:
                 raise AnsibleParserError(f"{self.NAME}: a user has neither a name nor an id that can be a host: {row['m365_id']!r}")
             self.inventory.add_host(host, group=GROUP)
@@ -221,7 +224,7 @@ def _is_own(path, is_parent):
     """Whether only this user, or root, decides what is in a folder; of one above, a sticky one will do, as others cannot take away what is there."""
     found = os.stat(path)
     if not is_parent:
-        return found.st_uid == os.geteuid() and not found.st_mode & 0o077
+        return found.st_uid == os.geteuid() and not found.st_mode & 0o022
     return found.st_uid in (os.geteuid(), 0) and (not found.st_mode & stat.S_IWOTH or bool(found.st_mode & stat.S_ISVTX))
 
 
@@ -233,7 +236,16 @@ def _is_own_file(path):
 
 def _is_row(row):
     """Whether a row of a cache is of the form that this plugin writes."""
-    return isinstance(row, dict) and isinstance(row.get("m365_id"), str) and all(_VARIABLE.fullmatch(str(name)) for name in row)
+    if not isinstance(row, dict) or not all(_VARIABLE.fullmatch(str(name)) for name in row):
+        return False
+    name, skus_held = row.get("m365_user_principal_name"), row.get("m365_skus", [])
+    are_texts = isinstance(row.get("m365_id"), str) and isinstance(name, (str, type(None))) and isinstance(skus_held, list)
+    return are_texts and host_of(row) is not None
+
+
+def host_of(row):
+    """How the host of a user is called: by name, or by id where the name is none for a host; None where neither will do."""
+    return next((name for name in (row.get("m365_user_principal_name"), row["m365_id"]) if name and _NAME.fullmatch(name)), None)
 
 
 def variables(row):

@@ -17,8 +17,8 @@ description:
     a byte order mark, and the code page of Western Windows; comma, semicolon, tab and bar.
   - The first row has the header names. English ones are known, such as C(UserPrincipalName), C(Usage location), C(License), C(Groups),
     C(Last day), C(Profile) and C(Keep). Others are mapped with O(columns).
-  - A blank cell leaves its key out. A cell of C(licenses), C(groups) or C(keep) can hold a list, with line ends, semicolons or bars in between,
-    with the plus signs of the admin center's export, or with commas between part numbers.
+  - A blank cell leaves its key out. A cell of C(licenses), C(groups) or C(keep) can hold a list, with line ends, semicolons or bars in between; one
+    of SKUs also with commas between part numbers, and with the plus signs of the admin center's export.
   - Every fault of the table is reported with its line and column, all at once. What the table says is data, never a template.
 options:
   _terms:
@@ -87,6 +87,7 @@ _raw:
 
 import io
 import zipfile
+import zlib
 
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
@@ -95,20 +96,31 @@ from ansible_collections.m365.licensing.plugins.module_utils._errors import Opti
 from ansible_collections.m365.licensing.plugins.module_utils._files import read_regular
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.user_table import csv_rows, entries_of, rows_of_sheet
 
+OPTIONS = {"columns", "ignore_other_columns", "date_format", "delimiter", "encoding", "sheet"}
+# what openpyxl raises for a file that is none of Excel's, or a damaged one
+BROKEN = (OSError, ValueError, LookupError, AttributeError, TypeError, SyntaxError, zipfile.BadZipFile, zlib.error)
+
 
 class LookupModule(LookupBase):
     """The lookup, for Ansible."""
 
     def run(self, terms, variables=None, **kwargs):
         """The entries of all files, as one list."""
+        unknown = sorted(set(kwargs) - OPTIONS)
+        if unknown:
+            raise AnsibleLookupError(f"read_users: unknown option {' and '.join(unknown)}; known are {', '.join(sorted(OPTIONS))}")
         self.set_options(var_options=variables, direct=kwargs)
-        entries = []
+        entries: list = []
+        first: dict = {}
         for term in terms:
             path = self.find_file_in_search_path(variables, "files", str(term))
             if path is None:
                 raise AnsibleLookupError(f"read_users: no file {term!r} beside the playbook or in its folder files; check the path")
             try:
-                entries += self._entries(path)
+                for entry in self._entries(path):
+                    if first.setdefault(entry["user"].lower(), term) != term:
+                        raise OptionError(f"{entry['user']} is also in {first[entry['user'].lower()]}; leave one of them out")
+                    entries.append(entry)
             except OptionError as error:
                 raise AnsibleLookupError(f"read_users: {term}: {error.message}") from error
         return [wrap_var(entries)]
@@ -122,16 +134,18 @@ class LookupModule(LookupBase):
         return entries_of(rows, self.get_option("columns"), self.get_option("ignore_other_columns"), self.get_option("date_format"))
 
     def _sheet(self, content):
-        """The rows of a sheet."""
+        """The rows of a sheet. How large it is, is not believed: some programs write that wrongly."""
         try:
             import openpyxl
         except ImportError:
             raise OptionError("a workbook needs the Python library openpyxl on the controller; install it, or save the table as CSV UTF-8") from None
         try:
             book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile, openpyxl.utils.exceptions.InvalidFileException) as error:
+            sheets = {sheet.title: sheet for sheet in book.worksheets}
+            name = self.get_option("sheet") or next(iter(sheets), None)
+            if name in sheets:
+                sheets[name].reset_dimensions()
+                return rows_of_sheet(sheets[name].iter_rows(values_only=True))
+        except BROKEN as error:
             raise OptionError(f"it is no workbook of Excel: {error}; save it as .xlsx or as CSV UTF-8") from None
-        name = self.get_option("sheet")
-        if name and name not in book.sheetnames:
-            raise OptionError(f"sheet is {name!r}: there are {', '.join(book.sheetnames)}")
-        return rows_of_sheet((book[name] if name else book.worksheets[0]).iter_rows(values_only=True))
+        raise OptionError(f"sheet is {name!r}: there are {', '.join(sheets) or 'no tables in it'}")

@@ -89,11 +89,34 @@ def appended(path: str, option: str) -> TextIO:
     handle = open(number, "a+", encoding="utf-8", errors="surrogatepass", newline="\n", buffering=1)  # noqa: SIM115  the caller closes it
     try:
         fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         handle.close()
         raise OptionError(f"{option}: another run writes {path} now: wait for it to end, or give each run a path of its own") from None
+    except OSError as error:
+        handle.close()
+        raise OptionError(f"{option}: {path} cannot be locked against other runs: {error.strerror}; give a path on another file system") from None
     _narrow(number, path, option)
     return handle
+
+
+def make_folder(path: str, option: str) -> None:
+    """Make the folder of a path, for this user alone, where it is not there. Raises OptionError when that is not possible."""
+    try:
+        os.makedirs(os.path.dirname(encoded(path, option)) or b".", mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise _cannot(path, option, error.strerror or str(error)) from None
+
+
+@contextlib.contextmanager
+def locked_folder(path: str, option: str) -> Iterator[None]:
+    """Keep other tasks out of the folder of a path until the block ends; where the file system knows no locks, nothing is kept."""
+    number = os.open(os.path.dirname(encoded(path, option)) or b".", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(number, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(number)
 
 
 def make_private(path: str, option: str) -> bool:
@@ -117,7 +140,10 @@ def _opened(raw: bytes, path: str, option: str, flags: int) -> int:
     except OSError as error:
         raise _cannot(path, option, error.strerror or str(error)) from None
     try:
-        _check_status(os.fstat(number), path, option)
+        found = os.fstat(number)
+        _check_status(found, path, option)
+        if found.st_nlink > 1 and flags & os.O_APPEND:
+            raise OptionError(f"{option}: {path} has a second name (a hard link), under which it would change too; give another path")
     except OptionError:
         os.close(number)
         raise
@@ -161,8 +187,6 @@ def _check_status(found: os.stat_result, path: str, option: str) -> None:
         raise OptionError(f"{option}: {path} is a device, pipe or socket; give the path of a regular file")
     if found.st_uid != os.geteuid():
         raise OptionError(f"{option}: {path} belongs to another user (uid {found.st_uid}); remove it, or give another path")
-    if found.st_nlink > 1:
-        raise OptionError(f"{option}: {path} has a second name (a hard link), under which it would change too; give another path")
 
 
 def _cannot(path: str, option: str, reason: str) -> OptionError:

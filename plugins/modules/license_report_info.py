@@ -123,6 +123,10 @@ report:
       type: list
       elements: dict
       returned: always
+    sign_ins_unknown:
+      description: Of how many users with licenses Graph does not say whether they ever signed in. Null where nothing is known.
+      type: int
+      returned: always
     errors:
       description: Licenses in error, as RV(m365.licensing.user_license_info#module:errors) has them, with cause and remedy.
       type: list

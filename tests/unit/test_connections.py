@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.m365.licensing.plugins.module_utils._graph.certificates import VARIABLES, Trust
 from ansible_collections.m365.licensing.plugins.module_utils._graph.clouds import is_direct
+from ansible_collections.m365.licensing.plugins.module_utils._graph.credentials import certificate as credential
 from ansible_collections.m365.licensing.plugins.module_utils._graph.proxies import proxy_secrets, without_secrets
 from ansible_collections.m365.licensing.plugins.module_utils._graph.retry import retry_after
 from conftest import run_module
@@ -212,11 +213,22 @@ def test_the_authorities_of_the_environment_are_heeded_and_named(tenant, monkeyp
             monkeypatch.delenv(other, raising=False)
         monkeypatch.setenv(name, ca)
         assert not tenant.run("user_assign_license", **ask)["failed"], name
-        monkeypatch.setenv(name, "/nowhere.pem")
-        assert tenant.run("user_assign_license", **ask)["msg"].startswith(f"the environment variable {name}: ")
-        monkeypatch.setenv(name, str(empty))
-        assert f"the environment variable {name}" in tenant.run("user_assign_license", **ask)["msg"]
+        for wrong in ("/nowhere.pem", str(empty)):
+            monkeypatch.setenv(name, wrong)
+            assert f"the environment variable {name}" in tenant.run("user_assign_license", **ask)["msg"]
         assert not tenant.run("user_assign_license", **ask, ca_path=ca)["failed"], "the option wins"
+
+
+def test_openssls_folders_are_a_list_and_what_is_not_there_is_passed_over(tenant, monkeypatch, tmp_path):
+    ca = Path(tenant.options.pop("ca_path"))
+    for other in VARIABLES:
+        monkeypatch.delenv(other, raising=False)
+    made = x509.load_pem_x509_certificate(ca.read_bytes())
+    context = ssl.create_default_context(cadata=made.public_bytes(serialization.Encoding.PEM).decode())
+    assert context.cert_store_stats()["x509"] >= 1
+    monkeypatch.setenv("SSL_CERT_DIR", f"/nowhere:{tmp_path}")
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca))
+    assert not tenant.run("user_assign_license", user="erin@contoso.example", usage_location="SE")["failed"]
 
 
 CAUSES = {
@@ -271,6 +283,20 @@ def test_an_authority_that_was_named_need_not_meet_the_letter_of_rfc_5280(tmp_pa
     context = Trust(str(tmp_path / "loose.pem"), "ca_path").context()
     assert not context.verify_flags & ssl.VERIFY_X509_STRICT
     assert context.verify_mode == ssl.CERT_REQUIRED
+
+
+def test_a_renewed_certificate_behind_the_old_one_and_a_block_that_is_none(tmp_path):
+    """The newest of the key's own counts, and what else is in the file does no harm."""
+    made, key = certificate(tmp_path / "now.pem", "App", None)
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "App")])
+    past = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=9)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(5)
+    expired = builder.not_valid_before(past).not_valid_after(past + datetime.timedelta(days=1)).sign(key, hashes.SHA256())
+    broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    (tmp_path / "both.pem").write_bytes(private + broken + b"".join(one.public_bytes(serialization.Encoding.PEM) for one in (expired, made)))
+    found = credential({"certificate_path": str(tmp_path / "both.pem")})
+    assert found["public_certificate"].startswith(made.public_bytes(serialization.Encoding.PEM).decode())
 
 
 def parts(path) -> list[bytes]:

@@ -84,3 +84,17 @@ def test_the_play_is_what_it_seems(tmp_path, tenant):
     stage.play([{"ansible.builtin.debug": {"msg": "{{ lookup('pipe', 'touch ' ~ folder ~ '/pwned') }}"}}])
     assert list(tmp_path.rglob("pwned"))
     assert yaml.safe_load((tmp_path / "play.yml").read_text())
+
+
+@pytest.mark.parametrize("text", EVIL[:2])
+def test_no_filter_runs_what_a_file_says(tmp_path, tenant, text):
+    columns = "Product_Display_Name,String_Id,GUID,Service_Plan_Name,Service_Plan_Id,Service_Plans_Included_Friendly_Names"
+    row = f'"{text}",SPE_E5,06ebc4ee-1bb5-47dd-8120-11324bc54e06,SWAY,a23b959c-7ce8-4e57-9140-b90eb88a9e97,"{text}"'
+    (tmp_path / "names.csv").write_text(f"{columns}\n{row}\n")
+    stage = Stage(tenant, tmp_path)
+    names = "{{ 'SPE_E5' | m365.licensing.sku_name(folder ~ '/names.csv') }}"
+    plans = "{{ ['SWAY'] | map('m365.licensing.service_plan_name', folder ~ '/names.csv') | list }}"
+    tasks = [{"ansible.builtin.set_fact": {"kept": names, "listed": plans}}, {"ansible.builtin.debug": {"msg": "{{ kept }} {{ listed[0] }} {{ listed }}"}}]
+    output = stage.play(tasks)
+    assert not list(tmp_path.rglob("pwned"))
+    assert "touch pwned" in output

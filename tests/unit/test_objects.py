@@ -77,6 +77,21 @@ def test_an_account_in_a_restricted_unit_is_told_so(tenant):
     assert "ReadWrite.All" not in result["msg"], "permissions that are there are not asked for"
 
 
+def test_who_may_manage_role_groups_is_let(tenant):
+    service = tenant.sandbox.service
+    app = next(iter(service.identity._apps.values()))
+    before = app["permissions"]
+    try:
+        app["permissions"] = [*before, "RoleManagement.ReadWrite.Directory"]
+        seed = protected_seed()
+        service.reset(seed)
+        tenant.options = dict(tenant.sandbox.connection["graph"])
+        result = tenant.run("group_members", group=seed["groups"][0]["display_name"], add=[upn("grace")])
+        assert result["changed"] and not result["failed"], result
+    finally:
+        app["permissions"] = before
+
+
 @pytest.mark.parametrize("check", [True, False])
 def test_a_role_assignable_group_is_predicted(tenant, check):
     seed = protected_seed()
@@ -215,6 +230,35 @@ def test_exclusive_keeps_the_living_seat(graph, ended, order):  # noqa: F811
     assert [(row["action"], row["allotment"]) for row in result["changes"]] == [("delete", ended)], result
 
 
+# what makes a seat the worse one
+WORSE = {
+    "in grace": {"subscriptions": [{"subscriptionId": "S1", "state": "warning"}]},
+    "without seats": {"allottedUnits": 0, "consumedUnits": 0},
+    "used more than owned": {"allottedUnits": 1, "consumedUnits": 5},
+    "for devices": {"assignableTo": "device"},
+    "fed by nothing": {"subscriptions": []},
+    "ending earlier": {"subscriptions": [{"subscriptionId": "S1", "state": "active", "nextLifecycleDate": "2026-12-01"}]},
+}
+BETTER = [{"subscriptionId": "S2", "state": "active", "nextLifecycleDate": "2027-12-01"}]
+
+
+@pytest.mark.parametrize("worse", ["a", "b"])
+@pytest.mark.parametrize("title", WORSE)
+def test_exclusive_keeps_the_better_of_two_living_seats(graph, title, worse):  # noqa: F811
+    two_pools(graph, "none", ["a", "b"])
+    pools = [{**POOL, "id": name, "subscriptions": BETTER, **(WORSE[title] if name == worse else {})} for name in "ab"]
+    graph.table["GET", "/beta/admin/cloudLicensing/allotments"] = (200, {}, {"value": pools})
+    result = run(graph, exclusive=True)
+    assert [(row["action"], row["allotment"]) for row in result["changes"]] == [("delete", worse)], result
+
+
+def test_the_living_seat_is_not_deleted_for_an_ended_one_that_is_named(graph):  # noqa: F811
+    two_pools(graph, "a", ["a", "b"])
+    result = run(graph, sku=None, allotment="a", exclusive=True)
+    assert result["failed"] and not result["changed"]
+    assert "suspended" in result["msg"]
+
+
 @pytest.mark.parametrize("ended", ["a", "b"])
 @pytest.mark.parametrize("exclusive", [False, True])
 def test_a_seat_that_gives_nothing_does_not_count_as_held(graph, ended, exclusive):  # noqa: F811
@@ -333,6 +377,27 @@ def test_names_that_are_given_twice_make_one_row(tenant):
     assert tenant.run("user_license_info", users=[upn("alice"), upn("alice").upper(), tenant.user_id("alice")])["count"] == 1
     name = next(iter(tenant.state()["groups"].values()))
     assert len(tenant.run("group_license_info", groups=[tenant.group_id(name), tenant.group_id(name).upper()])["groups"]) == 1
+
+
+@pytest.mark.parametrize("name", ["disabledServicePlanIds", "allotment"])
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_an_assignment_that_did_not_come_whole_is_no_ground_for_anything(graph, name, state):  # noqa: F811
+    row = {"id": "one", "disabledServicePlanIds": [], "allotment": POOL}
+    del row[name]
+    graph.table["GET", "/beta/users/ann@c.example/cloudLicensing/assignments"] = (200, {}, {"value": [row]})
+    result = run(graph, state=state, **({"disabled_plans": []} if state == "present" else {}))
+    assert f"{name} is nothing" in result["msg"]
+
+
+def test_a_holder_of_whom_graph_does_not_say_how_is_not_left_out_in_silence(directory):
+    holder = user(2, assignedLicenses=[{"skuId": POOL["skuId"], "disabledPlans": []}])
+    directory.table["GET", "/v1.0/users"] = (200, {}, {"value": [user(1), holder]})
+    directory.table["GET", "/v1.0/users/u1@c.example"] = (200, {}, user(1))
+    directory.table["POST", f"/v1.0/users/{user(1)['id']}/assignLicense"] = (200, {}, {})
+    result = info(directory, "sku_holders", skus=[{"sku": "SPE_E5"}], users={"set": ["u1@c.example"]})
+    assert result["failed"]
+    (row,) = [row for row in result["results"] if row["failed"]]
+    assert row["user"] == "u2@c.example" and row["failure"]["code"] == "origin_unknown"
 
 
 @pytest.mark.parametrize("missing", ["assignedLicenses", "both", "null"])

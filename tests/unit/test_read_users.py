@@ -7,7 +7,9 @@ from __future__ import annotations
 import csv
 import datetime
 import io
+import re
 import subprocess
+import zipfile
 
 import openpyxl
 import pytest
@@ -49,7 +51,7 @@ TABLES = {
     "Excel's own mark": (
         "sep=;\r\nUPN;Groups\r\nalice@contoso.example;Support desk\r\ngrace@contoso.example;A, B\r\n",
         {},
-        [{"groups": ["Support desk"]}, {"groups": ["A", "B"]}],
+        [{"groups": ["Support desk"]}, {"groups": ["A, B"]}],
     ),
     "tabs": ("User principal name\tKeep\nalice@contoso.example\tSPE_E3|VISIO\ngrace@contoso.example\t\n", {}, [{"keep": ["SPE_E3", "VISIO"]}, {}]),
     "names with commas": ('"Name","User name"\n"Archer, Alice","alice@contoso.example"\n"Gomez, Grace","grace@contoso.example"\n', {"Name": ""}, [{}, {}]),
@@ -119,6 +121,10 @@ FAULTS = {
     "an image": (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x81", {}, ["is no text"]),
     "an encoding that is none": ("user\n", {"encoding": "klingon"}, ["is no text in klingon"]),
     "everything at once": ("user,country,last_day\nx,UK,never\n,DE,\n", {}, ["line 2, column A", "line 2, column B", "line 2, column C", "line 3"]),
+    "cells under nothing": ("user,\na@b.c,SPE_E3\n", {}, ["line 2, column B", "below a blank header"]),
+    "two signs": ("user\n", {"delimiter": ";;"}, ["delimiter is ';;'", "one character"]),
+    "a form that is none": ("user,last_day\na@b.c,x\n", {"date_format": "%Y %Y"}, ["date_format is '%Y %Y'"]),
+    "a list for a key": ("x,user\n1,a@b.c\n", {"columns": {"x": ["user"]}}, ["columns.x is ['user']"]),
     "very many": ("user\n" + "x\n" * 50, {}, ["line 2,", "line 11,", "and 40 more"]),
 }
 
@@ -175,6 +181,35 @@ def test_a_workbook(tmp_path):
     assert found == [{"user": ALICE, "usage_location": "DE", "last_day": "2026-12-31", "profile": "5"}]
 
 
+@pytest.mark.parametrize("claimed", ["A1", "A1:B2"])
+def test_a_workbook_is_as_large_as_it_is_not_as_it_says(tmp_path, claimed):
+    """Some programs write its size wrongly."""
+    workbook(tmp_path / "good.xlsx", [["UPN", "Profile", "Keep"], [ALICE, "a", "X"], [GRACE, "b", "Y"]])
+    with zipfile.ZipFile(tmp_path / "good.xlsx") as good, zipfile.ZipFile(tmp_path / "people.xlsx", "w") as made:
+        for name in good.namelist():
+            content = good.read(name)
+            made.writestr(name, re.sub(rb'<dimension ref="[^"]*"', b'<dimension ref="%s"' % claimed.encode(), content) if "sheet1" in name else content)
+    assert play(tmp_path, "lookup('m365.licensing.read_users', 'people.xlsx')").returncode == 0
+    found = yaml.safe_load((tmp_path / "found.json").read_text())
+    assert found == [{"user": ALICE, "profile": "a", "keep": ["X"]}, {"user": GRACE, "profile": "b", "keep": ["Y"]}]
+
+
+@pytest.mark.parametrize("part", ["xl/workbook.xml", "xl/worksheets/sheet1.xml", "xl/styles.xml", "[Content_Types].xml"])
+@pytest.mark.parametrize("how", ["cut", "gone"])
+def test_a_damaged_workbook_is_said_so(tmp_path, part, how):
+    workbook(tmp_path / "good.xlsx", [["UPN"], [ALICE]])
+    with zipfile.ZipFile(tmp_path / "good.xlsx") as good, zipfile.ZipFile(tmp_path / "bad.xlsx", "w") as made:
+        for name in good.namelist():
+            if name != part:
+                made.writestr(name, good.read(name))
+            elif how == "cut":
+                made.writestr(name, good.read(name)[:90])
+    done = play(tmp_path, "lookup('m365.licensing.read_users', 'bad.xlsx')")
+    output = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode == 0 or "read_users: bad.xlsx: " in output
+    assert "Traceback" not in output
+
+
 def play(tmp_path, expression: str, *arguments: str) -> subprocess.CompletedProcess:
     task = {
         "ansible.builtin.copy": {"content": "{{ found | to_json }}", "dest": str(tmp_path / "found.json"), "mode": "0600"},
@@ -203,12 +238,15 @@ def test_the_lookup_reads_files_beside_the_playbook_and_takes_text_for_text(tmp_
         ("lookup('m365.licensing.read_users', 'none.csv')", "no file 'none.csv'"),
         ("lookup('m365.licensing.read_users', 'bad.csv')", "bad.csv: line 2, column B (country)"),
         ("lookup('m365.licensing.read_users', 'bad.xlsx')", "is no workbook of Excel"),
+        ("lookup('m365.licensing.read_users', 'good.xlsx', 'twice.csv')", "twice.csv: alice@contoso.example is also in good.xlsx"),
+        ("lookup('m365.licensing.read_users', 'good.xlsx', ignore_other_colums=true)", "unknown option ignore_other_colums"),
         ("lookup('m365.licensing.read_users', 'good.xlsx', sheet='Leute')", "there are People, Other"),
     ],
 )
 def test_what_the_lookup_says(tmp_path, expression, said):
     (tmp_path / "bad.csv").write_text("user,country\na@b.c,UK\n")
     (tmp_path / "bad.xlsx").write_text("PK")
+    (tmp_path / "twice.csv").write_text(f"user\n{ALICE}\n")
     workbook(tmp_path / "good.xlsx", [["user"], [ALICE]])
     done = play(tmp_path, expression)
     assert done.returncode != 0

@@ -216,3 +216,29 @@ def test_errors_of_one_sku_are_of_that_sku_only(tenant):
     result = tenant.run("user_license_info", sku="SPE_E3", only_errors=True)
     assert {row["sku"] for row in result["errors"]} <= {"SPE_E3"}
     assert {row["user_principal_name"] for row in result["users"]} == {row["user_principal_name"] for row in result["errors"]}
+
+
+def test_a_report_does_not_change_with_the_order_in_which_graph_lists(stage, tenant):
+    stage.play([stage.role("license_report", {**OPTIONS, "license_report_name": "ordered"})])
+    service = tenant.sandbox.service
+    service.tenant.users = dict(reversed(service.tenant.users.items()))
+    service.tenant.groups = dict(reversed(service.tenant.groups.items()))
+    assert "changed=0" in stage.play([stage.role("license_report", {**OPTIONS, "license_report_name": "ordered"})])
+
+
+def test_what_graph_does_not_say_of_sign_ins_is_counted_and_shown(stage, tenant):
+    for user in tenant.sandbox.service.tenant.users.values():
+        user.pop("signInActivity")
+    report = tenant.run("license_report_info")["report"]
+    assert report["never_signed_in"] == []
+    assert report["sign_ins_unknown"] == report["licensed"] > 0
+    stage.play([stage.role("license_report", {**OPTIONS, "license_report_name": "unknown"})])
+    page = (stage.folder / "out/unknown.html").read_text()
+    assert "Everybody with a license has signed in" not in page
+    assert "Graph does not say whether they ever signed in" in page
+
+
+def test_a_country_that_is_no_more_stops_nobody(tenant):
+    tenant.sandbox.service.tenant.user(upn("dave"))["usageLocation"] = "AN"
+    saved = tenant.run("user_license_info", users=[upn("dave"), upn("bob")], as_desired=True)["desired"]
+    assert not tenant.run("users_assign_license", users=saved)["failed"]

@@ -9,7 +9,7 @@ import itertools
 import json
 
 import pytest
-from ansible_collections.m365.licensing.plugins.module_utils._graph.tokens import choose_tokens
+from ansible_collections.m365.licensing.plugins.module_utils._graph.tokens import _method_of, choose_tokens
 from sandbox_tenant.graph import Reply
 from test_authentication import az, options_of
 from test_bulk import upn
@@ -101,6 +101,27 @@ class _Cloud:
     """As much of a cloud as is looked at."""
 
     resource = authority_url = "https://x.example"
+
+
+# what the task gives, what the environment gives, the way that is chosen
+MIXED = [
+    ({"client_id"}, {"auth": "managed_identity", "access_token": "t"}, "managed_identity"),
+    ({"client_id"}, {"auth": "managed_identity", "federated_token_file": "f", "tenant_id": "t"}, "managed_identity"),
+    ({"tenant_id"}, {"auth": "azure_cli", "client_id": "c", "client_secret": "s"}, "azure_cli"),
+    ({"tenant_id"}, {"auth": "access_token", "access_token": "t", "client_id": "c", "client_secret": "s"}, "access_token"),
+    ({"tenant_id", "client_id"}, {"auth": "client_secret", "client_secret": "s", "certificate_path": "p"}, "client_secret"),
+    ({"tenant_id"}, {"access_token": "t", "client_id": "c", "client_secret": "s"}, "access_token"),
+    ({"tenant_id", "client_id"}, {"access_token": "t", "client_secret": "s"}, "client_secret"),
+    ({"client_secret"}, {"auth": "managed_identity", "tenant_id": "t", "client_id": "c"}, "client_secret"),
+    ({"access_token"}, {"auth": "azure_cli"}, "access_token"),
+    ({"auth", "tenant_id"}, {"access_token": "t"}, "task's own"),
+]
+
+
+@pytest.mark.parametrize(("given", "environment", "expected"), MIXED)
+def test_who_signs_in_is_no_surprise(given, environment, expected):
+    own = {name: "azure_cli" if name == "auth" else "x" for name in given}
+    assert _method_of({**environment, **own}, given) == ("azure_cli" if expected == "task's own" else expected)
 
 
 REFUSED = (401, {}, {"error": {"code": "InvalidAuthenticationToken", "message": "Lifetime validation failed, the token is expired."}})
@@ -197,6 +218,8 @@ ODD = {
     "a number for a token": ("oauth2/v2.0/token", {"access_token": 5}),
     "a line break in a token": ("oauth2/v2.0/token", {"access_token": "a\nb", "expires_in": 3600}),
     "no life": ("oauth2/v2.0/token", {"access_token": "a", "expires_in": "soon"}),
+    "a page": ("oauth2/v2.0/token", b"<html>"),
+    "a cut answer": ("oauth2/v2.0/token", b'{"access_token": "a'),
     "a text": ("oauth2/v2.0/token", "x"),
 }
 
@@ -209,6 +232,8 @@ def test_a_sign_in_service_that_answers_in_another_form(tenant, monkeypatch, tit
     result = tenant.run("user_assign_license", **ASK)
     assert result["failed"]
     assert "Traceback" not in str(result)
+    if isinstance(body, bytes):
+        assert result["failure"]["code"] == "sign_in_unavailable", "no answer of the service itself"
 
 
 def test_threads_share_one_renewal(tenant):

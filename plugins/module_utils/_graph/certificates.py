@@ -37,23 +37,29 @@ _CAUSES = (
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Which authorities are trusted: verify as requests takes it, and the option or variable that says so."""
+    """Which authorities are trusted: verify as requests takes it, the option or variable that says so, and the files and folders that are added to it."""
 
     verify: bool | str
     source: str
+    more: tuple[str, ...] = ()
 
     def context(self) -> ssl.SSLContext | None:
-        """TLS settings for authorities that were named: such of companies often do not meet RFC 5280 to the letter, which Python 3.13 demands."""
-        if not isinstance(self.verify, str):
+        """TLS settings for authorities that were named: such of companies often do not meet RFC 5280 to the letter, which Python 3.13 demands.
+
+        Raises OSError for one that is none.
+        """
+        if not isinstance(self.verify, str) and not self.more:
             return None
         context = create_urllib3_context()
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        for path in self.more:
+            context.load_verify_locations(**{"capath" if os.path.isdir(path) else "cafile": path})
         return context
 
     def meaning(self, reason: str) -> str:
         """Cause and remedy of a certificate that is not accepted; reason is what OpenSSL says."""
         said = reason.lower()
-        give = "add its authority there" if isinstance(self.verify, str) else "give its authority with ca_path"
+        give = "add its authority there" if isinstance(self.verify, str) or "variable" in self.source else "give its authority with ca_path"
         for signs, cause, remedy in _CAUSES:
             if any(sign in said for sign in signs.split("|")):
                 return f"{cause.format(source=self.source)}: {remedy.format(give=give)}"
@@ -61,10 +67,15 @@ class Trust:
 
 
 def choose_trust(ca_path: str | None, validate_certs: bool) -> Trust:
-    """The option ca_path, else the first variable that is set, else what requests brings."""
+    """The option ca_path, else a variable of requests or curl, which all stand alone; else what requests brings, with what OpenSSL's variables add."""
     if not validate_certs:
         return Trust(False, "validate_certs")
     if ca_path:
         return Trust(ca_path, "ca_path")
-    name = next((known for known in VARIABLES if os.environ.get(known)), None)
-    return Trust(os.environ[name], f"the environment variable {name}") if name else Trust(True, "the set of authorities of Python's requests")
+    name = next((known for known in VARIABLES[:2] if os.environ.get(known)), None)
+    if name:
+        return Trust(os.environ[name], f"the environment variable {name}")
+    added = {known: [path for path in os.environ.get(known, "").split(os.pathsep) if os.path.exists(path)] for known in VARIABLES[2:]}
+    used = [known for known in VARIABLES[2:] if os.environ.get(known)]
+    source = f"the environment variable {used[0]}" if used else "the set of authorities of Python's requests"
+    return Trust(True, source, tuple(path for paths in added.values() for path in paths))

@@ -26,7 +26,8 @@ def certificate(params: Mapping) -> dict:
     key, certificates = _opened(content, path, password)
     if not isinstance(key, RSAPrivateKey) or not certificates:
         raise OptionError(f"certificate_path: {path} must hold an RSA private key and its certificate, both PEM, or be a PFX file")
-    own = [one for one in certificates if one.public_key() == key.public_key()]
+    numbers = key.public_key().public_numbers()
+    own = sorted((one for one in certificates if _numbers_of(one) == numbers), key=lambda one: _times(one)[1], reverse=True)
     if not own:
         raise OptionError(f"certificate_path: no certificate in {path} belongs to the private key in it; put key and certificate of one pair into the file")
     _check_time(own[0], path)
@@ -38,23 +39,52 @@ def certificate(params: Mapping) -> dict:
 
 def _opened(content: bytes, path: str, password: str | None) -> tuple[Any, list]:
     """Key and certificates of a file. A password that it does not have, as the environment may bring one, does no harm."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+
     read = _pem if b"-----BEGIN" in content else _pfx
     for secret in [password.encode("utf-8", "surrogatepass"), None] if password else [None]:
         try:
             return read(content, secret)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, UnsupportedAlgorithm):
             continue
     wrong = "the password does not open it" if password else "it has a password, or is no PEM or PFX file"
     raise OptionError(f"certificate_path: cannot use {path}: {wrong}; check certificate_password")
 
 
 def _pem(content: bytes, password: bytes | None) -> tuple[Any, list]:
-    from cryptography import x509
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     keys = re.search(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", content, re.DOTALL)
     key = load_pem_private_key(keys.group(), password) if keys else None
-    return key, x509.load_pem_x509_certificates(content) if b"-----BEGIN CERTIFICATE-----" in content else []
+    blocks = re.findall(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", content, re.DOTALL)
+    return key, [made for block in blocks if (made := _loaded(block)) is not None]
+
+
+def _loaded(block: bytes) -> Any:
+    """One certificate, or None for a block that is none: what matters is the key's own."""
+    from cryptography import x509
+
+    try:
+        return x509.load_pem_x509_certificate(block)
+    except ValueError:
+        return None
+
+
+def _numbers_of(certificate: Any) -> Any:
+    """The numbers of the public key, by which all versions of the library can compare; None for a kind of key that it does not know."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    try:
+        return getattr(certificate.public_key(), "public_numbers", lambda: None)()
+    except (UnsupportedAlgorithm, ValueError):
+        return None
+
+
+def _times(certificate: Any) -> tuple[datetime, datetime]:
+    """From when to when a certificate is valid, also with versions of the library before 42, which give the times without their zone."""
+    names = ("not_valid_before", "not_valid_after")
+    begin, end = (getattr(certificate, f"{name}_utc", None) or getattr(certificate, name).replace(tzinfo=timezone.utc) for name in names)
+    return begin, end
 
 
 def _pfx(content: bytes, password: bytes | None) -> tuple[Any, list]:
@@ -66,7 +96,7 @@ def _pfx(content: bytes, password: bytes | None) -> tuple[Any, list]:
 
 def _check_time(own: Any, path: str) -> None:
     """Raises OptionError for a certificate with which the sign-in service lets nobody in today."""
-    begin, end, now = own.not_valid_before_utc, own.not_valid_after_utc, datetime.now(timezone.utc)
+    (begin, end), now = _times(own), datetime.now(timezone.utc)
     if now > end:
         raise OptionError(
             f"certificate_path: the certificate in {path} expired on {end:%Y-%m-%d}; give one that is valid, and register it with the application"

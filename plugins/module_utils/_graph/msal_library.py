@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .._errors import MissingLibraryError, OptionError
-from .._files import check_writable, encoded, exists, make_private, read_regular, replaced
+from .._files import check_writable, encoded, exists, make_folder, make_private, read_regular, replaced
 from . import retry
 from .transport import LostConnectionError, Transport
 
@@ -103,6 +103,7 @@ def open_cache(path: str | None) -> Any:
             return read_regular(self.get_location(), "token_cache").decode("utf-8", "replace")
 
     full = os.fsdecode(encoded(path, "token_cache"))
+    make_folder(full, "token_cache")
     for name in (full, f"{full}.lockfile"):
         check_writable(name, "token_cache")
     if make_private(full, "token_cache"):

@@ -28,6 +28,7 @@ _NEEDS = {
     "workload_identity": ("tenant_id", "client_id", "federated_token_file"),
     "client_secret": ("tenant_id", "client_id", "client_secret"),
 }
+_CREDENTIALS = ("access_token", "certificate_path", "federated_token_file", "client_secret")
 _EARLY = 120  # seconds before its end in which a token is not used any more, a tenth of its life at most
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
@@ -75,10 +76,11 @@ def choose_tokens(params: Mapping, cloud: Cloud, transport: Transport, run_comma
 def _method_of(params: Mapping, given: Collection[str]) -> str:
     """The way to authenticate: the one that is named, else the first that is complete.
 
-    What the task gives goes before the environment as a whole: ways of which the task gives all, then those of which it gives a part, then the rest.
+    What the task gives goes before the environment as a whole: ways of which the task gives all, then those of which it says the application or the
+    credential, then the rest. An auth that the environment names stands, unless the task gives a credential.
     """
     named = params.get("auth") or "auto"
-    is_overruled = "auth" not in given and any(option in given for needs in _NEEDS.values() for option in needs)
+    is_overruled = "auth" not in given and any(option in given for option in _CREDENTIALS)
     if named != "auto" and not is_overruled:
         return named
     complete = [name for name, needs in _NEEDS.items() if all(params.get(option) for option in needs)]
@@ -87,7 +89,7 @@ def _method_of(params: Mapping, given: Collection[str]) -> str:
     if not complete:
         ways = "; ".join(f"{' and '.join(needs)} ({name})" for name, needs in _NEEDS.items())
         raise OptionError(f"auth: no way to authenticate is complete. Give {ways}; or auth: managed_identity or azure_cli")
-    return min(complete, key=lambda name: 2 - any(option in given for option in _NEEDS[name]) - all(option in given for option in _NEEDS[name]))
+    return min(complete, key=lambda name: 2 - bool({"client_id", *_CREDENTIALS} & set(_NEEDS[name]) & set(given)) - (set(_NEEDS[name]) <= set(given)))
 
 
 def claims_of_token(token: str) -> dict:
@@ -246,7 +248,7 @@ class MsalTokens:
             raise AuthenticationError(text) from None
         except (*LIBRARY_ERRORS, load_msal().exceptions.MsalError) as error:
             reason = _first_sentence(str(error) or type(error).__name__)
-            if self._http.is_busy:
+            if self._http.is_busy or isinstance(error, (json.JSONDecodeError, AttributeError)):  # no answer of the service itself
                 raise self._unavailable(reason) from None
             raise AuthenticationError(f"no token: {reason}") from None
         return result if isinstance(result, dict) else {}

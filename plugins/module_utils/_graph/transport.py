@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 import warnings
 
@@ -66,7 +67,7 @@ class Transport:
                 )
         except requests.exceptions.RequestException as fault:
             raise self._translated(fault, url, is_over.is_set()) from None
-        except (HTTPError, UnicodeError) as fault:
+        except (HTTPError, ValueError) as fault:
             raise TransportError(f"cannot send to {_address(url)}: {_reason(fault)}; check the address and the proxies") from None
         except OSError as fault:
             if is_over.is_set():
@@ -82,13 +83,19 @@ class Transport:
         """The connections of this thread: requests does not promise that a session can be shared."""
         if not hasattr(self._own, "session"):
             self._own.session = session = requests.Session()
-            self._own.adapter = CuttableAdapter(self._trust.context())
+            self._own.adapter = CuttableAdapter(self._context())
             session.trust_env = False  # neither .netrc, nor a proxy that this class has not chosen
             session.headers["User-Agent"] = "m365.licensing"
             for start in ("https://", "http://"):
                 session.mount(start, self._own.adapter)
             self._sessions.append(session)
         return self._own.adapter
+
+    def _context(self) -> ssl.SSLContext | None:
+        try:
+            return self._trust.context()
+        except OSError as fault:
+            raise OptionError(f"{self._trust.source}: {fault}; give a readable file or folder of PEM certificates") from None
 
     def close(self) -> None:
         """Closes the connections."""

@@ -11,6 +11,7 @@ from .._errors import OptionError
 from .catalog import Catalog
 from .desired.validate import ListOf, Named, Record, faults_of
 from .model import Assignment, Group, Principal
+from .tables.countries import CODES
 
 _VERSION = 1
 _PLANS = ListOf(str)
@@ -138,4 +139,4 @@ def _restored(name: str, holding: Mapping) -> dict:
         "cloud_assignments": [{"allotment": row["allotment"], "disabled_plans": row["disabled_plans"]} for row in holding["pools"] if row["allotment"]],
         "groups": [row["id"] for row in holding["groups"] if not row["kept_by"]],
     }
-    return {**wish, "usage_location": holding["usage_location"]} if holding["usage_location"] else wish
+    return {**wish, "usage_location": holding["usage_location"]} if holding["usage_location"] in CODES else wish

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any, Protocol
 
 from .._engine.report import RunReport
-from .._errors import AuthenticationError, GraphError, LicensingError, RefusedError, SignInUnavailableError
+from .._errors import AuthenticationError, GraphError, LicensingError, OptionError, RefusedError, SignInUnavailableError
 from .._graph.batch import SIZE
 from .._licensing.catalog import Catalog
 from .._licensing.plan.changes import Changes
@@ -194,7 +194,7 @@ class BulkRun:
         kinds = [type(operation).__name__ for operation in plan.operations]
         with self._lock:
             self._written |= set(kinds[: len(result.done)])
-            if isinstance(result.error, (AuthenticationError, SignInUnavailableError)):
+            if isinstance(result.error, (AuthenticationError, SignInUnavailableError, OptionError)):  # of what was sent, only a token can be wrong
                 self.ended = self.ended or LicensingError("stopped, as Graph does not let the task in any more")
             if isinstance(result.error, GraphError) and result.error.status == 403:
                 self._count_refused(kinds[min(len(result.done), len(kinds) - 1)], plan)

@@ -94,11 +94,12 @@ class HolderWishes:
         self.entries = losers + [{"user": name, "is_wanted": True} for name in wanted]
 
     def _holders(self) -> list[Principal]:
-        """Those who hold one of the SKUs directly."""
+        """Those who hold one of the SKUs directly, or by a way that Graph does not say."""
         found = {}
         for sku, dummy in self._skus:
             for user in self._session.tenant.users(None, None, None, sku.id):
-                if user.direct(sku.id) and user.id not in found:
+                is_unclear = any(not lic.is_known for lic in user.not_direct(sku.id))  # then taking it is refused, and says why
+                if (user.direct(sku.id) or is_unclear) and user.id not in found:
                     self._users.add(user)
                     found[user.id] = user
         return list(found.values())

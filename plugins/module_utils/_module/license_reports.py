@@ -13,7 +13,7 @@ from .._errors import GraphError, LicensingError, OptionError, is_closed
 from .._files import exists, read_regular
 from .._licensing.catalog import Catalog
 from .._licensing.show.rows import waiting_row
-from .._licensing.show.usage import VERSION, Tally, drift_of, ends_of, is_report, judged
+from .._licensing.show.usage import VERSION, Tally, drift_of, ends_of, in_order, is_report, judged
 from .session import Session
 
 _DEAREST = 1_000_000_000
@@ -40,11 +40,12 @@ def read_report(params: Mapping, session: Session) -> dict:
         "people": tally.people,
         "licensed": tally.licensed,
         "skus": rows,
-        "twice": tally.twice,
-        "disabled": tally.disabled,
-        "never_signed_in": tally.never,
-        "errors": tally.errors,
-        "waiting": None if queue is None else [_waiting_row(row, tally.named) for row in queue],
+        "twice": in_order(tally.twice),
+        "disabled": in_order(tally.disabled),
+        "never_signed_in": None if tally.never is None else in_order(tally.never),
+        "sign_ins_unknown": None if tally.never is None else tally.unknown_sign_ins,
+        "errors": in_order(tally.errors),
+        "waiting": None if queue is None else in_order([_waiting_row(row, tally.named) for row in queue]),
         "cost": _sum(rows, "cost"),
         "cost_unused": _sum(rows, "cost_unused"),
     }

@@ -66,7 +66,8 @@ class Membership:
         both = wanted.keys() & set(unwanted)
         if both:
             raise OptionError(f"{' and '.join(sorted(wanted[one] for one in both))}: both in add and in remove; leave one of them out")
-        return plan_members(group, wanted, unwanted, self._is_set, self._params["max_removals"])
+        may_manage_roles = "RoleManagement.ReadWrite.Directory" in self._session.permissions()
+        return plan_members(group, wanted, unwanted, self._is_set, self._params["max_removals"], may_manage_roles)
 
     def write(self, changes: MemberChanges) -> None:
         """Adds twenty in a request, and removes twenty in a batch. Who fails is noted, and the others are done."""

@@ -18,6 +18,7 @@ from .._graph.tokens import METHODS
 from .._licensing.desired.users import check_user
 
 _LONGEST = 86400.0
+_MOST = 10**9
 
 
 def _first_set(*names: str) -> str:
@@ -163,8 +164,8 @@ def principal_for_api(params: Mapping, kinds: tuple[str, ...], takes: tuple[str,
 def check_bulk(params: Mapping) -> None:
     """Raises OptionError for a pace that is none, or a limit below zero."""
     for name in ("concurrency", "write_quota"):
-        if params[name] < 1:
-            raise OptionError(f"{name} is {params[name]}: give one or more")
+        if not 1 <= params[name] <= _MOST:
+            raise OptionError(f"{name} is {params[name]}: give a number from 1 to {_MOST}")
     if (params.get("max_removals") or 0) < 0:
         raise OptionError(f"max_removals is {params['max_removals']}: give zero or more")
 

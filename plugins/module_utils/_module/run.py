@@ -103,8 +103,6 @@ def refuse(module: AnsibleModule, findings: tuple[Finding, ...]) -> None:
 def _fail(run: Run, error: LicensingError) -> None:
     """Fails with what was done all the same."""
     module, session, changes = run.module, run.session, run.changes
-    if isinstance(error, MissingLibraryError):
-        module.fail_json(msg=f"{error.message}. {missing_required_lib(error.library)}", exception=traceback.format_exc())
     results: dict = {}
     if session is not None:
         module.no_log_values.update(session.tokens.secrets())
@@ -112,4 +110,6 @@ def _fail(run: Run, error: LicensingError) -> None:
         results = {"changed": bool(session.writer.done), **outcome_rows(session.writer.outcome, changes)}
         results |= {"changes": operation_rows(tuple(session.writer.done), changes.catalog), "findings": finding_rows(changes.findings)}
     message, failure = explained(error, changes.catalog if changes else Catalog())
+    if isinstance(error, MissingLibraryError):
+        message, results["exception"] = f"{error.message}. {missing_required_lib(error.library)}", traceback.format_exc()
     module.fail_json(msg=message, **{"changed": False, "changes": [], "findings": [], **results}, failure=failure)

@@ -47,6 +47,12 @@ class Session:
         claims = claims_of_token(self.tokens.token())
         return [str(claims.get(name)) for name in ("tid", "oid", "appid")]
 
+    def permissions(self) -> frozenset[str]:
+        """The permissions that the token says it has, of an application or a signed-in user; none where it is not readable."""
+        claims = claims_of_token(self.tokens.token())
+        roles, scopes = claims.get("roles"), claims.get("scp")
+        return frozenset([*(roles if isinstance(roles, list) else ()), *(scopes.split() if isinstance(scopes, str) else ())])
+
     def close(self) -> None:
         """Closes the connection."""
         self._transport.close()

@@ -4,15 +4,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
-import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from .._errors import LicensingError, is_closed
-from .._files import check_writable, encoded, exists, read_regular, replaced
+from .._files import check_writable, exists, locked_folder, read_regular, replaced
 from .._licensing.catalog import Catalog
 from .._licensing.model import Assignment, Group, Principal
 from .._licensing.records import holding_of, is_empty, merged_holding, release_of, snapshot_of
@@ -35,16 +32,6 @@ class Recorder:
         self.releases: list[dict] = []
         self.missing: list[str] = []
         self.warnings: list[str] = []
-
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keeps other tasks from the folder of the file between reading and writing it."""
-        handle = os.open(os.path.dirname(encoded(self._path, "path")) or b".", os.O_RDONLY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
 
     def record(self) -> tuple[dict, dict]:
         """The snapshot before and after: who holds nothing, and is not in it, does not come into it."""
@@ -126,7 +113,7 @@ def run_snapshot(module: GraphModule) -> None:
 def _run(module: GraphModule, run: Run) -> None:
     recorder = Recorder(run.open(), module.params)
     state = module.params["state"]
-    with recorder.locked():
+    with locked_folder(module.params["path"], "path"):
         before, after = recorder.record() if state == "present" else recorder.mark(state)
         is_changed = before != after
         if is_changed and not module.check_mode:

@@ -69,12 +69,21 @@ def rows(entity: Mapping, name: str, must_be: bool = False) -> list[Mapping]:
     return value
 
 
-def texts(entity: Mapping, name: str) -> list[str]:
-    """A list of texts, an empty one where it is null or absent."""
+def texts(entity: Mapping, name: str, must_be: bool = False) -> list[str]:
+    """A list of texts, an empty one where it is null or absent, unless it must be there."""
     value = entity.get(name)
+    if value is None and must_be:
+        raise unusable(name, value)
     if value is not None and not (isinstance(value, list) and all(isinstance(one, str) for one in value)):
         raise unusable(name, value)
     return value or []
+
+
+def check_selected(entity: Mapping, *names: str) -> None:
+    """Raise TransportError for what was selected or expanded and did not come: that is not the same as null."""
+    for name in names:
+        if name not in entity:
+            raise unusable(name, None)
 
 
 def unusable(name: str, value: Any) -> TransportError:

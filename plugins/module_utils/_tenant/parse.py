@@ -25,7 +25,7 @@ from .._licensing.model import (
     WaitingMember,
     shared,
 )
-from .fields import flag, identifier, integer, part, rows, text, texts, unusable
+from .fields import check_selected, flag, identifier, integer, part, rows, text, texts, unusable
 
 USER_FIELDS = "id,userPrincipalName,usageLocation,assignedLicenses,licenseAssignmentStates"
 USER_DETAILS = f"displayName,accountEnabled,{USER_FIELDS}"
@@ -97,8 +97,6 @@ def _managed_by(entity: Mapping) -> str | None:
         return f"its rule decides on them ({text(entity, 'membershipRule') or 'a dynamic group'})"
     if flag(entity, "onPremisesSyncEnabled"):
         return "they come from the local directory"
-    if flag(entity, "isAssignableToRole"):
-        return "it can carry directory roles, which takes the permission RoleManagement.ReadWrite.Directory, or its owner"
     return None
 
 
@@ -195,6 +193,8 @@ def allotment_of(entity: Mapping, is_listed: bool = True) -> Allotment:
     Without a SKU (graph-contract 2.1: it may be null), the allotment stands for itself.
     """
     allotment_id = identifier(entity)
+    if is_listed:
+        check_selected(entity, "allottedUnits", "consumedUnits", "assignableTo", "subscriptions")
     return Allotment(
         id=allotment_id,
         sku=Sku(
@@ -213,8 +213,10 @@ def allotment_of(entity: Mapping, is_listed: bool = True) -> Allotment:
 def assignment_of(body: Mapping) -> Assignment:
     """An assignment; its SKU and allotment show only where they were expanded (graph-contract 2.1)."""
     entity = unwrap(body)
+    check_selected(entity, "allotment")
     pool = part(entity, "allotment")
-    return Assignment(identifier(entity), text(pool, "id"), _sku_id(pool), _ids(entity, "disabledServicePlanIds"))
+    disabled = frozenset(plan_id.lower() for plan_id in texts(entity, "disabledServicePlanIds", must_be=True))
+    return Assignment(identifier(entity), text(pool, "id"), _sku_id(pool), disabled)
 
 
 def cloud_state_of(principal: Principal, found: Iterable[Mapping], listed: Iterable[Allotment]) -> CloudState:

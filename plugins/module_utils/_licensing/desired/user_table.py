@@ -43,6 +43,8 @@ def csv_rows(content: bytes, encoding: str | None = None, delimiter: str | None 
         skipped = 1
     body = lines[skipped:]
     header = next((line for line in body if line.strip()), "")
+    if delimiter and len(delimiter) != 1:
+        raise OptionError(f"delimiter is {delimiter!r}: give one character")
     reader = csv.reader((f"{line}\n" for line in body), delimiter=delimiter or _delimiter_of(header), strict=True)
     rows: list[Row] = []
     start = skipped + 1
@@ -65,7 +67,7 @@ def _decoded(content: bytes, encoding: str | None) -> str:
     for name in [found] if found else ["utf-8", "cp1252"]:
         try:
             text = content.decode(name)
-        except (UnicodeDecodeError, LookupError):
+        except (ValueError, LookupError):
             continue
         if "\0" not in text:
             return text
@@ -109,7 +111,7 @@ def _keys_of(header: list[str], columns: Mapping[str, Any], ignore_others: bool,
     known = {name: key for key, names in HEADERS.items() for name in names}
     mapped = {_plain(str(name)): key for name, key in columns.items()}
     for name, key in columns.items():
-        if key and key not in HEADERS:
+        if key and (not isinstance(key, str) or key not in HEADERS):
             faults.append(f"columns.{name} is {key!r}: give one of {', '.join(HEADERS)}, or nothing to ignore the column")
         if _plain(str(name)) not in map(_plain, header):
             faults.append(f"columns.{name}: line {line} has no such header; there are {', '.join(map(repr, header))}")
@@ -135,6 +137,8 @@ def _entry(line: int, cells: list[Any], header: list[Any], keys: list[str | None
         faults.append(f"line {line}: {len(cells)} cells, and the header has {len(keys)}; put a cell that holds the delimiter into quotation marks")
         return entry
     for index, (cell, key) in enumerate(zip(cells, keys)):
+        if cell != "" and header[index] == "":
+            faults.append(f"line {line}, column {_letter(index)}: there is {str(cell)!r} below a blank header; name the column, or empty the cell")
         if key is None or cell == "":
             continue
         try:
@@ -155,20 +159,21 @@ def _value(key: str, cell: Any, date_format: str | None) -> Any:
         raise OptionError(f"{text!r} is neither a user principal name, such as alice@contoso.com, nor an object id")
     if key == "usage_location":
         return country_code(text, "the cell")
-    parts = list(_parts(text)) if key in _LISTS else []
+    parts = list(_parts(text, are_skus=key != "groups")) if key in _LISTS else []
     if key == "licenses":
         return [{"sku": part} for part in parts]
     return parts if key in _LISTS else text
 
 
-def _parts(text: str) -> Iterator[str]:
-    """The members of a list in a cell: at line ends, semicolons, bars and the plus signs of the admin center's export.
+def _parts(text: str, are_skus: bool) -> Iterator[str]:
+    """The members of a list in a cell: at line ends, semicolons and bars; of SKUs also at the plus signs of the admin center's export.
 
-    At commas only where nothing between them holds a blank, as names of products and groups hold both.
+    At commas only between SKUs' part numbers, as names of products and of groups hold commas themselves.
     """
-    for part in re.split(r"[\n;|]|(?<=\S)\+(?=\S)", text):
+    for part in re.split(r"[\n;|]|(?<=\S)\+(?=\S)" if are_skus else r"[\n;|]", text):
         listed = [one.strip() for one in part.split(",")]
-        yield from (one for one in (listed if not any(re.search(r"\s", one) for one in listed) else [part.strip()]) if one)
+        is_list = are_skus and not any(re.search(r"\s", one) for one in listed)
+        yield from (one for one in (listed if is_list else [part.strip()]) if one)
 
 
 def _day(cell: Any, date_format: str | None) -> str:
@@ -182,6 +187,8 @@ def _day(cell: Any, date_format: str | None) -> str:
             return datetime.strptime(text, form).date().isoformat()
         except ValueError:
             continue
+        except re.error:
+            raise OptionError(f"date_format is {form!r}, which is no form of a day: give one such as '%m/%d/%Y'") from None
     if re.fullmatch(r"[0-9]{5}(\.[0-9]+)?", text):
         raise OptionError(f"{text!r} is the serial number of a day: format the column as a date, and save the table again")
     raise OptionError(f"{text!r} is no day such as 2026-12-31: write it so, or give date_format, such as '%m/%d/%Y'")

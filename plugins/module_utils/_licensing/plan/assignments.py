@@ -46,6 +46,8 @@ def plan_assignment(state: CloudState, desired: DesiredAssignment, names: Produc
         notes += [findings.held_in_ended_pool(state.principal, sku, held, desired.is_exclusive) for held in matching]
     if desired.is_present and desired.is_exclusive:
         ids = {held.id for held in kept}
+        if kept and not _living(state, kept) and _living(state, [held for held in state.assignments if held.sku_id == sku.id]):
+            planned.append(findings.pool_ended(state.allotment(kept[0].allotment_id) or pools[0]))
         operations += [DeleteAssignment(state.principal, held) for held in state.assignments if held.sku_id == sku.id and held.id not in ids]
     if desired.is_present and desired.usage_location and desired.usage_location != state.principal.usage_location:
         operations.insert(0, SetUsageLocation(state.principal, desired.usage_location))
@@ -83,8 +85,7 @@ def _keep(state: CloudState, matching: list[Assignment], sku: Sku, desired: Desi
     held = _living(state, matching) or matching
     kept = [_with_plans(one, state, sku, desired, resolver) for one in held]
     if desired.is_exclusive:
-        known = {pool.id for pool in state.allotments if pool.sku.is_owned}
-        best = min(range(len(held)), key=lambda index: (held[index].allotment_id not in known, held[index] != kept[index], held[index].id or ""))
+        best = min(range(len(held)), key=lambda index: (*_rank(state, held[index]), held[index] != kept[index], held[index].id or ""))
         held, kept = [held[best]], [kept[best]]
     if len(held) > 1 and kept != held:
         listed = ", ".join(f"{one.id} (allotment {one.allotment_id})" for one in held)
@@ -96,6 +97,17 @@ def _keep(state: CloudState, matching: list[Assignment], sku: Sku, desired: Desi
     notes = [note for old, new in changed for note in _unlisted(state, sku, old, new, desired)]
     notes += [findings.only_in_ended_pool(state.principal, sku, one) for one in held if not _living(state, [one])]
     return kept, [UpdateAssignment(state.principal, new) for dummy, new in changed], notes
+
+
+def _rank(state: CloudState, held: Assignment) -> tuple:
+    """How good the seat of an assignment is, the best first: by what feeds its allotment, whom it is for, and whether it has seats at all."""
+    pool = state.allotment(held.allotment_id)
+    if pool is None or not pool.sku.is_owned:
+        return (True, True, True, True, ())
+    states = {sub.state.lower() for sub in pool.subscriptions}
+    latest = max((sub.next_lifecycle_date or "" for sub in pool.subscriptions), default="")
+    age = tuple(-ord(sign) for sign in latest)  # a later end is better
+    return (pool.has_ended, "active" not in states, state.principal.kind not in pool.assignable_to, pool.allotted < max(pool.consumed, 1), age)
 
 
 def _living(state: CloudState, held: list[Assignment]) -> list[Assignment]:

@@ -26,8 +26,13 @@ class MemberChanges:
         return bool(self.add or self.remove)
 
 
-def plan_members(group: Group, wanted: Mapping[str, str], unwanted: Iterable[str], is_set: bool, max_removals: int | None) -> MemberChanges:
-    """The difference. wanted are names by id, unwanted ids; with is_set, everybody else goes as well."""
+def plan_members(
+    group: Group, wanted: Mapping[str, str], unwanted: Iterable[str], is_set: bool, max_removals: int | None, may_manage_roles: bool = False
+) -> MemberChanges:
+    """The difference. wanted are names by id, unwanted ids; with is_set, everybody else goes as well.
+
+    may_manage_roles: the token has the permission that groups with directory roles take (graph-contract 12, no. 1).
+    """
     members = group.members or {}
     leaving = set(members) - set(wanted) if is_set else set(unwanted) & set(members)
     add = {user_id: name for user_id, name in wanted.items() if user_id not in members}
@@ -36,6 +41,9 @@ def plan_members(group: Group, wanted: Mapping[str, str], unwanted: Iterable[str
     if (add or remove) and group.managed_by:
         cause = f"the members of group {group.name} cannot be changed here, as {group.managed_by}"
         findings.append(Finding("members_not_manageable", cause, "change them there, or name another group"))
+    if (add or remove) and group.is_role_assignable and not may_manage_roles:
+        cause = f"group {group.name} can carry directory roles, and its members can only be changed with the permission RoleManagement.ReadWrite.Directory"
+        findings.append(Finding("object_protected", cause, "grant that, or use another group for licenses"))
     if max_removals is not None and len(remove) > max_removals:
         findings.append(too_many_removals(len(remove), max_removals))
     return MemberChanges(group, _sorted(add), _sorted(remove), tuple(findings))

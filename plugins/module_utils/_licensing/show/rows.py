@@ -7,6 +7,7 @@ from __future__ import annotations
 from ..catalog import Catalog
 from ..model import Allotment, Assignment, AssignmentError, Group, Holder, License, Principal, ServicePlan, Sku, UsageRight, WaitingMember
 from ..plan.predict import error_of
+from ..tables.countries import CODES
 from .results import license_rows
 
 
@@ -59,7 +60,7 @@ def desired_user(user: Principal, catalog: Catalog) -> dict:
     What is inherited is no wish. A license of the user's own that is in error is one, so that applying tries it again. As long as Graph does not
     say of a SKU where it comes from, the wish is to add the others, not to have no more than them.
     """
-    location = {"usage_location": user.usage_location} if user.usage_location else {}
+    location = {"usage_location": user.usage_location} if user.usage_location in CODES else {}  # a country that is no more cannot be asked for
     return {"user": user.name, **location, **_desired_licenses(user.licenses, catalog)}
 
 

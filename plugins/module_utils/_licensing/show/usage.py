@@ -116,6 +116,11 @@ class Tally:
         }
 
 
+def in_order(rows: Iterable[dict]) -> list[dict]:
+    """Rows in an order of their own: Graph promises none, and a report that is saved must not change for that."""
+    return sorted(rows, key=lambda row: [str(row[name]) for name in row])
+
+
 def ends_of(subscriptions: Iterable[CompanySubscription], today: str) -> dict[str, str]:
     """The next date, from today on, on which a living subscription of each SKU ends or renews, as YYYY-MM-DD (graph-contract 2.2)."""
     ends: dict[str, str] = {}
