@@ -12,11 +12,11 @@ import threading
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "roles/sandbox_tenant/files"), str(ROOT / "tests/unit")]
+sys.path[:0] = [str(ROOT / "roles/sandbox_tenant/files"), str(ROOT / "tests")]
 
-from csdl import Schema, observe, schema_path  # noqa: E402
 from sandbox_tenant.seed import load_seed  # noqa: E402
 from sandbox_tenant.server import Sandbox  # noqa: E402
+from support.csdl import Schema, observe, schema_path  # noqa: E402
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ import requests
 from ansible.module_utils import basic
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "roles/sandbox_tenant/files"), str(ROOT / "tests/unit"), str(ROOT / "tests/chaos")]
+sys.path[:0] = [str(ROOT / "roles/sandbox_tenant/files"), str(ROOT / "tests"), str(ROOT / "tests/chaos")]
 
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.model import CloudState, Principal  # noqa: E402
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.changes import Changes  # noqa: E402

@@ -1,0 +1,345 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""AWX as code: held against the modules of awx.awx and the rules of a controller, loaded into something like one, and run by its job engine."""
+
+from __future__ import annotations
+
+import ast
+import http.server
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import urllib.parse
+from pathlib import Path
+from typing import ClassVar
+
+import jinja2
+import pytest
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from support.plays import environment
+from support.tenant import ROOT
+
+AWX = next((parent / ".work/awx" for parent in ROOT.parents if (parent / ".work/awx").is_dir()), ROOT.parents[3] / "awx")
+DATA_FILE = ROOT / "extensions/awx/controller.yml"
+PLACES = {"m365_awx_organization": "Default", "m365_awx_project": "Licenses", "m365_awx_inventory": "Licenses", "m365_awx_execution_environment": "Licenses"}
+MODULES = {
+    "controller_labels": "label",
+    "controller_credential_types": "credential_type",
+    "controller_templates": "job_template",
+    "controller_schedules": "schedule",
+    "controller_workflows": "workflow_job_template",
+}
+
+
+class Loader(yaml.SafeLoader):
+    """YAML with the tag that keeps a template from Ansible."""
+
+
+Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
+
+
+def load() -> dict:
+    text = DATA_FILE.read_text()
+    for name, value in PLACES.items():
+        text = text.replace(f'"{{{{ {name} }}}}"', value)
+    return yaml.load(text.replace('"{{ m365_awx_credentials }}"', "[Microsoft Graph]"), Loader)  # noqa: S506 - a safe loader with one more tag
+
+
+DATA = load()
+TEMPLATES = {template["name"]: template for template in DATA["controller_templates"]}
+FIELDS = {field["id"]: field for field in DATA["controller_credential_types"][0]["inputs"]["fields"]}
+INJECTORS = DATA["controller_credential_types"][0]["injectors"]
+ENTRIES = [pytest.param(module, entry, id=entry["name"]) for variable, module in MODULES.items() for entry in DATA[variable]]
+
+
+def spec_of(module: str) -> dict:
+    """The options of a module of awx.awx, as its documentation gives them."""
+    path = AWX / f"ansible_collections/awx/awx/plugins/modules/{module}.py"
+    if not path.is_file():
+        pytest.skip("the collection awx.awx is not there: make .work/awx")
+    texts = {node.targets[0].id: node.value for node in ast.parse(path.read_text()).body if isinstance(node, ast.Assign) and node.targets}
+    options = yaml.safe_load(texts["DOCUMENTATION"].value)["options"]
+    return {
+        name: {key: value for key, value in option.items() if key in ("type", "elements", "choices", "required", "aliases")} for name, option in options.items()
+    }
+
+
+@pytest.mark.parametrize(("module", "entry"), ENTRIES)
+def test_an_entry_is_what_the_module_takes(module, entry):
+    result = ArgumentSpecValidator(spec_of(module)).validate(entry)
+    assert not result.error_messages
+    assert not result.unsupported_parameters
+
+
+def test_the_playbook_passes_all_of_each_entry():
+    (play,) = yaml.safe_load((ROOT / "playbooks/awx.yml").read_text())
+    passed = {name.rpartition(".")[2]: set(task[name]) for task in play["tasks"] for name in task if name.startswith("awx.awx.")}
+    for variable, module in MODULES.items():
+        assert passed[module] == {key for entry in DATA[variable] for key in entry}
+
+
+def test_every_template_has_a_dry_run_and_a_playbook():
+    for name, template in TEMPLATES.items():
+        assert (ROOT / "docs/examples/infra-repo" / template["playbook"]).is_file()
+        if template["job_type"] == "run":
+            twin = TEMPLATES[f"{name} (dry run)"]
+            assert (twin["job_type"], twin["survey_spec"], twin["playbook"]) == ("check", template["survey_spec"], template["playbook"])
+            assert template["ask_job_type_on_launch"]
+    labels = {label["name"] for label in DATA["controller_labels"]}
+    assert all(set(entry["labels"]) <= labels for entry in (*TEMPLATES.values(), *DATA["controller_workflows"]))
+
+
+TYPES = {"text": str, "textarea": str, "password": str, "multiplechoice": str, "multiselect": str, "integer": int, "float": (int, float)}
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_survey_is_one_that_a_controller_takes(name):
+    survey = TEMPLATES[name]["survey_spec"]
+    assert survey.keys() == {"name", "description", "spec"}
+    variables = [question["variable"] for question in survey["spec"]]
+    assert len(set(variables)) == len(variables) > 0
+    used = (ROOT / "playbooks" / Path(TEMPLATES[name]["playbook"]).name).read_text()
+    for question in survey["spec"]:
+        assert {"question_name", "question_description", "variable", "type", "required"} <= question.keys()
+        assert isinstance(question["required"], bool)
+        assert question["default"] == "" or isinstance(question["default"], TYPES[question["type"]])
+        assert question["default"] in ["", *question.get("choices", [question["default"]])]
+        if question["type"] in ("text", "textarea"):
+            assert question["required"] or question["min"] == 0, "an empty answer has no length"
+        assert question["variable"] in used or question["variable"].startswith(("offboard_users_", "restore_users_", "license_report_"))
+
+
+def rendered(inputs: dict, folder: Path, strict: bool = False) -> dict[str, str]:
+    """The environment of a job, as a controller makes it of the injectors: files beside the job, and every variable, blank ones too."""
+    shown = jinja2.Environment(undefined=jinja2.StrictUndefined if strict else jinja2.Undefined)  # noqa: S701 - as a controller does; this is no HTML
+    values = {name: inputs.get(name, field.get("default", "")) for name, field in FIELDS.items()}
+    files = {}
+    for name, template in INJECTORS["file"].items():
+        path = folder / name
+        path.write_text(shown.from_string(template).render(values))
+        path.chmod(0o600)
+        files[name.partition(".")[2]] = str(path)
+    return {name: shown.from_string(template).render({**values, "tower": {"filename": files}}) for name, template in INJECTORS["env"].items()}
+
+
+def test_the_credential_type_is_one_that_a_controller_takes(tmp_path):
+    kinds = {"id", "label", "type", "format", "choices", "help_text", "multiline", "secret", "default", "ask_at_runtime"}
+    for name, field in FIELDS.items():
+        assert field.keys() <= kinds, name
+        assert re.fullmatch("[a-zA-Z_]+[a-zA-Z0-9_]*", name)
+        assert field["type"] == "string"
+        assert bool(field.get("secret")) == any(word in name for word in ("secret", "password", "certificate")) or name == "federated_token"
+    assert INJECTORS.keys() <= {"file", "env", "extra_vars"}
+    assert not [name for name in INJECTORS["env"] if name.startswith("ANSIBLE_") or name in ("PATH", "PYTHONPATH")]
+    rendered(dict.fromkeys(FIELDS, "EXAMPLE"), tmp_path, strict=True)
+
+
+def test_the_workflow_asks_before_it_applies():
+    (workflow,) = DATA["controller_workflows"]
+    nodes = {node["identifier"]: node for node in workflow["workflow_nodes"]}
+    order, here = [], "dry run"
+    while here:
+        order.append(here)
+        here = next((link["identifier"] for link in nodes[here].get("related", {}).get("success_nodes", [])), None)
+    assert order == ["dry run", "approval", "apply"]
+    assert nodes["approval"]["unified_job_template"]["type"] == "workflow_approval"
+    for name in ("dry run", "apply"):
+        template = TEMPLATES[nodes[name]["unified_job_template"]["name"]]
+        assert template["job_type"] == ("check" if name == "dry run" else "run")
+        assert {question["variable"] for question in template["survey_spec"]["spec"] if question["required"]} <= set(nodes[name].get("extra_data", {}))
+
+
+def test_the_schedule_is_of_a_template_and_answers_its_survey():
+    (schedule,) = DATA["controller_schedules"]
+    questions = TEMPLATES[schedule["unified_job_template"]]["survey_spec"]["spec"]
+    assert re.fullmatch(r"DTSTART:\d{8}T\d{6}Z RRULE:FREQ=[A-Z]+;INTERVAL=\d+.*", schedule["rrule"])
+    assert {question["variable"] for question in questions if question["required"]} <= set(schedule["extra_data"]) <= {one["variable"] for one in questions}
+
+
+class Controller(http.server.BaseHTTPRequestHandler):
+    """As much of a controller as the modules of awx.awx need to create what is not there."""
+
+    store: ClassVar[list[dict]] = []
+
+    def answer(self) -> None:
+        address = urllib.parse.urlsplit(self.path)
+        parts, query = [part for part in address.path.split("/") if part][2:], dict(urllib.parse.parse_qsl(address.query))
+        length = int(self.headers.get("Content-Length") or 0)
+        sent = json.loads(self.rfile.read(length) or b"{}") if length else {}
+        if self.command == "POST" and len(parts) == 1:
+            kind = parts[0]
+            number = len(self.store) + 1
+            entry = {**sent, "kind": kind, "id": number, "type": kind.rstrip("s"), "url": f"/api/v2/{kind}/{number}/"}
+            self.store.append({**entry, "related": {"survey_spec": f"{entry['url']}survey_spec/", "create_approval_template": f"{entry['url']}approve/"}})
+            return self.reply(201, self.store[-1])
+        if self.command == "GET" and len(parts) == 1:
+            kinds = {parts[0]} | ({"job_templates"} if parts[0] == "unified_job_templates" else set())
+            rows = [row for row in self.store if row["kind"] in kinds and all(str(row.get(key)) == value for key, value in query.items() if key in row)]
+            return self.reply(200, {"count": len(rows), "results": rows, "next": None})
+        if self.command == "GET":
+            return self.reply(200, next((row for row in self.store if row.get("url") == address.path), {"count": 0, "results": [], "next": None}))
+        self.store.append({"kind": "/".join(parts[:1] + parts[2:]), "id": len(self.store) + 1, "sent": sent})
+        return self.reply({"survey_spec": 200, "create_approval_template": 201}.get(parts[-1], 204), {"id": len(self.store), "url": address.path})
+
+    do_GET = do_POST = do_PATCH = answer
+
+    def reply(self, status: int, content: dict) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing to be read on a test's output."""
+
+
+def test_the_playbook_loads_everything_into_a_controller(tmp_path):
+    spec_of("label")
+    there = {"organizations": "Default", "projects": "Licenses", "inventories": "Licenses", "execution_environments": "Licenses"}
+    Controller.store = [
+        {"kind": kind, "id": number, "type": kind.rstrip("s"), "name": name, "url": f"/api/v2/{kind}/{number}/", "related": {}}
+        for number, (kind, name) in enumerate({**there, "credentials": "Microsoft Graph"}.items(), 1)
+    ]
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Controller)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        more = {"CONTROLLER_HOST": f"http://127.0.0.1:{server.server_port}", "CONTROLLER_OAUTH_TOKEN": "made-up", "CONTROLLER_VERIFY_SSL": "false"}
+        paths = {"ANSIBLE_COLLECTIONS_PATH": f"{ROOT.parents[2]}:{AWX}"}
+        done = subprocess.run(
+            ["ansible-playbook", "m365.licensing.awx"], cwd=tmp_path, env=environment(tmp_path, **more, **paths), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+    finally:
+        server.shutdown()
+        server.server_close()
+    made = {(row["kind"], row.get("name")) for row in Controller.store}
+    assert {("job_templates", name) for name in TEMPLATES} <= made
+    assert {("schedules", "Report on licenses, monthly"), ("workflow_job_templates", "Apply everything after approval")} <= made
+    (credential_type,) = [row for row in Controller.store if row["kind"] == "credential_types"]
+    assert credential_type["injectors"] == INJECTORS, "templates reach the controller as they are"
+    assert sum(row["kind"] == "workflow_job_template_nodes" for row in Controller.store) == 3
+
+
+# name of the job template: answers to the survey, and what the tenant is like afterwards
+JOBS = {
+    "Onboard people": (
+        {"onboard_who": "alice@contoso.example\ngrace@contoso.example", "onboard_profile": "office"},
+        {"alice": ["SPE_E3"], "grace": ["SPE_E3"]},
+    ),
+    "Move people": ({"move_who": "bob@contoso.example", "move_profile": "lead"}, {"bob": ["SPE_E5"]}),
+    "Offboard people": (
+        {"offboard_who": "carol@contoso.example, bob@contoso.example", "offboard_keep": "SPE_E5", "offboard_users_snapshot": "leavers.json"},
+        {"carol": []},
+    ),
+    "Restore people": ({"restore_who": "", "restore_users_all": "true", "restore_users_snapshot": "leavers.json"}, {"carol": ["SPE_E3"]}),
+    "License groups": ({"groups_name": "Support desk", "groups_skus": "SPE_E3 POWER_BI_PRO", "groups_remove": ""}, {}),
+    "Report on licenses": ({"license_report_folder": "reports", "license_report_nearly_full": 0.8}, {}),
+    "Apply everything": ({"offboard_users_snapshot": "all.json"}, {"dave": []}),
+}
+
+
+def credentials(tenant, folder: Path) -> list[dict[str, str]]:
+    """The environments that credentials make: AWX's own for Azure, and ours with a secret, a certificate and a federated token."""
+    graph, more = tenant.sandbox.connection["graph"], tenant.credentials
+    ours = {"tenant_id": graph["tenant_id"], "client_id": graph["client_id"], "graph_url": graph["graph_url"], "authority_url": graph["authority_url"]}
+    ours["ca"] = Path(graph["ca_path"]).read_text()
+    azure = {"AZURE_SUBSCRIPTION_ID": "", "AZURE_CLIENT_ID": graph["client_id"], "AZURE_TENANT": graph["tenant_id"], "AZURE_SECRET": graph["client_secret"]}
+    azure |= {"MSGRAPH_URL": graph["graph_url"], "AZURE_AUTHORITY_HOST": graph["authority_url"], "MSGRAPH_CA_PATH": graph["ca_path"]}
+    ways = [
+        {"client_secret": graph["client_secret"]},
+        {"certificate": Path(more["certificate_path"]).read_text()},
+        {"federated_token": Path(more["federated_token_file"]).read_text()},
+    ]
+    made = [azure]
+    for number, way in enumerate(ways):
+        (folder / f"credential{number}").mkdir()
+        made.append(rendered({**ours, **way}, folder / f"credential{number}"))
+    return made
+
+
+class Job:
+    """A job as a controller hands it to ansible-runner, and the events that it would show."""
+
+    def __init__(self, folder: Path, template: dict, answers: dict, variables: dict[str, str]) -> None:
+        self.folder = folder
+        shutil.copytree(ROOT / "docs/examples/infra-repo", folder / "project")
+        for name in ("env", "inventory"):
+            (folder / name).mkdir()
+        (folder / "inventory/hosts").write_text("localhost ansible_connection=local ansible_python_interpreter='{{ ansible_playbook_python }}'\n")
+        texts = {name: f"!unsafe {json.dumps(value)}" if isinstance(value, str) else json.dumps(value) for name, value in answers.items()}
+        extra = {**texts, "awx_job_id": "1", "tower_job_id": "1", "awx_job_template_name": json.dumps(template["name"])}
+        (folder / "env/extravars").write_text("".join(f"{name}: {value}\n" for name, value in extra.items()))
+        flags = [*(["--check"] if template["job_type"] == "check" else []), "-u root", *(["--diff"] if template["diff_mode"] else [])]
+        (folder / "env/cmdline").write_text(" ".join(flags))
+        (folder / "env/envvars").write_text(json.dumps(variables))
+        command = [str(Path(sys.executable).parent / "ansible-runner"), "run", str(folder), "-p", template["playbook"]]
+        self.done = subprocess.run(command, env=environment(folder), capture_output=True, text=True, check=False)
+        self.events = [json.loads(path.read_text()) for path in folder.glob("artifacts/**/job_events/*.json")]
+
+    @property
+    def changed(self) -> int:
+        """How many tasks changed something, as the last event says."""
+        (stats,) = [event["event_data"]["changed"] for event in self.events if event["event"] == "playbook_on_stats"]
+        return sum(stats.values())
+
+
+def test_every_job_template_runs_as_a_controller_would_run_it(tenant, tmp_path):
+    ways = credentials(tenant, tmp_path)
+    secrets = [tenant.sandbox.connection["graph"]["client_secret"], Path(tenant.credentials["federated_token_file"]).read_text(), "PRIVATE KEY"]
+    for number, (name, (answers, held)) in enumerate(JOBS.items()):
+        here = {
+            key: str(tmp_path / value) if key in ("offboard_users_snapshot", "restore_users_snapshot", "license_report_folder") else value
+            for key, value in answers.items()
+        }
+        counts = []
+        for twin in (f"{name} (dry run)", name):
+            tenant.forget()
+            variables = {**ways[number % len(ways)], "LICENSE_SNAPSHOT": str(tmp_path / "all.json")}
+            job = Job(tmp_path / f"job {twin}", TEMPLATES[twin], here, variables)
+            assert job.done.returncode == 0, job.done.stdout[-3000:]
+            assert bool(tenant.writes()) == (twin == name and name != "Report on licenses"), twin
+            counts.append(job.changed)
+            text = json.dumps(job.events)
+            assert not [secret for secret in secrets if secret in text or json.dumps(secret)[1:-1] in text], twin
+        assert counts[0] == counts[1] > 0, (name, counts)
+        for person, skus in held.items():
+            assert sorted(tenant.holds(person)) == skus, name
+
+
+PATTERN = json.loads((ROOT / "extensions/patterns/license_flows/meta/pattern.json").read_text())
+
+
+def test_the_pattern_is_of_the_form_that_a_hub_takes():
+    folder = ROOT / "extensions/patterns" / PATTERN["name"]
+    assert re.fullmatch("[a-z0-9_]{1,64}", PATTERN["name"])
+    assert {"schema_version", "name", "title", "description", "short_description", "aap_resources"} <= PATTERN.keys()
+    assert (folder / "README.md").is_file()
+    resources = PATTERN["aap_resources"]
+    assert {"name", "description"} <= resources["controller_project"].keys()
+    assert {"name", "description", "image_name", "pull"} <= resources["controller_execution_environment"].keys()
+    for template in resources["controller_job_templates"]:
+        assert (folder / "playbooks" / template["playbook"]).is_file()
+        spec = yaml.safe_load((folder / "playbooks" / template["playbook"].replace(".yml", ".meta.yml")).read_text())["argument_specs"]
+        (options,) = (one["options"] for one in spec.values())
+        assert set(options) == {question["variable"] for question in template["survey"]["spec"]}
+        assert set(template["labels"]) <= set(resources["controller_labels"])
+        for question in template["survey"]["spec"]:
+            assert isinstance(question.get("default", ""), str)
+    assert sum(template["primary"] for template in resources["controller_job_templates"]) == 1
+
+
+def test_the_pattern_asks_what_the_job_templates_ask():
+    for template in PATTERN["aap_resources"]["controller_job_templates"]:
+        asked = [{key: value for key, value in question.items() if key != "default"} for question in TEMPLATES[template["name"]]["survey_spec"]["spec"]]
+        assert [{key: value for key, value in question.items() if key != "default"} for question in template["survey"]["spec"]] == asked
+
+
+def test_the_environment_of_the_tests_has_no_secret_of_its_own():
+    assert not [name for name in environment(Path(os.sep)) if name.startswith(("AZURE_", "MSGRAPH_"))]

@@ -1,0 +1,99 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The repository to copy, from a file that is edited to licenses that are applied, by the steps of its own CI."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from support.plays import environment
+from support.tenant import ROOT
+
+SCHEMA = json.loads((ROOT / "docs/license_profiles.schema.json").read_text())
+
+EXAMPLE = ROOT / "docs/examples/infra-repo"
+
+
+class Repository:
+    """A copy of the example, and its CI."""
+
+    def __init__(self, folder: Path, tenant) -> None:
+        self.folder = folder / "repo"
+        shutil.copytree(EXAMPLE, self.folder)
+        credentials, connection = tenant.credentials, tenant.sandbox.connection
+        token = folder / "token"
+        token.write_text(credentials["access_token"])
+        self._more = {
+            "MSGRAPH_URL": tenant.ready_token["graph_url"], "MSGRAPH_CA_PATH": connection["graph"]["ca_path"], "MSGRAPH_ACCESS_TOKEN": token.read_text(),
+        }  # fmt: skip
+        steps = yaml.safe_load((self.folder / ".github/workflows/licenses.yml").read_text())["jobs"]["licenses"]["steps"]
+        self._steps = {step["name"]: step["run"] for step in steps if "run" in step}
+
+    def step(self, name: str) -> tuple[int, str]:
+        """Exit status and output of a step of the workflow, as written."""
+        done = subprocess.run(
+            ["bash", "-c", self._steps[name]], cwd=self.folder, env=environment(self.folder, **self._more), capture_output=True, text=True, check=False
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    def edit(self, old: str, new: str, name: str = "data/people.yml") -> None:
+        path = self.folder / name
+        text = path.read_text()
+        assert text.count(old) == 1
+        path.write_text(text.replace(old, new))
+
+
+@pytest.fixture
+def repository(tenant, tmp_path):
+    return Repository(tmp_path, tenant)
+
+
+def test_from_an_edit_to_applied(repository, tenant):
+    before = tenant.state()
+    code, output = repository.step("Dry run")
+    assert code == 0, output
+    assert (repository.folder / "dry-run.txt").read_text() in output
+    assert "+++ after: alice@contoso.example" in output
+    assert "+++ after: dave@contoso.example" in output
+    assert tenant.state() == before
+    code, output = repository.step("Apply")
+    assert code == 0, output
+    assert tenant.holds("alice") == {"SPE_E3": ["SWAY"]}
+    assert tenant.holds("bob") == {"SPE_E3": ["SWAY", "YAMMER_ENTERPRISE"], "POWER_BI_PRO": []}, "what is not named stays off"
+    assert tenant.holds("dave") == {}
+    assert "dave@contoso.example" in (repository.folder / "snapshots/leavers.json").read_text()
+    repository.edit("  - user: erin", "  - user: grace@contoso.example\n    profile: lead\n  - user: erin")
+    code, output = repository.step("Dry run")
+    assert code == 0, output
+    assert "+++ after: grace@contoso.example" in output
+    assert "alice@contoso.example" not in output
+    assert repository.step("Apply")[0] == 0
+    assert list(tenant.holds("grace")) == ["SPE_E5"]
+    tenant.forget()
+    assert "changed=0" in repository.step("Apply")[1]
+    assert not tenant.writes()
+
+
+def test_a_mistake_stops_the_pull_request_and_names_the_file(repository, tenant):
+    repository.edit("profile: analyst", "profile: analist")
+    code, output = repository.step("Dry run")
+    assert code != 0
+    assert "license_people[1].profile: there is no profile 'analist' (nearest: analyst)" in output
+    assert not tenant.journal()
+
+
+def test_its_profiles_are_of_the_schema():
+    jsonschema.validate(yaml.safe_load((EXAMPLE / "data/profiles.yml").read_text())["license_profiles"], SCHEMA)
+
+
+@pytest.mark.parametrize("name", ["onboard", "move", "offboard", "restore", "license_groups", "report"])
+def test_every_playbook_is_there(name):
+    plays = yaml.safe_load((EXAMPLE / f"playbooks/{name}.yml").read_text())
+    assert plays[-1]["import_playbook"] == f"m365.licensing.{name}"
+    assert (ROOT / f"playbooks/{name}.yml").is_file()
