@@ -50,13 +50,14 @@ def unserved(result, users):
     """For whom a task of a bulk module has not done what it should."""
     if not result.get("failed"):
         return []
+    rows = result.get("results", ())
+    failed = {row.get("user") for row in result.get("failed_users", [row for row in rows if row.get("failed")])}
+    if not failed <= set(users):  # whoever that is, a secret is hidden in the name: everybody keeps what he has
+        return list(users)
     if "failed_users" in result:
-        failed = {row["user"] for row in result["failed_users"]}
         return [user for user in users if user in failed]
     if "results" not in result:
         return list(users)
-    rows = result["results"]
-    failed = {row.get("user") for row in rows if row.get("failed")}
     if (result.get("failure") or {}).get("code") != "ended":
         return [user for user in users if user in failed]
     done = {row.get("user") for row in rows if row.get("changed")} - failed

@@ -74,7 +74,7 @@ import subprocess
 import sys
 
 from ansible import constants
-from ansible.errors import AnsibleParserError
+from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.m365.licensing.plugins.module_utils._errors import LicensingError, OptionError
@@ -154,7 +154,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _cached(self, key):
         """The users in the cache, None where it has none, is of another tenant, or holds something else than this plugin writes."""
-        found = self._cache.get(key)
+        try:
+            found = self._cache.get(key)
+        except AnsibleError:  # a file that is no cache; Ansible has deleted it
+            return None
         users = found.get("users") if isinstance(found, dict) else None
         if not isinstance(users, list) or not all(_is_row(row) for row in users):
             return None

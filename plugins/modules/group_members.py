@@ -115,7 +115,7 @@ changes:
       id: 7b1d4c0e-9a53-5a30-8d0e-1f2a3b4c5d6e
       user: alice@contoso.example
 findings:
-  description: Refusals that were predicted, as RV(m365.licensing.user_assign_license#module:findings) has them.
+  description: What was predicted, refusals and warnings, as RV(m365.licensing.user_assign_license#module:findings) has them.
   returned: always
   type: list
   elements: dict

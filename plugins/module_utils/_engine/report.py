@@ -84,7 +84,7 @@ class RunReport:
         """The lines behind the head, of which the last may be cut off. Raises OptionError for a file that is not of this module, tenant and wishes."""
         try:
             first, *lines = [json.loads(line) for line in text[: max(text.rfind("\n"), 0)].split("\n")]
-        except ValueError:
+        except (ValueError, RecursionError):
             raise self._no_report() from None
         is_ours = isinstance(first, dict) and first.keys() == head.keys()
         if not is_ours or not all(isinstance(line, dict) and all(isinstance(line.get(name), str) for name in ("principal", "wish")) for line in lines):

@@ -96,9 +96,14 @@ class GraphClient:
         return self.rows(version, self.get(version, path, headers), headers)
 
     def rows(self, version: str, first: dict, headers: dict[str, str] | None = None) -> Iterator[dict]:
-        """The rows of a list of which the first page is there."""
+        """The rows of a list of which the first page is there. What stands on two pages, as it is changed while it is read, comes once."""
+        seen: set[str] = set()
         for page in self._pages_from(first, headers):
-            yield from page
+            for row in page:
+                key = row.get("id")
+                if not isinstance(key, str) or key not in seen:
+                    seen.update([key] if isinstance(key, str) else ())
+                    yield row
 
     def whole_pages(self, version: str, path: str) -> Iterator[list[dict]]:
         """The rows of a list, a page at a time, each asked for when it is needed."""
@@ -130,7 +135,7 @@ class GraphClient:
         """A nextLink as a path, if it stays on Graph's host: the token goes nowhere else."""
         ours = urlsplit(self.graph_url)
         try:
-            theirs = urlsplit(link if isinstance(link, str) else "?")
+            theirs = urlsplit(link if isinstance(link, str) else "http://[")  # what is no text is no address
             is_ours = (theirs.scheme, theirs.netloc.lower()) == (ours.scheme, ours.netloc.lower()) and theirs.path.startswith(ours.path + "/")
         except ValueError:
             raise TransportError(f"a page of results points at {link!r}, which is no address: it is not followed") from None

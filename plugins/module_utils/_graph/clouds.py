@@ -73,6 +73,8 @@ def _checked(option: str, url: str) -> str:
         raise OptionError(f"{option} holds a user name or password: give the bare address, and sign in by the options for that")
     if not is_address or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
         raise OptionError(f"{option} is {url!r}: give an address such as https://graph.microsoft.com")
+    if parts.scheme == "http" and option == "authority_url":
+        raise OptionError(f"{option} is {url!r}: plain http would show the credential to others; use https")
     if parts.scheme == "http" and not is_loopback(url):
         raise OptionError(f"{option} is {url!r}: plain http would show the token to the network; use https (http is for loopback only)")
     return url

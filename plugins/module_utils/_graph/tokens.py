@@ -12,84 +12,18 @@ import base64
 import json
 import re
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from .._errors import AuthenticationError, LicensingError, OptionError, SignInUnavailableError, TransportError
 from .clouds import Cloud
-from .credentials import CREDENTIALS
 from .msal_library import LIBRARY_ERRORS, RetryingHttp, load_msal, lock_errors, open_cache
-from .transport import Transport
 
-METHODS = ("access_token", "certificate", "workload_identity", "client_secret", "managed_identity", "azure_cli")
-_NEEDS = {
-    "access_token": ("access_token",),
-    "certificate": ("tenant_id", "client_id", "certificate_path"),
-    "workload_identity": ("tenant_id", "client_id", "federated_token_file"),
-    "client_secret": ("tenant_id", "client_id", "client_secret"),
-}
-_CREDENTIALS = ("access_token", "certificate_path", "federated_token_file", "client_secret")
 _EARLY = 120  # seconds before its end in which a token is not used any more, a tenth of its life at most
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
+_SILENCE = "the service gave no reason, and nothing that is a token"
 _TRANSIENT = re.compile(r"temporarily_unavailable|server_error|AADSTS(90033|90024|90051)\b")
-
-
-def choose_tokens(params: Mapping, cloud: Cloud, transport: Transport, run_command: Callable, given: Collection[str] = ()) -> Any:
-    """The source of tokens that the options ask for. Raises OptionError when they are not complete, and for a ready token of another tenant.
-
-    run_command runs a program and gives status, output and errors, as AnsibleModule's does. given are the options that the task itself gives;
-    the others are of the environment, and never go before them.
-    """
-    method = _method_of(params, given)
-    missing = [option for option in _NEEDS.get(method, ()) if not params.get(option)]
-    if missing:
-        raise OptionError(f"auth is {method}, which needs {' and '.join(missing)} as well")
-    tenant = params.get("tenant_id")
-    if method == "access_token":
-        is_foreign = "access_token" in given and "tenant_id" not in given  # a tenant of the environment says nothing of a token of the task
-        return ReadyToken(params["access_token"], None if is_foreign else tenant)
-    if method == "azure_cli":
-        return AzureCli(cloud, tenant, run_command)
-    is_identity = method == "managed_identity"
-    http, cache_path = RetryingHttp(transport, params["max_wait"], no_proxy=is_identity), params.get("token_cache")
-    if is_identity:
-        return MsalTokens(
-            lambda cache: _managed_identity(params, cache, http),
-            lambda app, dummy: app.acquire_token_for_client(resource=cloud.resource),
-            http,
-            cache_path,
-            tenant,
-            is_ambient=True,
-        )
-    credential = CREDENTIALS[method](params)
-    scopes = [f"{cloud.resource}/.default"]
-    return MsalTokens(
-        lambda cache: _application(params, cloud, credential, cache, http),
-        lambda app, claims: app.acquire_token_for_client(scopes, claims_challenge=claims),
-        http,
-        cache_path,
-        tenant,
-    )
-
-
-def _method_of(params: Mapping, given: Collection[str]) -> str:
-    """The way to authenticate: the one that is named, else the first that is complete.
-
-    What the task gives goes before the environment as a whole: ways of which the task gives all, then those of which it says the application or the
-    credential, then the rest. An auth that the environment names stands, unless the task gives a credential.
-    """
-    named = params.get("auth") or "auto"
-    is_overruled = "auth" not in given and any(option in given for option in _CREDENTIALS)
-    if named != "auto" and not is_overruled:
-        return named
-    complete = [name for name, needs in _NEEDS.items() if all(params.get(option) for option in needs)]
-    if not complete and named != "auto":
-        return named
-    if not complete:
-        ways = "; ".join(f"{' and '.join(needs)} ({name})" for name, needs in _NEEDS.items())
-        raise OptionError(f"auth: no way to authenticate is complete. Give {ways}; or auth: managed_identity or azure_cli")
-    return min(complete, key=lambda name: 2 - bool({"client_id", *_CREDENTIALS} & set(_NEEDS[name]) & set(given)) - (set(_NEEDS[name]) <= set(given)))
 
 
 def claims_of_token(token: str) -> dict:
@@ -219,7 +153,7 @@ class MsalTokens:
         result = self._asked(claims, forget)
         token, said = result.get("access_token"), f"{result.get('error')} {result.get('error_description')}"
         if not isinstance(token, str) or not _TOKEN.fullmatch(token):
-            reason = _first_sentence(str(result.get("error_description") or result.get("error") or "the service gave no reason"))
+            reason = _first_sentence(str(result.get("error_description") or result.get("error") or _SILENCE))
             if self._http.is_busy or _TRANSIENT.search(said):
                 raise self._unavailable(reason)
             raise AuthenticationError(f"no token: {reason}")
@@ -247,11 +181,18 @@ class MsalTokens:
             text = f"token_cache: another task has held {self._cache_path} for too long; if none runs, delete {self._cache_path}.lockfile"
             raise AuthenticationError(text) from None
         except (*LIBRARY_ERRORS, load_msal().exceptions.MsalError) as error:
-            reason = _first_sentence(str(error) or type(error).__name__)
-            if self._http.is_busy or isinstance(error, (json.JSONDecodeError, AttributeError)):  # no answer of the service itself
-                raise self._unavailable(reason) from None
-            raise AuthenticationError(f"no token: {reason}") from None
+            raise self._failure_of(error) from None
         return result if isinstance(result, dict) else {}
+
+    def _failure_of(self, error: Exception) -> LicensingError:
+        """What an error of the library means: of the credential, of the service, or of what answers in its place."""
+        is_no_answer = isinstance(error, (json.JSONDecodeError, AttributeError, KeyError, TypeError))
+        if is_no_answer and self.is_ambient and not self._http.is_busy:
+            return AuthenticationError("no token: no managed identity answers on this machine: is it in Azure, and has it one?")
+        if is_no_answer:
+            return self._unavailable("what answers is no sign-in service (check authority_url)")
+        reason = _first_sentence(str(error) or type(error).__name__)
+        return self._unavailable(reason) if self._http.is_busy else AuthenticationError(f"no token: {reason}")
 
     def _unavailable(self, reason: str) -> SignInUnavailableError:
         return SignInUnavailableError(f"no token, as the sign-in service is busy or fails{self._http.last}: {reason}; try again later")
@@ -265,27 +206,7 @@ def _seconds(value: Any) -> float:
         return 3600.0
 
 
-def _application(params: Mapping, cloud: Cloud, credential: Any, cache: Any, http: RetryingHttp) -> Any:
-    msal = load_msal()
-    return msal.ConfidentialClientApplication(
-        params["client_id"],
-        client_credential=credential,
-        authority=f"{cloud.authority_url}/{params['tenant_id']}",
-        instance_discovery=False,
-        client_capabilities=["CP1"],
-        token_cache=cache,
-        http_client=http,
-    )
-
-
-def _managed_identity(params: Mapping, cache: Any, http: RetryingHttp) -> Any:
-    msal = load_msal()
-    client_id = params.get("client_id")
-    identity = msal.UserAssignedManagedIdentity(client_id=client_id) if client_id else msal.SystemAssignedManagedIdentity()
-    return msal.ManagedIdentityClient(identity, http_client=http, token_cache=cache)
-
-
 def _first_sentence(text: str) -> str:
     """The first line of what a service says, without the trace and correlation ids that follow it."""
-    line = text.strip().splitlines()[0] if text.strip() else "the service gave no reason"
+    line = text.strip().splitlines()[0] if text.strip() else _SILENCE
     return re.split(r"\s*(?:Trace ID|Correlation ID|Timestamp):", line)[0].rstrip()

@@ -138,6 +138,9 @@ def run_members(module: GraphModule) -> None:
 def _run(module: GraphModule, run: Run) -> None:
     membership = Membership(run.open(), module.params)
     changes = membership.plan()
+    for finding in changes.findings:
+        if not finding.is_refusal:
+            module.warn(finding.message)
     if any(finding.is_refusal for finding in changes.findings):
         refuse(module, changes.findings)
     if module.check_mode:

@@ -12,9 +12,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 
 from .._errors import OptionError
+from .._graph.authentication import METHODS
 from .._graph.clouds import CLOUDS
-from .._graph.proxies import proxy_secrets
-from .._graph.tokens import METHODS
 from .._licensing.desired.users import check_user
 
 _LONGEST = 86400.0
@@ -127,9 +126,9 @@ def _escaped(value: Any) -> Any:
 
 
 def passwords_in_addresses(params: Mapping) -> set[str]:
-    """Passwords in the addresses of proxies, and in those of the task, which are refused: they must not be shown with the task's options."""
+    """Passwords in the addresses of the task, which are refused: they must not be shown with the task's options."""
     found = (re.search(r"//[^/@]*:([^/@]+)@", params.get(option) or "") for option in ("graph_url", "authority_url"))
-    return {match.group(1) for match in found if match} | proxy_secrets()
+    return {match.group(1) for match in found if match}
 
 
 def without_blanks(value: Any) -> Any:

@@ -7,11 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 
 from .._errors import MissingLibraryError
+from .._graph.authentication import choose_tokens
 from .._graph.client import GraphClient
 from .._graph.clouds import choose_cloud
 from .._graph.flow import Flow
 from .._graph.pace import WRITES
-from .._graph.tokens import choose_tokens, claims_of_token
+from .._graph.tokens import claims_of_token
 from .._graph.transport import REQUESTS_IMPORT_ERROR, Transport
 from .._tenant.cloud_reader import CloudReader
 from .._tenant.reader import Reader

@@ -17,7 +17,6 @@ from .._graph.batch import send_chains
 from .._graph.client import GraphClient
 from .._licensing.model import Assignment, Group, Principal
 from .._licensing.plan.changes import AssignLicenses, Changes, CreateAssignment, DeleteAssignment, Outcome, SetUsageLocation
-from .fields import text
 from .parse import unwrap
 from .reader import Reader
 from .requests import Call, calls_of, principal_path
@@ -149,10 +148,13 @@ class Writer:
             patience.spend(seconds)
             self._client.pause(seconds)
             answer = self._client.send("beta", request)
-        return text(unwrap(answer.body), "id") or self._id_of_created(operation)
+        return self._id_of_created(operation, answer)
 
-    def _id_of_created(self, operation: CreateAssignment) -> str | None:
-        """The id that the answer did not say. The assignment is there: not to find it is no failure."""
+    def _id_of_created(self, operation: CreateAssignment, answer: Answer) -> str | None:
+        """The id that the answer says, else that a look shows. The assignment is there: not to learn its id is no failure."""
+        said = unwrap(answer.body).get("id")
+        if said and isinstance(said, str):
+            return said
         try:
             found = self._look(operation, _LOOK)
         except LicensingError:

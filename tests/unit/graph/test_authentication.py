@@ -107,6 +107,8 @@ FAILURES = {
     "no federated token": ("workload_identity", {"federated_token_file": "{tmp}/none.jwt"}, "federated_token_file: cannot read"),
     "secret without tenant": ("client_secret", {"auth": "client_secret", "tenant_id": ""}, "needs tenant_id as well"),
     "nothing": ("client_secret", {"client_secret": ""}, "no way to authenticate is complete"),
+    "authority over http, on this machine": ("client_secret", {"authority_url": "http://127.0.0.1:9"}, "plain http"),
+    "tenant that is none": ("client_secret", {"tenant_id": "a b?/c"}, "tenant_id is 'a b?/c'"),
     "authority over http": ("client_secret", {"authority_url": "http://login.example"}, "plain http"),
 }
 

@@ -23,7 +23,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
-from support.scripted import NO_SKUS, PROXIES, SKUS, Server, skus
+from support.scripted import NO_SKUS, PROXIES, SKUS, Server, run, skus
 from support.tenant import run_module
 
 
@@ -89,6 +89,15 @@ def test_a_proxys_password_is_shown_nowhere(bare_graph, monkeypatch, name, shape
         assert part not in str(result)
     assert {SECRET, "s3cr3t", "s3cr3t/p@ss"} <= proxy_secrets()
     assert without_secrets(f"Failed to parse: user:{SECRET}") == "Failed to parse: ********"
+
+
+@pytest.mark.parametrize("account", ["ann", "ann:made-up", "svc:c.example"])
+def test_an_account_in_a_proxys_address_hides_nobodys_name(graph, monkeypatch, account):
+    monkeypatch.setenv("HTTPS_PROXY", f"http://{account}@proxy.example:3128")
+    result = run(graph)
+    assert not result["failed"], result
+    assert "ann@c.example" in result["diff"]["after_header"]
+    assert "****" not in str(result)
 
 
 def trickle(wfile) -> None:

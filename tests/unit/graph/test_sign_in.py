@@ -9,7 +9,7 @@ import itertools
 import json
 
 import pytest
-from ansible_collections.m365.licensing.plugins.module_utils._graph.tokens import _method_of, choose_tokens
+from ansible_collections.m365.licensing.plugins.module_utils._graph.authentication import _method_of, choose_tokens
 from sandbox_tenant.graph import Reply
 from support.scripted import skus
 from support.seeds import upn
@@ -85,7 +85,7 @@ NEEDS = {
 @pytest.mark.parametrize(("mine", "theirs"), list(itertools.permutations(NEEDS, 2)))
 def test_a_whole_way_of_the_task_goes_before_any_of_the_environment(tmp_path, mine, theirs):
     """Which class is chosen is seen by what it complains of, as no file and no library is there."""
-    params = {"max_wait": 0, **{name: f"/nowhere/{name}" for way in (mine, theirs) for name in NEEDS[way]}}
+    params = {"max_wait": 0, **{name: name if name == "tenant_id" else f"/nowhere/{name}" for way in (mine, theirs) for name in NEEDS[way]}}
     chosen = {}
     for way, given in ((mine, NEEDS[mine]), (theirs, NEEDS[theirs])):
         try:
@@ -110,7 +110,8 @@ MIXED = [
     ({"tenant_id"}, {"auth": "azure_cli", "client_id": "c", "client_secret": "s"}, "azure_cli"),
     ({"tenant_id"}, {"auth": "access_token", "access_token": "t", "client_id": "c", "client_secret": "s"}, "access_token"),
     ({"tenant_id", "client_id"}, {"auth": "client_secret", "client_secret": "s", "certificate_path": "p"}, "client_secret"),
-    ({"tenant_id"}, {"access_token": "t", "client_id": "c", "client_secret": "s"}, "access_token"),
+    ({"tenant_id"}, {"access_token": "t", "client_id": "c", "client_secret": "s"}, "client_secret"),
+    ({"tenant_id"}, {"access_token": "t", "client_id": "c"}, "access_token"),
     ({"tenant_id", "client_id"}, {"access_token": "t", "client_secret": "s"}, "client_secret"),
     ({"client_secret"}, {"auth": "managed_identity", "tenant_id": "t", "client_id": "c"}, "client_secret"),
     ({"access_token"}, {"auth": "azure_cli"}, "access_token"),

@@ -261,6 +261,8 @@ def test_reports_that_cannot_be_taken_up(tenant, tmp_path):
     head, *rest = lines(path)
     path.write_text(json.dumps({**head, "tenant": "another"}) + "\n")
     assert "is of another tenant" in tenant.run(BULK, users=entries, report_path=str(path), resume=True)["msg"]
+    path.write_text("[" * 200000 + "\n")
+    assert "is no report of this module" in tenant.run(BULK, users=entries, report_path=str(path), resume=True)["msg"]
     path.write_text("not a report\n")
     assert "is no report of this module" in tenant.run(BULK, users=entries, report_path=str(path), resume=True)["msg"]
     assert "SPE_E5" not in tenant.holds("carol")

@@ -233,6 +233,15 @@ def test_nothing_but_what_this_plugin_writes_comes_out_of_a_cache(tenant, tmp_pa
     assert "/bin/evil" not in str(listed)
 
 
+def test_a_cache_that_is_none_is_read_anew(tenant, tmp_path):
+    options = {**CACHE, "cache_connection": str(tmp_path / "cache")}
+    first, dummy = inventory(tenant, tmp_path, options)
+    (file,) = (tmp_path / "cache").iterdir()
+    file.write_text("{")
+    listed, said = inventory(tenant, tmp_path, options)
+    assert listed == first, said
+
+
 def loose_folder(folder):
     folder.chmod(0o777)
 
