@@ -18,6 +18,7 @@ from typing import Any
 from .._errors import AuthenticationError, LicensingError, OptionError, SignInUnavailableError, TransportError
 from .clouds import Cloud
 from .msal_library import LIBRARY_ERRORS, RetryingHttp, load_msal, lock_errors, open_cache
+from .proxies import without_secrets
 
 _EARLY = 120  # seconds before its end in which a token is not used any more, a tenth of its life at most
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -102,7 +103,7 @@ class AzureCli:
         except OSError as error:
             raise AuthenticationError(f"the Azure CLI gave no token: {error}") from None
         if status != 0:
-            said = errors.strip().splitlines()
+            said = without_secrets(errors).strip().splitlines()
             raise AuthenticationError(f"the Azure CLI gave no token: {said[0] if said else 'no reason given'}")
         try:
             token = json.loads(output)["accessToken"]

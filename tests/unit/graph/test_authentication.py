@@ -147,6 +147,15 @@ def test_the_azure_cli_fails(tenant, monkeypatch, tmp_path, body, said):
     assert said in tenant.run("user_assign_license", **ASK)["msg"]
 
 
+def test_what_the_azure_cli_says_of_a_proxy_shows_no_password(tenant, monkeypatch, tmp_path):
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:made-up-word@proxy.example:3128")
+    tenant.options = options_of("azure_cli", tenant, monkeypatch, tmp_path)
+    az(tmp_path, "sys.exit('Cannot connect to proxy http://user:made-up-word@proxy.example:3128')")
+    said = tenant.run("user_assign_license", **ASK)["msg"]
+    assert "Cannot connect to proxy" in said
+    assert "made-up-word" not in said
+
+
 def test_there_is_no_azure_cli(tenant, monkeypatch, tmp_path):
     tenant.options = options_of("azure_cli", tenant, monkeypatch, tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
