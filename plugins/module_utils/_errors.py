@@ -10,7 +10,7 @@ import sys
 if sys.version_info < (3, 10):  # here, as every module loads this file before one that such a Python cannot load
     needs = "m365.licensing needs Python 3.10 or later where its modules run, and this is Python {}.{}: set ansible_python_interpreter to a later one"
     sys.stdout.write(json.dumps({"failed": True, "msg": needs.format(*sys.version_info[:2])}) + "\n")
-    sys.exit(1)
+    raise SystemExit(1)
 
 
 class LicensingError(Exception):

@@ -9,8 +9,10 @@ import threading
 
 import pytest
 from support.csdl import Schema, observe, schema_path
-from support.scripted import bare_graph, graph  # noqa: F401  fixtures
+from support.scripted import bare_graph, graph
 from support.tenant import SEED, Sandbox, Tenant
+
+__all__ = ["bare_graph", "graph", "running_sandbox", "tenant"]
 
 
 @pytest.fixture(scope="session")

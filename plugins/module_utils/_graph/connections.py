@@ -40,9 +40,8 @@ class CuttableAdapter(HTTPAdapter):
         return manager
 
     @contextlib.contextmanager
-    def within(self, seconds: float) -> Iterator[threading.Event]:
-        """Cuts all connections when the block lasts longer. The event tells whether that happened."""
-        is_over = threading.Event()
+    def within(self, seconds: float, is_over: threading.Event) -> Iterator[None]:
+        """Cuts all connections when the block lasts longer, and sets the event then."""
 
         def cut() -> None:
             is_over.set()
@@ -55,7 +54,7 @@ class CuttableAdapter(HTTPAdapter):
         watch.daemon = True
         watch.start()
         try:
-            yield is_over
+            yield
         finally:
             watch.cancel()
 

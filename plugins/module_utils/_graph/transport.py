@@ -60,8 +60,9 @@ class Transport:
         proxies = {} if no_proxy or is_direct(url) else requests.utils.get_environ_proxies(url)
         if token is not None:
             options["headers"] = {**(options.get("headers") or {}), "Authorization": f"Bearer {token}"}
+        is_over = threading.Event()
         try:
-            with self._adapter().within(self._timeout) as is_over:
+            with self._adapter().within(self._timeout, is_over):
                 response = self._own.session.request(
                     method, url, verify=self._trust.verify, timeout=self._timeout, allow_redirects=False, proxies=proxies, **options
                 )

@@ -12,7 +12,8 @@ import re
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from .. import _errors  # noqa: F401  loaded first, as it tells an older Python what is needed
+# loaded first, as it tells an older Python what is needed
+from .. import _errors  # noqa: F401  # pylint: disable=unused-import
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 

@@ -155,7 +155,7 @@ def test_an_umlaut_in_a_path_is_the_same_file_in_every_locale(tenant, tmp_path):
     name = tmp_path / "Bericht für März"
     (tmp_path / "name").write_text(str(name), encoding="utf-8")
     environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    root = __file__.split("/ansible_collections/")[0]
+    root = __file__.partition("/ansible_collections/")[0]
     done = subprocess.run([sys.executable, "-c", program, root, str(tmp_path / "name")], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert name.read_text() == "line\n"

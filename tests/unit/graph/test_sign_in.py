@@ -92,7 +92,7 @@ def test_a_whole_way_of_the_task_goes_before_any_of_the_environment(tmp_path, mi
             source = choose_tokens(params, _Cloud(), None, None, given)
             chosen[way] = type(source).__name__
         except Exception as error:
-            chosen[way] = str(error).split(":")[0]
+            chosen[way] = str(error).partition(":")[0]
     expected = {"access_token": "ReadyToken", "certificate": "certificate_path", "workload_identity": "federated_token_file", "client_secret": "MsalTokens"}
     assert chosen == {way: expected[way] for way in (mine, theirs)}
 
