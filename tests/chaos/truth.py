@@ -34,7 +34,7 @@ from ansible_collections.m365.licensing.plugins.module_utils._licensing.model im
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.changes import Changes  # noqa: E402
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.tables.graph_errors import explain  # noqa: E402
 from ansible_collections.m365.licensing.plugins.module_utils._module.session import Session  # noqa: E402
-from ansible_collections.m365.licensing.plugins.module_utils._tenant.parse import calls_of, principal_path  # noqa: E402
+from ansible_collections.m365.licensing.plugins.module_utils._tenant.requests import calls_of, principal_path  # noqa: E402
 from chaos import MODULES, PLANS, BrokenLaw, require, run_module  # noqa: E402
 from sandbox_tenant.seed import load_seed  # noqa: E402
 from sandbox_tenant.server import Sandbox  # noqa: E402
@@ -85,8 +85,8 @@ class Case:
     def _planned(self, params: dict) -> Changes:
         """The plan that the module makes, asked for beside it."""
         given = _defaults(self.module, params)
+        session = Session(given, lambda *command: (1, "", ""), frozenset(given))
         try:
-            session = Session(given, lambda *command: (1, "", ""))
             changes = importlib.import_module(f"{MODULES}.{self.module}").make_changes(given, session.reader)
         finally:
             session.close()

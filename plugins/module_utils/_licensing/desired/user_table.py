@@ -133,8 +133,9 @@ def _keys_of(header: list[str], columns: Mapping[str, Any], ignore_others: bool,
 
 def _entry(line: int, cells: list[Any], header: list[Any], keys: list[str | None], date_format: str | None, faults: list[str]) -> dict:
     entry: dict[str, Any] = {}
-    if any(cell != "" for cell in cells[len(keys) :]):
-        faults.append(f"line {line}: {len(cells)} cells, and the header has {len(keys)}; put a cell that holds the delimiter into quotation marks")
+    width = len(keys)
+    if any(cell != "" for cell in cells[width:]):
+        faults.append(f"line {line}: {len(cells)} cells, and the header has {width}; put a cell that holds the delimiter into quotation marks")
         return entry
     for index, (cell, key) in enumerate(zip(cells, keys)):
         if cell != "" and header[index] == "":
