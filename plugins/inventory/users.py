@@ -105,35 +105,36 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._check(self._read_config_data(path), path)
         session = None
         try:
-            session = Session(*self._connection())
-            self._fill(self._users(session, path, cache))
+            params, given = self._connection()
+            session = Session(params, run_command, given)
+            self._fill(self._users(session, params, path, cache))
         except LicensingError as error:
             raise AnsibleParserError(explained(error, Catalog())[0]) from error
         finally:
             if session is not None:
                 session.close()
 
-    def _users(self, session, path, cache):
+    def _users(self, session, params, path, cache):
         """The variables of every user, out of the cache when it has them."""
         if not self.get_option("cache"):
             return self._read(session)[1]
-        key = f"{self.get_cache_key(path)}_{self._fingerprint(session)}"
+        key = f"{self.get_cache_key(path)}_{self._fingerprint(session, params)}"
         is_private = self._is_private(key)
-        users = self._cached(key) if cache and is_private else None
+        users = self._cached(key, params["tenant_id"]) if cache and is_private else None
         if users is None:
             tenant, users = self._read(session)
             if is_private:
                 self._cache[key] = {"tenant_id": tenant, "users": users}
         return users
 
-    def _fingerprint(self, session):
+    def _fingerprint(self, session, params):
         """By what the cache knows these options and the connection that is used; secrets are in it only as a hash."""
         chosen = [self.get_option(name) for name in ("filter", "properties", "licenses")]
-        used = {name: value for name, value in self._connection()[0].items() if name not in ("timeout", "max_wait", "token_cache")}
+        used = {name: value for name, value in params.items() if name not in ("timeout", "max_wait", "token_cache")}
         return hashlib.sha256(json.dumps([chosen, used, session.ambient_identity()], sort_keys=True).encode()).hexdigest()[:32]
 
     def _is_private(self, key):
-        """Whether nobody else can write or read the cache, as far as it is in files: what others write there would be taken for the tenant's word."""
+        """Whether no other user can write or read the cache, as far as it is in files: what is written there would be taken for Graph's answer."""
         place = self.get_option("cache_connection")
         if not place or not self.get_option("cache_plugin").endswith(("jsonfile", "yaml", "pickle")):
             return True
@@ -152,7 +153,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self.display.warning(f"{self.NAME}: others can write {loose[0]}, so the cache is not used. {remedy}")
         return not loose
 
-    def _cached(self, key):
+    def _cached(self, key, tenant_id):
         """The users in the cache, None where it has none, is of another tenant, or holds something else than this plugin writes."""
         try:
             found = self._cache.get(key)
@@ -161,7 +162,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         users = found.get("users") if isinstance(found, dict) else None
         if not isinstance(users, list) or not all(_is_row(row) for row in users):
             return None
-        tenant, wanted = found.get("tenant_id"), (self._connection()[0].get("tenant_id") or "").lower()
+        tenant, wanted = found.get("tenant_id"), (tenant_id or "").lower()
         return users if isinstance(tenant, str) and (tenant.lower() == wanted or not is_guid(wanted)) else None
 
     def _check(self, config, path):
@@ -180,21 +181,22 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return session.reader.tenant_id or "", users
 
     def _connection(self):
-        """What a session is made of: connection options of the file, else of the environment, else the default; and those that the file gives.
+        """The connection options, of the file, else of the environment, else the default; and the names of those that the file gives.
 
         What is empty counts as unset.
         """
         params, given = {}, set()
         for name, spec in SHARED.items():
             value, origin = self.get_option_and_origin(name)
-            given |= {name} - ({name} if value in (None, "") or origin == "default" else set())
-            if value in (None, "") or origin == "default":
+            if value not in (None, "") and origin != "default":
+                given.add(name)
+            else:
                 names = spec.get("fallback", (None, []))[1]
                 value = next((os.environ[known] for known in names if os.environ.get(known)), value or None)
             if value is not None and value not in spec.get("choices", [value]):
                 raise OptionError(f"{name} is {value!r}: give one of {', '.join(spec['choices'])}")
             params[name] = os.path.expanduser(os.path.expandvars(value)) if spec["type"] == "path" and value else value
-        return params, run_command, frozenset(given)
+        return params, frozenset(given)
 
     def _fill(self, users):
         self.inventory.add_group(GROUP)
@@ -224,7 +226,7 @@ def _parents(folder):
 
 
 def _is_own(path, is_parent):
-    """Whether only this user, or root, decides what is in a folder; of one above, a sticky one will do, as others cannot take away what is there."""
+    """Whether only this user, or root, can replace files in a folder. A parent folder may be sticky: no other user can rename what is in it."""
     found = os.stat(path)
     if not is_parent:
         return found.st_uid == os.geteuid() and not found.st_mode & 0o022

@@ -95,7 +95,7 @@ def _pfx(content: bytes, password: bytes | None) -> tuple[Any, list]:
 
 
 def _check_time(own: Any, path: str) -> None:
-    """Raises OptionError for a certificate with which the sign-in service lets nobody in today."""
+    """Raises OptionError for a certificate that has expired, or is not valid yet."""
     (begin, end), now = _times(own), datetime.now(timezone.utc)
     if now > end:
         raise OptionError(

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which proxy a request takes, and the passwords that stand in proxies' addresses."""
+"""The accounts and passwords in the addresses of proxies, which no message may show."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class Transport:
         except OSError as fault:
             if is_over.is_set():
                 raise self._late(url) from None
-            raise OptionError(f"{self._trust.source}: {fault}; give a readable file or folder of PEM certificates") from None
+            raise self._unreadable(fault) from None
         if is_over.is_set():
             raise self._late(url)
         if response.is_redirect:
@@ -96,7 +96,10 @@ class Transport:
         try:
             return self._trust.context()
         except OSError as fault:
-            raise OptionError(f"{self._trust.source}: {fault}; give a readable file or folder of PEM certificates") from None
+            raise self._unreadable(fault) from None
+
+    def _unreadable(self, fault: OSError) -> OptionError:
+        return OptionError(f"{self._trust.source}: {fault}; give a readable file or folder of PEM certificates")
 
     def close(self) -> None:
         """Closes the connections."""

@@ -103,7 +103,7 @@ def _nearest(name: str, known: list[str]) -> str:
 
 
 def sku_ids_of(catalog: Catalog, names: list[str], option: str) -> list[str]:
-    """The ids of SKUs by any name. An id that the tenant does not own is taken as it is: somebody may still hold it."""
+    """The ids of SKUs by any name. An id that the tenant does not own is taken as it is: a user may still hold it."""
     resolver = Resolver(catalog)
     found = [resolver.sku(name, option if len(names) == 1 else f"{option}[{index}]") for index, name in enumerate(names)]
     resolver.check()

@@ -61,7 +61,7 @@ class AssignmentWishes:
         """Reads principals and assignments, and the usage rights of users for whom something is to be written."""
         self._read_users([index for index in indexes if self.entries[index].get("user")])
         self._read_others([index for index in indexes if not self.entries[index].get("user")])
-        self._read_assignments(list({who.id: who for who in self._principals.values()}.values()))
+        self._states = self._session.cloud.states(self._principals.values(), self._ledger.pools)
         self._read_rights(indexes)
         self._check_locations(indexes)
         return self._targets(indexes)
@@ -152,9 +152,6 @@ class AssignmentWishes:
             )
         else:
             self._principals[index] = principal
-
-    def _read_assignments(self, principals: list[Principal]) -> None:
-        self._states = self._session.cloud.states(principals, self._ledger.pools)
 
     def _read_rights(self, indexes: list[int]) -> None:
         """The usage rights of users for whom an assignment is to be created or changed: nobody else's matter."""

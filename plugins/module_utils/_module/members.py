@@ -19,7 +19,7 @@ from .._licensing.show.results import error_rows, finding_rows
 from .._tenant.user_list import UserList
 from .options import GraphModule, check_user
 from .results import explained
-from .run import Run, guarded, refuse
+from .run import Run, check_findings, guarded
 from .session import Session
 
 
@@ -138,11 +138,7 @@ def run_members(module: GraphModule) -> None:
 def _run(module: GraphModule, run: Run) -> None:
     membership = Membership(run.open(), module.params)
     changes = membership.plan()
-    for finding in changes.findings:
-        if not finding.is_refusal:
-            module.warn(finding.message)
-    if any(finding.is_refusal for finding in changes.findings):
-        refuse(module, changes.findings)
+    check_findings(module, changes.findings)
     if module.check_mode:
         membership.added, membership.removed = changes.add, changes.remove
     else:

@@ -68,11 +68,7 @@ def _inform(run: Run, results: dict) -> None:
 def _change(run: Run, make_changes: Callable[[Mapping, Reader], Changes], result_of: Callable[[Changes, Outcome], dict]) -> None:
     module, session = run.module, run.open()
     run.changes = changes = make_changes(module.params, session.reader)
-    for finding in changes.findings:
-        if not finding.is_refusal:
-            module.warn(finding.message)
-    if changes.refusals:
-        refuse(module, changes.findings)
+    check_findings(module, changes.findings)
     if not module.check_mode:
         if changes.operations:
             session.writer.apply(changes.operations)
@@ -87,9 +83,14 @@ def _change(run: Run, make_changes: Callable[[Mapping, Reader], Changes], result
     )
 
 
-def refuse(module: AnsibleModule, findings: tuple[Finding, ...]) -> None:
-    """Fails for what Graph would refuse, alike in check mode and in the real run, before any write."""
+def check_findings(module: AnsibleModule, findings: tuple[Finding, ...]) -> None:
+    """Warns, and fails for what Graph would reject, alike in check mode and in the real run, before any write."""
+    for finding in findings:
+        if not finding.is_refusal:
+            module.warn(finding.message)
     refusals = [finding for finding in findings if finding.is_refusal]
+    if not refusals:
+        return
     first = refusals[0]
     module.fail_json(
         msg="; ".join(finding.message for finding in refusals),

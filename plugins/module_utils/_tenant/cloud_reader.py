@@ -4,21 +4,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from .._graph.answers import Request
 from .._graph.batch import send_all
 from .._graph.client import GraphClient
 from .._graph.odata import key_segment
 from .._licensing.model import Allotment, Assignment, AssignmentError, CloudState, Holder, Principal, UsageRight, WaitingMember
-from .fields import part, text, unusable
+from .fields import check_selected, part, text
 from .parse import allotment_of, assignment_error_of, assignment_of, cloud_state_of, holder_of, principal_of, right_of, waiting_member_of
-from .reader import ALLOTMENTS, Reader
+from .reader import ALLOTMENTS, EXPAND_ALLOTMENT, Reader
 from .requests import COLLECTIONS, allotment_path
 
 _FEW = 100  # principals whose assignments are read one by one; of more, those of the whole tenant are
-_EXPANDED = "$expand=allotment($select=id,skuId,skuPartNumber)"
-_ALL = f"/admin/cloudLicensing/assignments?{_EXPANDED},assignedTo&$top=999"
+_ALL = f"/admin/cloudLicensing/assignments?{EXPAND_ALLOTMENT},assignedTo&$top=999"
+_OF_PRINCIPAL = f"assignments?{EXPAND_ALLOTMENT}&$top=999"
 _IDENTITY = {"user": "id,userPrincipalName", "group": "id,displayName", "device": "id,displayName"}
 _OPTIONS = {"user": "users", "group": "groups", "device": "devices"}
 
@@ -33,7 +33,7 @@ class CloudReader:
         """The allotments of the tenant. Raises LicensingError where the API is not available."""
         first = self._client.send("beta", Request("GET", ALLOTMENTS))
         self.reader.check_available(first)
-        return list({pool.id: pool for pool in map(allotment_of, self._client.rows("beta", first.checked()))}.values())
+        return [allotment_of(row) for row in self._client.rows("beta", first.checked())]
 
     def named(self, params: Mapping) -> list[Principal] | None:
         """The users, groups and devices that a task names, None when it names none at all. Raises OptionError with all that the tenant does not have."""
@@ -42,21 +42,21 @@ class CloudReader:
         listed = [(kind, name, f"{option}[{index}]") for kind, option in _OPTIONS.items() for index, name in enumerate(params[option] or ())]
         return [principal_of(kind, body, has_licenses=False) for kind, body in self.reader.named(listed, _IDENTITY)]
 
-    def states(self, principals: list[Principal], allotments: Sequence[Allotment]) -> dict[str, CloudState]:
-        """Principals with their assignments, by id. allotments are those of the tenant."""
-        found = self._rows_of(principals)
-        return {who.id: cloud_state_of(who, found[who.id], allotments) for who in principals}
+    def states(self, principals: Iterable[Principal], allotments: Sequence[Allotment]) -> dict[str, CloudState]:
+        """Principals with their assignments, by id, each read once. allotments are those of the tenant."""
+        unique = {who.id: who for who in principals}
+        found = self._rows_of(list(unique.values()))
+        return {key: cloud_state_of(who, found[key], allotments) for key, who in unique.items()}
 
     def _rows_of(self, principals: list[Principal]) -> dict[str, list[Mapping]]:
         """Assignments by the id of their principal: those of each, or of the whole tenant, whichever takes fewer requests."""
         found: dict[str, list[Mapping]] = {who.id: [] for who in principals}
         if len(principals) > _FEW:
             for listed in self._client.pages("beta", _ALL):
-                if "assignedTo" not in listed:
-                    raise unusable("assignedTo", None)
+                check_selected(listed, "assignedTo")
                 found.get((text(part(listed, "assignedTo"), "id") or "").lower(), []).append(listed)
             return found
-        for row, who in self._parts(principals, f"assignments?{_EXPANDED}&$top=999"):
+        for row, who in self._parts(principals, _OF_PRINCIPAL):
             found[who.id].append(row)
         return found
 
@@ -64,7 +64,7 @@ class CloudReader:
         """Assignments with their holders."""
         if named is None:
             return ((assignment_of(row), holder_of(row)) for row in self._client.pages("beta", _ALL))
-        return ((assignment_of(row), _as_holder(who)) for row, who in self._parts(named, f"assignments?{_EXPANDED}&$top=999"))
+        return ((assignment_of(row), _as_holder(who)) for row, who in self._parts(named, _OF_PRINCIPAL))
 
     def errors(self, named: list[Principal] | None) -> Iterator[tuple[AssignmentError, Holder]]:
         """Assignment errors with the principals that have them; Graph has none for groups and devices (graph-contract 1.3, 1.4)."""

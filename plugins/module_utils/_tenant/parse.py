@@ -25,7 +25,7 @@ from .._licensing.model import (
     WaitingMember,
     shared,
 )
-from .fields import check_selected, flag, identifier, integer, part, rows, text, texts, unusable
+from .fields import check_selected, flag, identifier, integer, part, rows, text, texts
 
 USER_FIELDS = "id,userPrincipalName,usageLocation,assignedLicenses,licenseAssignmentStates"
 USER_DETAILS = f"displayName,accountEnabled,{USER_FIELDS}"
@@ -62,8 +62,7 @@ def principal_of(kind: str, body: Mapping, is_me: bool = False, has_licenses: bo
 
 def reported_user_of(body: Mapping) -> Principal:
     """A user of whom it was asked whether the account is enabled. Raises TransportError when that did not come."""
-    if "accountEnabled" not in unwrap(body):
-        raise unusable("accountEnabled", None)
+    check_selected(unwrap(body), "accountEnabled")
     return principal_of("user", body)
 
 
@@ -221,7 +220,7 @@ def assignment_of(body: Mapping) -> Assignment:
 
 def cloud_state_of(principal: Principal, found: Iterable[Mapping], listed: Iterable[Allotment]) -> CloudState:
     """A principal with its assignments; an allotment that the tenant does not list any more is known from the assignment."""
-    held, pools = list({identifier(row): row for row in found}.values()), list(listed)  # a list that changes shows some on two pages
+    held, pools = list(found), list(listed)
     known = {pool.id for pool in pools}
     drawn = [pool for row in held if (pool := part(row, "allotment"))]
     extra = {pool_id: pool for pool in drawn if (pool_id := identifier(pool)) not in known}

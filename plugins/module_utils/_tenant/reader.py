@@ -50,7 +50,7 @@ from .requests import COLLECTIONS, assignments_path, principal_path
 SKUS = "/subscribedSkus?$select=accountId,skuId,skuPartNumber,appliesTo,capabilityStatus,consumedUnits,prepaidUnits,servicePlans"
 _POOL_FIELDS = "id,skuId,skuPartNumber,allottedUnits,consumedUnits,assignableTo,services,subscriptions"
 ALLOTMENTS = f"/admin/cloudLicensing/allotments?$select={_POOL_FIELDS}&$top=999"
-_EXPAND = "$expand=allotment($select=id,skuId,skuPartNumber)&$top=999"
+EXPAND_ALLOTMENT = "$expand=allotment($select=id,skuId,skuPartNumber)"
 
 
 class Reader:
@@ -118,7 +118,7 @@ class Reader:
         """A principal with its assignments, and the tenant's allotments: one request, one more to find a display name."""
         path = self.path(kind, name)
         identity = USER_FIELDS if kind in ("user", "me") else "id,displayName"
-        paths = [f"{path}?$select={identity}", ALLOTMENTS, f"{path}/cloudLicensing/assignments?{_EXPAND}"]
+        paths = [f"{path}?$select={identity}", ALLOTMENTS, f"{path}/cloudLicensing/assignments?{EXPAND_ALLOTMENT}&$top=999"]
         if kind in ("user", "me"):
             paths.append(f"{path}/cloudLicensing/usageRights?$expand=allotments")
         who, pools, held, *rights = send_all(self._client, "beta", [Request("GET", path) for path in paths])
@@ -132,7 +132,7 @@ class Reader:
 
     def assignments(self, principal: Principal) -> list[Assignment]:
         """The assignments of a principal, read again."""
-        path = f"{assignments_path(principal, None, 'principal')}?{_EXPAND}"
+        path = f"{assignments_path(principal, None, 'principal')}?{EXPAND_ALLOTMENT}&$top=999"
         return [assignment_of(row) for row in self._client.pages("beta", path)]
 
     def with_group_names(self, principal: Principal, group_ids: tuple[str, ...]) -> Principal:

@@ -100,7 +100,7 @@ def _keep(state: CloudState, matching: list[Assignment], sku: Sku, desired: Desi
 
 
 def _rank(state: CloudState, held: Assignment) -> tuple:
-    """How good the seat of an assignment is, the best first: by what feeds its allotment, whom it is for, and whether it has seats at all."""
+    """The order in which assignments are kept: by the subscriptions of the allotment, its assignableTo, and its seats."""
     pool = state.allotment(held.allotment_id)
     if pool is None or not pool.sku.is_owned:
         return (True, True, True, True, ())
@@ -111,7 +111,7 @@ def _rank(state: CloudState, held: Assignment) -> tuple:
 
 
 def _living(state: CloudState, held: list[Assignment]) -> list[Assignment]:
-    """The assignments that a subscription still feeds, as far as Graph says: of an allotment that is not listed, nobody knows."""
+    """The assignments whose allotment has an active subscription; of an allotment that is not listed, that is unknown."""
     ended = {pool.id for pool in state.allotments if pool.has_ended}
     return [one for one in held if one.allotment_id not in ended]
 

@@ -21,7 +21,7 @@ _COMPARED = ("status", "owned", "used", "warning", "suspended", "in_error", "twi
 
 @dataclass(slots=True)
 class _Held:
-    """How a SKU is held: people by way, and people for whom a service plan is off."""
+    """How a SKU is held: users by assignment path, and users for whom a service plan is off."""
 
     direct: int = 0
     inherited: int = 0
