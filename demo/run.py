@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The main job, shown on the sandbox tenant: a dry run, the real run, the run after that, and a wish that cannot be met."""
+"""The main job, shown on the sandbox tenant: a dry run, the real run, the run after that, and an entry that cannot be applied."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ options:
     type: path
   resume:
     description:
-      - Whether to take up an interrupted run from O(report_path). What it says is done is skipped; a file of another tenant or of other wishes is an error.
+      - Whether to take up an interrupted run from O(report_path). What it says is done is skipped; a file of another tenant or of other entries is an error.
     type: bool
     default: false
 """

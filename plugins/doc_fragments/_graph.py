@@ -120,7 +120,7 @@ notes:
     ATTRIBUTES = r"""
 attributes:
   check_mode:
-    description: Can run in C(check_mode) and predict the change, and every refusal that can be foreseen, without writing.
+    description: Can run in C(check_mode) and predict the change, and every error that can be predicted, without writing.
     support: full
   diff_mode:
     description: Returns the difference in names of SKUs and service plans.

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.profiles import group_wishes
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.profiles import entries_of_groups
 from ansible_collections.m365.licensing.plugins.plugin_utils._origin import told
 
 DOCUMENTATION = r"""
@@ -55,7 +55,7 @@ _value:
 
 def group_entries(groups, variable="groups"):
     """The groups of a list as options of group_assign_license."""
-    return told(lambda: group_wishes(groups, variable))
+    return told(lambda: entries_of_groups(groups, variable))
 
 
 class FilterModule:

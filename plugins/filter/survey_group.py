@@ -47,8 +47,8 @@ _value:
 
 def survey_group(skus, group, remove=None):
     """The SKUs that somebody typed into a survey, as a group to license."""
-    wished = {"licenses": [{"sku": sku} for sku in skus], "remove": remove}
-    return [{"group": group.strip(), **{name: value for name, value in wished.items() if value}}]
+    desired = {"licenses": [{"sku": sku} for sku in skus], "remove": remove}
+    return [{"group": group.strip(), **{name: value for name, value in desired.items() if value}}]
 
 
 class FilterModule:

@@ -50,8 +50,8 @@ _value:
 
 def survey_people(text, profile=None, usage_location=None, keep=None):
     """The names that somebody typed into a survey, as people."""
-    wished = {"profile": (profile or "").strip(), "usage_location": (usage_location or "").strip(), "keep": keep}
-    common = {name: value for name, value in wished.items() if value}
+    desired = {"profile": (profile or "").strip(), "usage_location": (usage_location or "").strip(), "keep": keep}
+    common = {name: value for name, value in desired.items() if value}
     return [{"user": name, **common} for name in dict.fromkeys(text.replace(",", " ").replace(";", " ").split())]
 
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The people of a list with what their profiles wish."""
+"""The people of a list with what their profiles declare."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ description:
 options:
   _input:
     description:
-      - People, each with C(user), and C(profile) or wishes of their own. The guide to profiles says what else.
+      - People, each with C(user), and C(profile) or licenses of their own. The guide to profiles says what else.
     type: list
     elements: dict
     required: true
@@ -79,7 +79,7 @@ _value:
 
 
 def with_profiles(people, profiles, variable="people", move=False, today=None, grace_days=0):
-    """The people of a list with what their profiles wish."""
+    """The people of a list with what their profiles declare."""
     return told(lambda: people_with_profiles(people, profiles, variable, move, today, grace_days))
 
 

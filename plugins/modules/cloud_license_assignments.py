@@ -25,7 +25,7 @@ options:
   assignments:
     description:
       - The assignments. What an entry does not say is taken from the options of the same name beside this one.
-      - The same assignment twice is an error when the wishes differ, however the principal is named. Entries of one principal are written one after the other.
+      - The same assignment twice is an error when the entries differ, however the principal is named. Entries of one principal are written one after the other.
     type: list
     elements: dict
     required: true
@@ -231,7 +231,7 @@ results:
       elements: dict
       returned: always
     findings:
-      description: Refusals that were predicted, and cautions, as RV(m365.licensing.cloud_license_assignment#module:findings) has them.
+      description: Predicted errors and warnings, as RV(m365.licensing.cloud_license_assignment#module:findings) has them.
       type: list
       elements: dict
       returned: always
@@ -255,7 +255,7 @@ failure:
   sample: {code: some_failed, status: null, request_id: null, retriable: true, remedy: null}
 """
 
-from ansible_collections.m365.licensing.plugins.module_utils._module.assignment_wishes import AssignmentWishes
+from ansible_collections.m365.licensing.plugins.module_utils._module.assignment_entries import AssignmentEntries
 from ansible_collections.m365.licensing.plugins.module_utils._module.bulk import run_list
 from ansible_collections.m365.licensing.plugins.module_utils._module.options import BULK, CHECKS, SERVICE_PLANS, SHARED, GraphModule, without_defaults
 
@@ -276,7 +276,7 @@ def main():
     entry = {"user": text, "group": text, "device": text, "allotment": text, **own}
     listed = {"type": "list", "elements": "dict", "required": True, "options": entry}
     module = GraphModule(argument_spec={**SHARED, **BULK, **own, "max_removals": {"type": "int"}, "assignments": listed}, supports_check_mode=True)
-    run_list(module, AssignmentWishes)
+    run_list(module, AssignmentEntries)
 
 
 if __name__ == "__main__":

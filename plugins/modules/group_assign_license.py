@@ -191,7 +191,7 @@ changes:
       sku_id: 06ebc4ee-1bb5-47dd-8120-11324bc54e06
       disabled_plans: []
 findings:
-  description: Refusals that were predicted (the task failed for them, and nothing was written) and cautions.
+  description: Predicted errors (the task failed for them, and nothing was written) and warnings.
   returned: always
   type: list
   elements: dict
@@ -202,10 +202,10 @@ findings:
       returned: always
       sample: no_seats
     severity:
-      description: V(refusal) or V(caution).
+      description: V(error) or V(warning).
       type: str
       returned: always
-      sample: refusal
+      sample: error
     message:
       description: What is wrong, and what to do about it.
       type: str

@@ -14,7 +14,7 @@ author:
   - m365.licensing contributors (@m365-licensing)
 description:
   - Makes Graph try again what it could not carry out, for example after the reason for an error was removed.
-  - It wishes for nothing, so it never reports a change. What it triggered is in RV(reprocessed) and RV(changes).
+  - It changes nothing that you declared, so it never reports a change. What it triggered is in RV(reprocessed) and RV(changes).
   - Without O(force=true) it triggers only where something is in error or waits.
   - Graph answers reprocessing of a user with what still stands in the way, which then is the task's error.
 extends_documentation_fragment:
@@ -107,7 +107,7 @@ changes:
     - action: reprocess
       api: assignLicense
 findings:
-  description: Refusals that were predicted (the task failed for them, and nothing was written) and cautions.
+  description: Predicted errors (the task failed for them, and nothing was written) and warnings.
   returned: always
   type: list
   elements: dict
@@ -118,10 +118,10 @@ findings:
       returned: always
       sample: no_seats
     severity:
-      description: V(refusal) or V(caution).
+      description: V(error) or V(warning).
       type: str
       returned: always
-      sample: refusal
+      sample: error
     message:
       description: What is wrong, and what to do about it.
       type: str

@@ -182,7 +182,7 @@ results:
       elements: dict
       returned: always
     findings:
-      description: Refusals that were predicted, and cautions, as RV(m365.licensing.user_assign_license#module:findings) has them.
+      description: Predicted errors and warnings, as RV(m365.licensing.user_assign_license#module:findings) has them.
       type: list
       elements: dict
       returned: always
@@ -207,7 +207,7 @@ failure:
 """
 
 from ansible_collections.m365.licensing.plugins.module_utils._module.bulk import run_list
-from ansible_collections.m365.licensing.plugins.module_utils._module.holder_wishes import HolderWishes
+from ansible_collections.m365.licensing.plugins.module_utils._module.holder_entries import HolderEntries
 from ansible_collections.m365.licensing.plugins.module_utils._module.options import BULK, CHECKS, SERVICE_PLANS, SHARED, GraphModule
 
 
@@ -239,7 +239,7 @@ def main():
         },
         supports_check_mode=True,
     )
-    run_list(module, HolderWishes)
+    run_list(module, HolderEntries)
 
 
 if __name__ == "__main__":

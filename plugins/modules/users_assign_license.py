@@ -106,7 +106,7 @@ options:
   users:
     description:
       - The users. What an entry does not say is taken from the options of the same name beside this one.
-      - The same user twice is an error when the wishes differ, whether named by id or by user principal name.
+      - The same user twice is an error when the entries differ, whether named by id or by user principal name.
     type: list
     elements: dict
     required: true
@@ -156,8 +156,8 @@ options:
         type: bool
       seat_check: &check
         description:
-          - With V(enforce), a user for whom no seat is free fails before anything is sent. With V(try), Graph decides; its first refusal
-            of a SKU settles it for the rest of the list. V(enforce) is what happens when nobody says.
+          - With V(enforce), a user for whom no seat is free fails before anything is sent. With V(try), Graph decides; its first error
+            for want of a seat of a SKU holds for the rest of the list. V(enforce) is what happens when nobody says.
         type: str
         choices: [enforce, try]
       plan_check:
@@ -254,7 +254,7 @@ results:
       elements: dict
       returned: always
     findings:
-      description: Refusals that were predicted, and cautions, as RV(m365.licensing.user_assign_license#module:findings) has them.
+      description: Predicted errors and warnings, as RV(m365.licensing.user_assign_license#module:findings) has them.
       type: list
       elements: dict
       returned: always
@@ -280,7 +280,7 @@ failure:
 
 from ansible_collections.m365.licensing.plugins.module_utils._module.bulk import run_list
 from ansible_collections.m365.licensing.plugins.module_utils._module.options import BULK, CHECKS, LICENSES, SHARED, GraphModule, without_defaults
-from ansible_collections.m365.licensing.plugins.module_utils._module.user_wishes import UserWishes
+from ansible_collections.m365.licensing.plugins.module_utils._module.user_entries import UserEntries
 
 
 def main():
@@ -299,7 +299,7 @@ def main():
         },
         supports_check_mode=True,
     )
-    run_list(module, UserWishes)
+    run_list(module, UserEntries)
 
 
 if __name__ == "__main__":

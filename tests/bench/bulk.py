@@ -54,7 +54,7 @@ class Tenant:
     def prepare(self) -> None:
         """The tenant of the seed, with latency and an empty journal."""
         self.ask("POST", "reset")
-        self.ask("POST", "weather", {"delay": self._latency, **NO_QUOTA})
+        self.ask("POST", "conditions", {"delay": self._latency, **NO_QUOTA})
 
     def sent(self) -> tuple[int, int, int]:
         """Requests, writes, and how often 429 was answered."""

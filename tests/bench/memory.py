@@ -50,8 +50,8 @@ def requests_of(ready: dict) -> int:
 
 def _cases(options: argparse.Namespace, folder: str) -> dict[str, tuple[str, dict]]:
     names = [f"user{number:06}@contoso.example" for number in range(1, options.users + 1)]
-    wishes = [{"user": name, "licenses": {"add": [{"sku": "SPE_E3", "disabled_plans": ["SWAY"]}]}} for name in names]
-    bulk = {"users": wishes, "write_quota": 10**9, "results": "failed"}
+    entries = [{"user": name, "licenses": {"add": [{"sku": "SPE_E3", "disabled_plans": ["SWAY"]}]}} for name in names]
+    bulk = {"users": entries, "write_quota": 10**9, "results": "failed"}
     reads: dict[str, dict] = {"report_path": {"report_path": f"{folder}/report.jsonl"}, "as_desired": {"as_desired": True}, "rows": {}}
     cases = {f"user_license_info, {title}": ("user_license_info", params) for title, params in reads.items()}
     cases["users_assign_license, none to change"] = ("users_assign_license", {**bulk, "users": [{"user": name, "usage_location": "DE"} for name in names]})

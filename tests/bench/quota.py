@@ -21,7 +21,7 @@ def main() -> None:
     try:
         tenant = Tenant(ready, 0.05)
         tenant.prepare()
-        tenant.ask("POST", "weather", {"delay": 0.05, "writes": LIMIT, "write_seconds": SECONDS})
+        tenant.ask("POST", "conditions", {"delay": 0.05, "writes": LIMIT, "write_seconds": SECONDS})
         people = users_of(people_of(options.people, 1.0))
         seconds, megabytes = measured("users_assign_license", ready, users=people, results="failed")
         dummy, writes, refused = tenant.sent()

@@ -62,7 +62,7 @@ def with_sandbox(*options: str):
     ready = json.loads(Path(folder.name, "ready.json").read_text())
     context = ssl.create_default_context(cafile=ready["graph"]["ca_path"])
     body = json.dumps(NO_QUOTA).encode()
-    urllib.request.urlopen(urllib.request.Request(f"{ready['control_url']}/weather", data=body, method="POST"), context=context).close()
+    urllib.request.urlopen(urllib.request.Request(f"{ready['control_url']}/conditions", data=body, method="POST"), context=context).close()
 
     def end() -> None:
         subprocess.run([*command, "stop", "--folder", folder.name], cwd=SANDBOX, check=True)

@@ -42,8 +42,8 @@ TASKS = {
 
 
 def user_task(ready: dict, **options) -> dict:
-    wish = {"user": "erin@contoso.example", "licenses": {"add": [{"sku": "SPE_E5"}]}}
-    return {"m365.licensing.user_assign_license": {**wish, "graph_url": ready["url"], "ca_path": ready["graph"]["ca_path"], **options}}
+    entry = {"user": "erin@contoso.example", "licenses": {"add": [{"sku": "SPE_E5"}]}}
+    return {"m365.licensing.user_assign_license": {**entry, "graph_url": ready["url"], "ca_path": ready["graph"]["ca_path"], **options}}
 
 
 def measure(ready: dict, folder: Path) -> dict[str, list[float]]:

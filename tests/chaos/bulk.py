@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lists of random wishes: check mode and the real run say the same; killed at any point and taken up again, all is done, and nothing twice.
+"""Lists of random entries: check mode and the real run say the same; killed at any point and taken up again, all is done, and nothing twice.
 
 python bulk.py --runs 200 [--seed 1] [--jobs 2]
 """
@@ -21,7 +21,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent)]
 
-from chaos import PLANS, SANDBOX, BrokenLaw, Sandbox, direct, kill, require, run_module  # noqa: E402
+from chaos import PLANS, SANDBOX, BrokenContract, Sandbox, direct, kill, require, run_module  # noqa: E402
 
 USERS, HOLDERS, CLOUD = "users_assign_license", "sku_holders", "cloud_license_assignments"
 KEYS = {USERS: "user", HOLDERS: "user", CLOUD: "user"}
@@ -35,40 +35,40 @@ class Case:
 
     def __init__(self, seed: int, sandbox: Sandbox) -> None:
         self.chance, self.sandbox = random.Random(f"bulk {seed}"), sandbox
-        self.tally: collections.Counter = collections.Counter()
+        self.counts: collections.Counter = collections.Counter()
         self.seed = self._tenant()
         ready = sandbox.ready
         self.connection = {"graph_url": ready["url"], "ca_path": ready["graph"]["ca_path"], "access_token": ready["credentials"]["access_token"]}
 
     def run(self) -> collections.Counter:
-        module, params = self._wish()
+        module, params = self._entry()
         self._truth(module, params)
         self._kill_and_resume(module, params)
-        self.tally[module] += 1
-        return self.tally
+        self.counts[module] += 1
+        return self.counts
 
     def _reset(self) -> None:
         self.sandbox.ask("POST", "reset", self.seed)
-        self.sandbox.ask("POST", "weather", {"group_reads": 0})
+        self.sandbox.ask("POST", "conditions", {"group_reads": 0})
 
     def _truth(self, module: str, params: dict) -> None:
         """Check mode and the real run say the same, but for what only Graph knows; the tenant is then as the diff says; a second run does nothing."""
         self._reset()
         before = self.sandbox.ask("GET", "state")
-        foreseen = run_module(module, {**params, **self.connection, "_ansible_check_mode": True, "_ansible_diff": True})
+        predicted = run_module(module, {**params, **self.connection, "_ansible_check_mode": True, "_ansible_diff": True})
         require(self.sandbox.ask("GET", "state") == before, "check mode writes")
         real = run_module(module, {**params, **self.connection, "_ansible_diff": True})
         if "results" not in real:
-            require(foreseen["msg"] == real["msg"], f"refused as {real['msg']}, foreseen was {foreseen['msg']}")
-            self.tally["refused as a whole"] += 1
+            require(predicted["msg"] == real["msg"], f"refused as {real['msg']}, predicted was {predicted['msg']}")
+            self.counts["refused as a whole"] += 1
             return
-        for dry, row in zip(foreseen["results"], real["results"]):
+        for dry, row in zip(predicted["results"], real["results"]):
             if row["failed"] and row["failure"]["status"]:
-                require(row["failure"]["code"] in ONLY_GRAPH_KNOWS, f"not foreseen: {row['msg']}")
-                self.tally["cannot be foreseen"] += 1
+                require(row["failure"]["code"] in ONLY_GRAPH_KNOWS, f"not predicted: {row['msg']}")
+                self.counts["cannot be predicted"] += 1
             else:
-                require(dry == row, f"{dry} was foreseen, {row} came")
-                self.tally[row["outcome"]] += 1
+                require(dry == row, f"{dry} was predicted, {row} came")
+                self.counts[row["outcome"]] += 1
         self._as_shown(module, real)
         self.sandbox.ask("DELETE", "journal")
         again = run_module(module, {**params, **self.connection})
@@ -93,12 +93,12 @@ class Case:
         reached = run_module(module, {**params, **self.connection})
         wanted = self._licenses()
         self._reset()
-        self.sandbox.ask("POST", "weather", {"delay": 0.01})
+        self.sandbox.ask("POST", "conditions", {"delay": 0.01})
         with tempfile.TemporaryDirectory() as folder:
             more = {**params, **self.connection, "report_path": f"{folder}/report", "resume": True}
             for dummy in range(self.chance.randint(1, 3)):
                 kill(module, more, self.chance.random() * 0.15)
-                self.tally["killed"] += 1
+                self.counts["killed"] += 1
             last = run_module(module, more)
         is_chain = len(params.get("skus", ())) > 1 or '"alternatives"' in json.dumps(params)  # which SKU is the first with seats depends on when somebody looks
         if not reached["failed"] and not is_chain:
@@ -129,7 +129,7 @@ class Case:
             sku["enabled"], sku["warning"] = max(held, pooled, 1) + chance.choice([0, 1, 2, 5]), 0
         return seed
 
-    def _wish(self) -> tuple[str, dict]:
+    def _entry(self) -> tuple[str, dict]:
         chance = self.chance
         who = chance.sample(PEOPLE, chance.randint(1, len(PEOPLE)))
         kind = chance.random()
@@ -176,7 +176,7 @@ def run_case(seed: int) -> tuple[int, dict, str | None]:
         _sandboxes.append(Sandbox())
     try:
         return seed, dict(Case(seed, _sandboxes[0]).run()), None
-    except (BrokenLaw, Exception):
+    except (BrokenContract, Exception):
         return seed, {}, traceback.format_exc()
 
 
@@ -190,8 +190,8 @@ def main() -> int:
     total: collections.Counter = collections.Counter()
     wrong, began = 0, time.monotonic()
     with concurrent.futures.ProcessPoolExecutor(options.jobs) as pool:
-        for seed, tally, failure in pool.map(run_case, seeds):
-            total.update(tally)
+        for seed, counts, failure in pool.map(run_case, seeds):
+            total.update(counts)
             if failure:
                 wrong += 1
                 print(f"case {seed} (python bulk.py --seed {seed}):\n{failure}", flush=True)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Random tenants, random wishes, random weather: the modules that write run until done, and what must never happen is looked for on the state.
+"""Random tenants, random entries, random faults: the modules that write run until done, and what must never happen is looked for on the state.
 
     python chaos.py --runs 2000 [--seed 1] [--jobs 4]
 
@@ -42,13 +42,13 @@ PLANS = {
     "POWER_BI_PRO": ["BI_AZURE_P2"],
     "STANDARDPACK": ["SWAY"],
 }
-FORESEEN = {"no_seats", "usage_location_missing", "inherited_only", "already_inherited", "protected", "origin_unknown"}
-FORESEEN |= {"sku_not_assignable", "not_assignable_to_kind", "plans_exclude", "plans_need"}
+PREDICTED = {"no_seats", "usage_location_missing", "inherited_only", "already_inherited", "protected", "origin_unknown"}
+PREDICTED |= {"sku_not_assignable", "not_assignable_to_kind", "plans_exclude", "plans_need"}
 ONLY_GRAPH_KNOWS = ("mutually exclusive", "depends on", "proxyAddresses", "same proxy address")
 FAULTS = ["throttled", "throttled_without_time", "bad_gateway", "unavailable", "timeout", "busy", "cut_before", "cut_after", "expire_token", "revoke_tokens"]
 
 
-class BrokenLaw(Exception):
+class BrokenContract(Exception):
     """What must never happen has happened."""
 
 
@@ -74,22 +74,22 @@ class Sandbox:
 
 
 class Case:
-    """One tenant, one weather, some wishes; all out of one seed."""
+    """One tenant, its conditions, some entries; all out of one seed."""
 
     def __init__(self, seed: int, sandbox: Sandbox) -> None:
         self.chance, self.sandbox = random.Random(seed), sandbox
-        self.tally: collections.Counter = collections.Counter()
+        self.counts: collections.Counter = collections.Counter()
         tenant = self._tenant()
         self.people = [f"{user['name']}@contoso.example" for user in tenant["users"]]
         sandbox.ask("POST", "reset", tenant)
-        self.weather = self._weather(seed)
+        self.conditions = self._faults(seed)
 
     def run(self) -> collections.Counter:
-        """Wishes one after the other, each in bad weather and then in fair weather until nothing is left to do."""
+        """Entries one after the other, each with faults and then without until nothing is left to do."""
         for dummy in range(self.chance.randint(1, 2)):
-            module, params = self._wish()
+            module, params = self._entry()
             before = self.sandbox.ask("GET", "state")
-            self.sandbox.ask("POST", "weather", self.weather)
+            self.sandbox.ask("POST", "conditions", self.conditions)
             self.sandbox.ask("DELETE", "journal")
             for dummy_too in range(self.chance.randint(1, 2)):
                 self._once(module, params)
@@ -99,8 +99,8 @@ class Case:
             self._judge(module, params, before, result)
             wrong = self.sandbox.faults_of_form
             require(not wrong.exists(), f"Microsoft's schema does not allow: {wrong.read_text() if wrong.exists() else ''}")
-            self.tally["runs"] += 1
-        return self.tally
+            self.counts["runs"] += 1
+        return self.counts
 
     def _tenant(self) -> dict:
         seed = copy.deepcopy(json.loads((SANDBOX / "sandbox_tenant/seeds/contoso.json").read_text()))
@@ -117,7 +117,7 @@ class Case:
             sku["enabled"] = max(held, pooled) + self.chance.choice([0, 0, 1, 5])
         return seed
 
-    def _weather(self, seed: int) -> dict:
+    def _conditions(self, seed: int) -> dict:
         chance = self.chance
         conditions: dict = {"seed": seed, "retry_after": 0.03, "rates": dict.fromkeys(chance.sample(FAULTS, 3), 0.06)}
         extras = {
@@ -130,30 +130,30 @@ class Case:
             conditions |= {"writes": 2.0, "write_seconds": 2.0}
         return conditions
 
-    def _wish(self) -> tuple[str, dict]:
+    def _entry(self) -> tuple[str, dict]:
         chance = self.chance
         kind = chance.random()
         if kind < 0.5:
-            return USER, self._user_wish()
+            return USER, self._user_entry()
         if kind < 0.6:
-            wish = self._user_wish()
+            entry = self._user_entry()
             return GROUP, {
                 "group": "Support desk",
                 "wait": True,
                 "wait_timeout": 20,
-                **{name: wish[name] for name in ("licenses", "allow_empty") if name in wish},
+                **{name: entry[name] for name in ("licenses", "allow_empty") if name in entry},
             }
         sku = chance.choice(["SPE_E5", "SPE_E3", "POWER_BI_PRO", "INTUNE_A_D"])
         who = chance.choice([("user", chance.choice(self.people))] * 4 + [("group", "Support desk"), ("device", "KIOSK-01"), ("device", "KIOSK-02")])
-        wish = {who[0]: who[1], "sku": sku, "allotment_choice": "most_available", "route": chance.choice(["principal", "admin", "allotment"])}
-        wish |= {"state": chance.choice(["present", "present", "absent"]), "exclusive": True}
+        entry = {who[0]: who[1], "sku": sku, "allotment_choice": "most_available", "route": chance.choice(["principal", "admin", "allotment"])}
+        entry |= {"state": chance.choice(["present", "present", "absent"]), "exclusive": True}
         if chance.random() < 0.6:
-            wish["disabled_plans"] = chance.sample(PLANS.get(sku, []), chance.randint(0, len(PLANS.get(sku, []))))
+            entry["disabled_plans"] = chance.sample(PLANS.get(sku, []), chance.randint(0, len(PLANS.get(sku, []))))
         if who[0] == "user" and chance.random() < 0.4:
-            wish["usage_location"] = chance.choice(["DE", "US"])
-        return CLOUD, wish
+            entry["usage_location"] = chance.choice(["DE", "US"])
+        return CLOUD, entry
 
-    def _user_wish(self) -> dict:
+    def _user_entry(self) -> dict:
         chance = self.chance
         skus = chance.sample(sorted(PLANS), len(PLANS))
         count = chance.randint(0, 2)
@@ -161,12 +161,12 @@ class Case:
         for entry in add:
             if chance.random() < 0.6:
                 entry["disabled_plans"] = chance.sample(PLANS[entry["sku"]], chance.randint(0, len(PLANS[entry["sku"]])))
-        wish: dict = {"user": chance.choice(self.people), "carry_plans": chance.random() < 0.3, "inherited": chance.choice(["assign", "accept", "fail"])}
+        entry: dict = {"user": chance.choice(self.people), "carry_plans": chance.random() < 0.3, "inherited": chance.choice(["assign", "accept", "fail"])}
         if chance.random() < 0.5:
-            wish["usage_location"] = chance.choice(["DE", "US"])
+            entry["usage_location"] = chance.choice(["DE", "US"])
         if chance.random() < 0.3:
-            return {**wish, "licenses": {"set": add}, "allow_empty": True}
-        return {**wish, "licenses": {"add": add, "remove": skus[count : count + chance.randint(0, 2)]}}
+            return {**entry, "licenses": {"set": add}, "allow_empty": True}
+        return {**entry, "licenses": {"add": add, "remove": skus[count : count + chance.randint(0, 2)]}}
 
     def _connection(self) -> dict:
         """Half of the tasks with a ready token, half through MSAL; patience is short, so that giving up is met as well."""
@@ -176,46 +176,46 @@ class Case:
         return {"graph_url": ready["url"], "ca_path": ready["graph"]["ca_path"], "access_token": ready["credentials"]["access_token"], "max_wait": 3}
 
     def _once(self, module: str, params: dict) -> None:
-        """A run in bad weather; some are killed in the middle."""
+        """A run with faults; some are killed in the middle."""
         connection = self._connection()
         if self.chance.random() < 0.25:
             kill(module, {**params, **connection}, self.chance.random() * 0.12)
-            self.tally["fault: killed"] += 1
+            self.counts["fault: killed"] += 1
         else:
             run_module(module, {**params, **connection})
 
     def _until_done(self, module: str, params: dict) -> dict:
-        self.sandbox.ask("POST", "weather", {"rates": {}, **dict.fromkeys(("stale_reads", "location_lag", "page_size"), 0), "writes": 0.0, "delay": 0.0})
+        self.sandbox.ask("POST", "conditions", {"rates": {}, **dict.fromkeys(("stale_reads", "location_lag", "page_size"), 0), "writes": 0.0, "delay": 0.0})
         for dummy in range(4):
             result = run_module(module, {**params, **self.sandbox.ready["graph"], "max_wait": 3})
             if not result["failed"] or not result["failure"]["retriable"]:
                 return result
-        raise BrokenLaw(f"does not come to an end in fair weather: {result['msg']}")
+        raise BrokenContract(f"does not come to an end without faults: {result['msg']}")
 
     def _count(self) -> None:
         journal = self.sandbox.ask("GET", "journal")["requests"]
         for entry in journal:
-            self.tally["requests"] += 1
-            self.tally["writes"] += entry["write"]
+            self.counts["requests"] += 1
+            self.counts["writes"] += entry["write"]
             if entry["fault"]:
-                self.tally[f"fault: {entry['fault']}"] += 1
-        for name in self.weather:
+                self.counts[f"fault: {entry['fault']}"] += 1
+        for name in self.conditions:
             if name not in ("seed", "retry_after", "rates", "write_seconds"):
-                self.tally[f"fault: {name}"] += 1
+                self.counts[f"fault: {name}"] += 1
 
     def _judge(self, module: str, params: dict, before: dict, result: dict) -> None:
         after = self.sandbox.ask("GET", "state")
-        self._nobody_else(params, before, after)
+        self._check_others(params, before, after)
         pairs = [(claim["holder"], claim["allotment"]) for claim in after["assignments"]]
         require(len(set(pairs)) == len(pairs), "an assignment is there twice")
         require(all(pool["used"] <= pool["units"] for pool in after["allotments"].values()), "more seats are used than there are")
         if result["failed"]:
             code, text = result["failure"]["code"], result["msg"]
-            require(code in FORESEEN or any(said in text for said in ONLY_GRAPH_KNOWS), f"refused without a reason that holds: {text}")
-            self.tally["refused"] += 1
+            require(code in PREDICTED or any(said in text for said in ONLY_GRAPH_KNOWS), f"refused without a reason that holds: {text}")
+            self.counts["refused"] += 1
         else:
             self._reached(module, params, after)
-            self.tally["reached"] += 1
+            self.counts["reached"] += 1
         self.sandbox.ask("DELETE", "journal")
         again = run_module(module, {**params, **self.sandbox.ready["graph"]})
         is_left = again["failed"] and again["failure"]["code"] == "inherited_only"  # the direct license went, the group's stays
@@ -224,7 +224,7 @@ class Case:
         done = [entry for entry in self.sandbox.ask("GET", "journal")["requests"] if entry["write"] and entry["status"] < 300]
         require(not done, "the second run writes")
 
-    def _nobody_else(self, params: dict, before: dict, after: dict) -> None:
+    def _check_others(self, params: dict, before: dict, after: dict) -> None:
         """Nothing that was not named changes; members of a group that is licensed are named with it."""
         members = {"heidi@contoso.example", "ivan@contoso.example"} if "group" in params else set()
         for name, user in after["users"].items():
@@ -272,9 +272,9 @@ def direct(state: dict, name: str) -> dict[str, list[str]]:
     return {row["sku"]: row["off"] for row in state["users"][name]["licenses"] if row["group"] is None}
 
 
-def require(holds: bool, law: str) -> None:
+def require(holds: bool, rule: str) -> None:
     if not holds:
-        raise BrokenLaw(law)
+        raise BrokenContract(rule)
 
 
 def run_module(module: str, params: dict) -> dict:
@@ -324,13 +324,13 @@ def main() -> int:
     total: collections.Counter = collections.Counter()
     broken, began = [], time.monotonic()
     with concurrent.futures.ProcessPoolExecutor(options.jobs) as pool:
-        for seed, tally, failure in pool.map(run_case, seeds):
-            total.update(tally)
+        for seed, counts, failure in pool.map(run_case, seeds):
+            total.update(counts)
             if failure:
                 broken.append(seed)
                 print(f"case {seed} (python chaos.py --seed {seed}):\n{failure}", flush=True)
     kinds = {name: count for name, count in total.items() if name.startswith("fault: ")}
-    print(f"{len(seeds)} cases, {total['runs']} wishes ({total['reached']} reached, {total['refused']} refused), {time.monotonic() - began:.0f} s")
+    print(f"{len(seeds)} cases, {total['runs']} entries ({total['reached']} reached, {total['refused']} refused), {time.monotonic() - began:.0f} s")
     print(f"{total['requests']} requests, {total['writes']} writes, {sum(kinds.values())} faults of {len(kinds)} kinds:")
     print("  " + ", ".join(f"{name.removeprefix('fault: ')} {count}" for name, count in sorted(kinds.items())))
     print(f"{len(seeds) - len(broken)} passed, {len(broken)} failed")

@@ -1,11 +1,11 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How often the dry run tells the truth: random tenants and tasks, in fair weather, judged by what Graph then does.
+"""How often the dry run tells the truth: random tenants and tasks, without faults, judged by what Graph then does.
 
     python truth.py --runs 1000 [--seed 1] [--jobs 2]
 
 Of each task: check mode and the real run say the same; the tenant is then as it was planned; and what was refused, Graph refuses for the same reason
-when it is asked all the same. What cannot be foreseen is counted apart, by its reason, and anything else is wrong.
+when it is asked all the same. What cannot be predicted is counted apart, by its reason, and anything else is wrong.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.cha
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.tables.graph_errors import explain  # noqa: E402
 from ansible_collections.m365.licensing.plugins.module_utils._module.session import Session  # noqa: E402
 from ansible_collections.m365.licensing.plugins.module_utils._tenant.requests import calls_of, principal_path  # noqa: E402
-from chaos import MODULES, PLANS, BrokenLaw, require, run_module  # noqa: E402
+from chaos import MODULES, PLANS, BrokenContract, require, run_module  # noqa: E402
 from sandbox_tenant.seed import load_seed  # noqa: E402
 from sandbox_tenant.server import Sandbox  # noqa: E402
 
@@ -51,26 +51,26 @@ class Case:
 
     def __init__(self, module: str, seed: int, sandbox: Sandbox) -> None:
         self.module, self.sandbox, self.chance = module, sandbox, random.Random(f"{module} {seed}")
-        self.tally: collections.Counter = collections.Counter()
+        self.counts: collections.Counter = collections.Counter()
         self.token = sandbox.connection["credentials"]["access_token"]
         self.ca = sandbox.connection["graph"]["ca_path"]
         self.connection = {"graph_url": sandbox.url, "ca_path": self.ca, "access_token": self.token}
         self.has_strange_rule = self.chance.random() < 0.1
         sandbox.service.reset(self._tenant())
-        sandbox.service.weather.set({"group_reads": 0})
+        sandbox.service.faults.set({"group_reads": 0})
 
     def run(self) -> collections.Counter:
         params = {**getattr(self, f"_{self.module}")(), **self.connection}
         changes = self._planned(params)
         before = self.sandbox.service.state()
-        foreseen = run_module(self.module, {**params, "_ansible_check_mode": True, "_ansible_diff": True})
+        predicted = run_module(self.module, {**params, "_ansible_check_mode": True, "_ansible_diff": True})
         require(self.sandbox.service.state() == before and not self._writes(), "check mode writes")
         real = run_module(self.module, {**params, "_ansible_diff": True})
         if real["failed"] and real["failure"]["status"]:
-            self._unforeseen(real, before)
-            return self.tally
+            self._unpredicted(real, before)
+            return self.counts
         for part in SAME:
-            require(foreseen.get(part) == real.get(part), f"{part}: {foreseen.get(part)} was foreseen, {real.get(part)} came")
+            require(predicted.get(part) == real.get(part), f"{part}: {predicted.get(part)} was predicted, {real.get(part)} came")
         if real["failed"]:
             self._refused(real, changes, before)
         else:
@@ -78,9 +78,9 @@ class Case:
                 require(self.sandbox.service.state()["assignments"] == before["assignments"], "reprocessing has changed what somebody is assigned")
             else:
                 self._as_planned(changes)
-            self.tally["changed" if real["changed"] else "unchanged"] += 1
-        self.tally["right"] += 1
-        return self.tally
+            self.counts["changed" if real["changed"] else "unchanged"] += 1
+        self.counts["right"] += 1
+        return self.counts
 
     def _planned(self, params: dict) -> Changes:
         """The plan that the module makes, asked for beside it."""
@@ -96,23 +96,23 @@ class Case:
     def _writes(self) -> list[dict]:
         return [entry for entry in self.sandbox.service.journal if entry["write"]]
 
-    def _unforeseen(self, real: dict, before: dict) -> None:
-        """Graph refused what was not foreseen: right only for the reasons that the guide lists, and the tenant is as it was."""
+    def _unpredicted(self, real: dict, before: dict) -> None:
+        """Graph refused what was not predicted: right only for the reasons that the guide lists, and the tenant is as it was."""
         code = real["failure"]["code"]
         reasons = {"proxy_address_conflict", *({"plans_need"} if self.has_strange_rule else ())}
         if self.module == "license_reprocess":
             reasons |= {"plans_need", "plans_exclude"}  # that is what it is asked for
         if self.wants_device_sku:
             reasons.add("no_seats")
-        require(code in reasons, f"not foreseen: {real['msg']}")
+        require(code in reasons, f"not predicted: {real['msg']}")
         is_same = self.module == "license_reprocess" or _licenses(self.sandbox.service.state()) == _licenses(before)
         require(is_same, "a refused task has changed a license")
-        self.tally[f"cannot be foreseen: {code}"] += 1
+        self.counts[f"cannot be predicted: {code}"] += 1
 
     def _refused(self, real: dict, changes: Changes, before: dict) -> None:
         """What was refused, Graph refuses for one of the same reasons when it is asked all the same."""
-        codes = {found.code for found in changes.refusals}
-        self.tally.update(f"refused: {code}" for code in codes)
+        codes = {found.code for found in changes.errors}
+        self.counts.update(f"refused: {code}" for code in codes)
         require(not self._writes(), "a refused task writes")
         if codes & OWN_GUARDS:
             return
@@ -125,7 +125,7 @@ class Case:
         """Why Graph refuses the calls of a plan, or the removals that the plan left out."""
         calls = [(call.method, f"/{call.version}{call.path}", call.body) for call in calls_of(changes.operations, self.sandbox.url)]
         principal = changes.before
-        if isinstance(principal, Principal) and any(found.code == "inherited_only" for found in changes.refusals):
+        if isinstance(principal, Principal) and any(found.code == "inherited_only" for found in changes.errors):
             left = sorted({lic.sku_id for lic in principal.licenses if lic.group_id and not principal.direct(lic.sku_id)})
             calls += [("POST", f"/v1.0{principal_path(principal)}/assignLicense", {"addLicenses": [], "removeLicenses": [sku_id]}) for sku_id in left]
         return {reason for call in calls if (reason := self._ask(*call))}
@@ -187,7 +187,7 @@ class Case:
     def _who(self) -> str:
         return f"{self.chance.choice(SEED['users'])['name']}@contoso.example"
 
-    def _wishes(self) -> dict:
+    def _entries(self) -> dict:
         chance = self.chance
         others = [chance.choice(["INTUNE_A_D", "WINDOWS_STORE"])] if chance.random() < 0.3 else []
         skus = chance.sample([*sorted(PLANS), *others], len(PLANS) + len(others))
@@ -208,27 +208,27 @@ class Case:
         return {**options, "licenses": {"add": add, "remove": skus[count : count + chance.randint(0, 2)]}}
 
     def _user_assign_license(self) -> dict:
-        wish = {**self._wishes(), "user": self._who(), "inherited": self.chance.choice(["assign", "assign", "accept", "fail"])}
-        return {**wish, "usage_location": self.chance.choice(["DE", "US"])} if self.chance.random() < 0.4 else wish
+        entry = {**self._entries(), "user": self._who(), "inherited": self.chance.choice(["assign", "assign", "accept", "fail"])}
+        return {**entry, "usage_location": self.chance.choice(["DE", "US"])} if self.chance.random() < 0.4 else entry
 
     def _group_assign_license(self) -> dict:
-        return {**self._wishes(), "group": self.chance.choice(["Support desk", "Project one"])}
+        return {**self._entries(), "group": self.chance.choice(["Support desk", "Project one"])}
 
     def _cloud_license_assignment(self) -> dict:
         chance = self.chance
         self.wants_device_sku = False
         sku = chance.choice(["SPE_E5", "SPE_E3", "POWER_BI_PRO", "INTUNE_A_D"])
         who = chance.choice([("user", self._who())] * 4 + [("group", "Support desk"), ("device", "KIOSK-01"), ("device", "KIOSK-02")])
-        wish: dict = {who[0]: who[1], "sku": sku, "allotment_choice": "most_available", "state": chance.choice(["present", "present", "absent"])}
-        wish["exclusive"] = chance.random() < 0.5
+        entry: dict = {who[0]: who[1], "sku": sku, "allotment_choice": "most_available", "state": chance.choice(["present", "present", "absent"])}
+        entry["exclusive"] = chance.random() < 0.5
         if chance.random() < 0.6:
-            wish["disabled_plans"] = chance.sample(PLANS.get(sku, []), chance.randint(0, len(PLANS.get(sku, []))))
+            entry["disabled_plans"] = chance.sample(PLANS.get(sku, []), chance.randint(0, len(PLANS.get(sku, []))))
         if chance.random() < 0.5:
-            wish["allotment"] = chance.choice([key for key, pool in self.sandbox.service.state()["allotments"].items() if pool["sku"] == sku])
-            del wish["sku"]
+            entry["allotment"] = chance.choice([key for key, pool in self.sandbox.service.state()["allotments"].items() if pool["sku"] == sku])
+            del entry["sku"]
         if who[0] == "user" and chance.random() < 0.4:
-            wish["usage_location"] = chance.choice(["DE", "US"])
-        return wish
+            entry["usage_location"] = chance.choice(["DE", "US"])
+        return entry
 
     def _license_reprocess(self) -> dict:
         self.wants_device_sku = False
@@ -270,7 +270,7 @@ def run_case(case: tuple[str, int]) -> tuple[str, int, dict, str | None]:
         threading.Thread(target=_sandboxes[0].serve, daemon=True).start()
     try:
         return *case, dict(Case(*case, _sandboxes[0]).run()), None
-    except (BrokenLaw, Exception):
+    except (BrokenContract, Exception):
         return *case, {}, traceback.format_exc()
 
 
@@ -282,18 +282,18 @@ def main() -> int:
     options = parser.parse_args()
     seeds = [options.seed] if options.seed is not None else range(1, options.runs + 1)
     cases = [(module, seed) for module in TASKS for seed in seeds]
-    tallies: dict[str, collections.Counter] = {module: collections.Counter() for module in TASKS}
+    counts_by_module: dict[str, collections.Counter] = {module: collections.Counter() for module in TASKS}
     wrong, began = 0, time.monotonic()
     with concurrent.futures.ProcessPoolExecutor(options.jobs) as pool:
-        for module, seed, tally, failure in pool.map(run_case, cases, chunksize=10):
-            tallies[module].update(tally)
+        for module, seed, counts, failure in pool.map(run_case, cases, chunksize=10):
+            counts_by_module[module].update(counts)
             if failure:
                 wrong += 1
                 print(f"{module}, seed {seed}:\n{failure}", flush=True)
-    for module, tally in tallies.items():
-        beyond = sum(count for name, count in tally.items() if name.startswith("cannot"))
-        print(f"{module}: {tally.pop('right', 0)} of {len(seeds) - beyond} that can be foreseen are right; {beyond} cannot be")
-        print("  " + ", ".join(f"{name} {count}" for name, count in sorted(tally.items())))
+    for module, counts in counts_by_module.items():
+        beyond = sum(count for name, count in counts.items() if name.startswith("cannot"))
+        print(f"{module}: {counts.pop('right', 0)} of {len(seeds) - beyond} that can be predicted are right; {beyond} cannot be")
+        print("  " + ", ".join(f"{name} {count}" for name, count in sorted(counts.items())))
     print(f"{len(cases)} tasks, {wrong} wrong, {time.monotonic() - began:.0f} s")
     return 1 if wrong else 0
 

@@ -9,13 +9,13 @@ def prove(tenant, module: str, **params) -> dict:
     """Runs a task in check mode, for real and again, and returns the result of the real run."""
     before = tenant.state()
     tenant.forget()
-    foreseen = tenant.check(module, **params)
+    predicted = tenant.check(module, **params)
     assert not tenant.writes(), "check mode writes nothing"
     assert tenant.state() == before
     tenant.forget()
     real = tenant.run(module, **params)
     for part in ("failed", "changed", "diff", "msg", "findings", "changes", "licenses", "user"):
-        assert foreseen.get(part) == real.get(part), part
+        assert predicted.get(part) == real.get(part), part
     assert bool(tenant.writes()) == real["changed"]
     after = tenant.state()
     tenant.forget()

@@ -129,11 +129,11 @@ class Schema:
 
 
 def observe(service: Any, schema: Schema, report: Callable[[list[str]], None]) -> None:
-    """Lets the schema judge every answer of a sandbox's service on its way out, but for weather that invents properties."""
+    """Lets the schema judge every answer of a sandbox's service on its way out, but for conditions that invent properties."""
     handle = service.handle
 
     def judge(method: str, path: str, query: str, status: int, body: Any) -> None:
-        if not service.weather.conditions.unknown and not service.weather.conditions.wrapped and not isinstance(body, bytes):
+        if not service.faults.conditions.unknown and not service.faults.conditions.wrapped and not isinstance(body, bytes):
             report(schema.judge(method, path, {"$apply"} & {query[:6]}, status, body))
 
     def judged(method: str, target: str, headers: dict, content: bytes) -> Any:

@@ -25,7 +25,7 @@ def outcomes(result: dict) -> list[str]:
 
 def crowd(tenant, count: int) -> list[str]:
     """A tenant of so many people, all with a location, half of them with a license."""
-    tenant.sandbox.service.reset(load_seed(None, count))
+    tenant.reset(load_seed(None, count))
     return [f"user{number:06}" for number in range(1, count + 1)]
 
 
@@ -37,5 +37,5 @@ def seed_with(change) -> dict:
 
 
 def many(tenant, count: int) -> list[dict]:
-    tenant.sandbox.service.reset(load_seed(None, count))
+    tenant.reset(load_seed(None, count))
     return [{"user": upn(f"user{number:06}")} for number in range(1, count + 1)]

@@ -16,7 +16,7 @@ def az(folder, body: str) -> None:
 
 
 def options_of(way: str, tenant, monkeypatch, tmp_path) -> dict:
-    graph, credentials = tenant.sandbox.connection["graph"], tenant.credentials
+    graph, credentials = tenant.sign_in, tenant.credentials
     common = {name: graph[name] for name in ("graph_url", "authority_url", "ca_path")}
     app = {**common, "tenant_id": graph["tenant_id"], "client_id": graph["client_id"]}
     if way == "access_token":

@@ -19,9 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 SANDBOX = ROOT / "roles/sandbox_tenant/files"
 sys.path.insert(0, str(SANDBOX))
 
+from sandbox_tenant.faults import Fault  # noqa: E402
 from sandbox_tenant.seed import load_seed  # noqa: E402
 from sandbox_tenant.server import Sandbox  # noqa: E402
-from sandbox_tenant.weather import Fault  # noqa: E402
 
 SEED = load_seed(None)
 MODULES = "ansible_collections.m365.licensing.plugins.modules"
@@ -33,9 +33,10 @@ class Tenant:
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
         self.credentials = sandbox.connection["credentials"]
+        self.sign_in = sandbox.connection["graph"]
         self.ready_token = {
             "graph_url": sandbox.url,
-            "ca_path": sandbox.connection["graph"]["ca_path"],
+            "ca_path": self.sign_in["ca_path"],
             "access_token": self.credentials["access_token"],
         }
         self.options = dict(self.ready_token)
@@ -50,19 +51,46 @@ class Tenant:
 
     def fault(self, path: str, **rule) -> None:
         """Adds a fault."""
-        self.sandbox.service.weather.add(Fault(path, **rule))
+        self.sandbox.service.faults.add(Fault(path, **rule))
+
+    def conditions(self, changes: dict) -> None:
+        """Changes what holds for every request."""
+        self.sandbox.service.faults.set(changes)
+
+    def clear_faults(self) -> None:
+        """Ends all faults, and sets the conditions back."""
+        self.sandbox.service.faults.clear()
+
+    def reset(self, seed: dict | None = None) -> None:
+        """The tenant as a seed says, or as it was at its start; an empty journal and no faults."""
+        self.sandbox.service.reset(seed)
+
+    @property
+    def store(self):
+        """What the sandbox keeps of the tenant, to look at or to change without a request."""
+        return self.sandbox.service.tenant
+
+    @property
+    def identity(self):
+        """The sandbox's identity service."""
+        return self.sandbox.service.identity
+
+    @property
+    def requests(self) -> list[dict]:
+        """The journal: every request to the sandbox, the items of batches and those to the identity service as well."""
+        return self.sandbox.service.journal
 
     def journal(self) -> list[dict]:
         """The calls that Graph was sent, without the items of batches and what the identity service was asked."""
-        return [entry for entry in self.sandbox.service.journal if entry["path"].startswith(("/v1.0", "/beta")) and entry["batch"] is None]
+        return [entry for entry in self.requests if entry["path"].startswith(("/v1.0", "/beta")) and entry["batch"] is None]
 
     def writes(self) -> list[dict]:
         """The writes that Graph was sent, alone or in batches."""
-        return [entry for entry in self.sandbox.service.journal if entry["write"]]
+        return [entry for entry in self.requests if entry["write"]]
 
     def forget(self) -> None:
         """Empties the journal."""
-        self.sandbox.service.journal.clear()
+        self.requests.clear()
 
     def state(self) -> dict:
         """Who holds what, beside the API."""

@@ -31,7 +31,7 @@ def running_sandbox(tmp_path_factory):
 
 @pytest.fixture
 def tenant(running_sandbox, monkeypatch):
-    """The tenant as the seed says, in fair weather, and an environment that says nothing of any other."""
+    """The tenant as the seed says, without faults, and an environment that says nothing of any other."""
     for name in list(os.environ):
         if name.startswith(("AZURE_", "MSGRAPH_", "IDENTITY_", "MSI_")):
             monkeypatch.delenv(name)

@@ -5,6 +5,9 @@
 from __future__ import annotations
 
 import ast
+import io
+import re
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -153,3 +156,23 @@ def test_every_role_has_what_galaxy_and_people_need():
     for role in (ROOT / "roles").iterdir():
         for part in ("README.md", "meta/main.yml", "meta/argument_specs.yml", "tasks/main.yml"):
             assert (role / part).is_file(), f"{role.name} lacks {part}"
+
+
+# Words that the field does not use for what this collection does
+FOREIGN = "wish|wishes|wished|whom|somebody|nobody|tally|tallies|weather|witness|twin|twins|law|wave|waves|settle|settled|refusal|refusals|caution|cautions"
+FOREIGN_WORD = re.compile(rf"(?<![a-z])(?:{FOREIGN}|foresee|foreseen|foretold)(?![a-z])")
+
+
+def words_of(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[_/.]", " ", name).lower()
+
+
+def test_names_are_of_the_field():
+    def wrong(path):
+        if FOREIGN_WORD.search(words_of(path.relative_to(ROOT).as_posix())):
+            yield "the name of the file"
+        for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
+            if token.type == tokenize.NAME and FOREIGN_WORD.search(words_of(token.string)):
+                yield f"line {token.start[0]}: {token.string}"
+
+    assert not offenders(wrong, [path for part in ("plugins", "roles", "tests", "demo", ".ci") for path in (ROOT / part).rglob("*.py")])

@@ -29,11 +29,11 @@ class RunReport:
         if path:
             check_writable(path, "report_path")
 
-    def begin(self, tenant_id: str | None, wishes: Any) -> None:
-        """Begins a new file, or takes up the old one. Raises OptionError for one of another tenant or of other wishes, and while another run writes it."""
+    def begin(self, tenant_id: str | None, entries: Any) -> None:
+        """Begins a new file, or takes up the old one. Raises OptionError for one of another tenant or of other entries, and while another run writes it."""
         if not self._path:
             return
-        head = {"tenant": tenant_id, "wishes": digest(wishes)}
+        head = {"tenant": tenant_id, "entries": digest(entries)}
         if not self._is_dry:
             self._file = appended(self._path, "report_path")
         whole = self._take_up(self._text(), head)
@@ -48,17 +48,17 @@ class RunReport:
             with contextlib.suppress(OSError):  # a full disk was reported when the line was written
                 self._file.close()
 
-    def is_done(self, principal: str, wish: Any) -> bool:
-        """Whether the run that is taken up has done this wish."""
-        return bool(self._done) and (principal, digest(wish)) in self._done
+    def is_done(self, principal: str, entry: Any) -> bool:
+        """Whether the run that is taken up has done this entry."""
+        return bool(self._done) and (principal, digest(entry)) in self._done
 
-    def add(self, principal: str, wish: Any, outcome: str, changes: list[dict], request_id: str | None, message: str | None) -> None:
+    def add(self, principal: str, entry: Any, outcome: str, changes: list[dict], request_id: str | None, message: str | None) -> None:
         """One principal is done, or has failed."""
         if self._file is None:
             return
         said = {"message": message} if message else {}
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        self._write({"time": now, "principal": principal, "wish": digest(wish), "outcome": outcome, "changes": changes, "request_id": request_id, **said})
+        self._write({"time": now, "principal": principal, "entry": digest(entry), "outcome": outcome, "changes": changes, "request_id": request_id, **said})
 
     def _write(self, line: dict) -> None:
         if self._file is not None:
@@ -77,19 +77,19 @@ class RunReport:
         """Learns what an earlier run has done. The length in bytes of the whole lines."""
         if text:
             lines = self._checked(text, head)
-            self._done = {(line["principal"], line["wish"]) for line in lines if line.get("outcome") in _DONE}
+            self._done = {(line["principal"], line["entry"]) for line in lines if line.get("outcome") in _DONE}
         return len(text[: text.rfind("\n") + 1].encode())
 
     def _checked(self, text: str, head: dict) -> list[dict]:
-        """The lines behind the head, of which the last may be cut off. Raises OptionError for a file that is not of this module, tenant and wishes."""
+        """The lines behind the head, of which the last may be cut off. Raises OptionError for a file that is not of this module, tenant and entries."""
         try:
             first, *lines = [json.loads(line) for line in text[: max(text.rfind("\n"), 0)].split("\n")]
         except (ValueError, RecursionError):
             raise self._no_report() from None
         is_ours = isinstance(first, dict) and first.keys() == head.keys()
-        if not is_ours or not all(isinstance(line, dict) and all(isinstance(line.get(name), str) for name in ("principal", "wish")) for line in lines):
+        if not is_ours or not all(isinstance(line, dict) and all(isinstance(line.get(name), str) for name in ("principal", "entry")) for line in lines):
             raise self._no_report()
-        for name, what in (("tenant", "another tenant"), ("wishes", "other wishes")):
+        for name, what in (("tenant", "another tenant"), ("entries", "other entries")):
             if first[name] != head[name]:
                 raise OptionError(f"report_path: {self._path} is of {what}, so nothing can be taken up from it; give another path, or resume: false")
         return lines

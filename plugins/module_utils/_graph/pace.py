@@ -17,7 +17,7 @@ _GLANCE = 1.0  # seconds after which a wait is looked at anew
 class Bucket:
     """So many tokens in so many seconds, that come back evenly. Nothing is taken before there is enough.
 
-    Where the service says that its limit is nearly spent, tokens come back the slower the less is left: several tasks then settle at equal parts.
+    Where the service says that its limit is nearly spent, tokens come back the slower the less is left: several tasks then reach equal parts.
     """
 
     def __init__(self, limit: float, seconds: float, clock: Callable[[], float]) -> None:

@@ -132,11 +132,11 @@ def snapshot_people(snapshot: Mapping, users: Sequence[str] | None) -> list[dict
 
 def _restored(name: str, holding: Mapping) -> dict:
     seated = {row["sku_id"] for row in holding["pools"]}
-    wish = {
+    entry = {
         "user": holding["id"],
         "name": name,
         "licenses": [{"sku": row["sku_id"], "disabled_plans": row["disabled_plans"]} for row in holding["licenses"] if row["sku_id"] not in seated],
         "cloud_assignments": [{"allotment": row["allotment"], "disabled_plans": row["disabled_plans"]} for row in holding["pools"] if row["allotment"]],
         "groups": [row["id"] for row in holding["groups"] if not row["kept_by"]],
     }
-    return {**wish, "usage_location": holding["usage_location"]} if holding["usage_location"] in CODES else wish
+    return {**entry, "usage_location": holding["usage_location"]} if holding["usage_location"] in CODES else entry

@@ -16,7 +16,7 @@ from .._errors import AuthenticationError, GraphError, LicensingError, OptionErr
 from .._graph.batch import SIZE
 from .._licensing.catalog import Catalog
 from .._licensing.plan.changes import Changes
-from .._licensing.plan.entries import Plan, check_twins, removals
+from .._licensing.plan.entries import Plan, check_duplicates, removals
 from .._licensing.plan.predict import no_seats_any_more, too_many_removals
 from .._licensing.show.results import diff_of, finding_rows, operation_rows
 from .._tenant.writer import Writer, Written
@@ -28,10 +28,10 @@ from .session import Session
 _REFUSED = 20  # objects to which a kind of write must be forbidden, and to none allowed, until a run takes it for forbidden altogether
 
 
-class Wishes(Protocol):
-    """What a module wishes for many principals. option is how the list is called, keys are the options that name the principal of an entry.
+class Listed(Protocol):
+    """What a module desires for many principals. option is how the list is called, keys are the options that name the principal of an entry.
 
-    entries are complete after begin. described is what the task asks for, by which a report is known to be of the same wishes.
+    entries are complete after begin. described is what the task asks for, by which a report is known to be of the same entries.
     """
 
     option: str
@@ -46,8 +46,8 @@ class Wishes(Protocol):
     def read(self, indexes: list[int]) -> dict[int, str]:
         """Reads the principals of entries. What each entry is about, of those that the tenant has: equal texts are the same."""
 
-    def plan(self, index: int, wave: int) -> tuple[Changes, int]:
-        """The changes of an entry, and the wave in which they can be written, not before the one given.
+    def plan(self, index: int, stage: int) -> tuple[Changes, int]:
+        """The changes of an entry, and the stage in which they can be written, not before the one given.
 
         Raises LicensingError for an entry that cannot be planned.
         """
@@ -62,8 +62,8 @@ class Wishes(Protocol):
 class BulkRun:
     """One run over a list."""
 
-    def __init__(self, module: GraphModule, session: Session, wishes: Wishes) -> None:
-        self._module, self._session, self._wishes, self._params = module, session, wishes, module.params
+    def __init__(self, module: GraphModule, session: Session, listed: Listed) -> None:
+        self._module, self._session, self._listed, self._params = module, session, listed, module.params
         self.report = RunReport(self._params["report_path"], module.check_mode, self._params["resume"])
         self.results = ResultList(self._params["results"])
         self._full: set[str] = set()
@@ -75,15 +75,15 @@ class BulkRun:
 
     def run(self) -> None:
         """Plans, and writes unless in check mode. Raises LicensingError for what forbids the whole, before anything is written."""
-        self.report.begin(self._wishes.begin(self._session), self._wishes.described)
-        entries = self._wishes.entries
-        plans = [_plan_of(index, entry, self._wishes.keys) for index, entry in enumerate(entries)]
+        self.report.begin(self._listed.begin(self._session), self._listed.described)
+        entries = self._listed.entries
+        plans = [_plan_of(index, entry, self._listed.keys) for index, entry in enumerate(entries)]
         todo = [plan for plan in plans if not self.report.is_done(plan.name, entries[plan.index])]
-        targets = self._wishes.read([plan.index for plan in todo])
-        check_twins(todo, entries, targets, self._wishes.option, self._wishes.keys)
+        targets = self._listed.read([plan.index for plan in todo])
+        check_duplicates(todo, entries, targets, self._listed.option, self._listed.keys)
         seen: Counter = Counter()
         for plan in todo:
-            if plan.twin_of is None:
+            if plan.duplicate_of is None:
                 self._plan(plan, seen)
         self._check_whole(todo)
         is_held_back = self._params["on_error"] == "stop" and any(plan.is_refused for plan in todo)
@@ -93,19 +93,19 @@ class BulkRun:
         if not is_held_back and not self._module.check_mode:
             self._write([plan for plan in todo if plan.is_to_write])
         for plan in todo:
-            if plan.twin_of is not None:
-                outcome, failure = self._outcomes[plan.twin_of]
+            if plan.duplicate_of is not None:
+                outcome, failure = self._outcomes[plan.duplicate_of]
                 self._record(plan, "unchanged" if outcome == "changed" else outcome, failure=failure)
 
     def _plan(self, plan: Plan, seen: Counter) -> None:
-        who = self._wishes.principal_id(plan.index)
+        who = self._listed.principal_id(plan.index)
         try:
-            plan.changes, plan.wave = self._wishes.plan(plan.index, seen[who])
+            plan.changes, plan.stage = self._listed.plan(plan.index, seen[who])
         except LicensingError as error:
             plan.error = error
             return
         if plan.is_to_write:
-            seen[who] = plan.wave + 1
+            seen[who] = plan.stage + 1
 
     def _check_whole(self, plans: list[Plan]) -> None:
         """Refuses the whole run when it would remove more than it may."""
@@ -118,10 +118,10 @@ class BulkRun:
         """What was done before, is refused, has nothing to be done, or is not done: in check mode, or because another entry is refused."""
         if not is_open:
             self._record(plan, "skipped")
-        elif plan.twin_of is not None:
+        elif plan.duplicate_of is not None:
             return
         elif plan.is_refused:
-            self._record_refusal(plan)
+            self._record_error(plan)
         elif not plan.is_to_write:
             self._record(plan, "unchanged")
         elif is_held_back:
@@ -129,12 +129,12 @@ class BulkRun:
         elif self._module.check_mode:
             self._record(plan, "changed", plan.operations)
 
-    def _record_refusal(self, plan: Plan) -> None:
+    def _record_error(self, plan: Plan) -> None:
         if plan.error is not None:
             self._record(plan, "failed", failure=explained(plan.error, self._catalog(plan)))
         elif plan.changes is not None:
-            first = plan.changes.refusals[0]
-            said = "; ".join(finding.message for finding in plan.changes.refusals)
+            first = plan.changes.errors[0]
+            said = "; ".join(finding.message for finding in plan.changes.errors)
             failure = {"code": first.code, "status": None, "request_id": None, "retriable": False, "remedy": first.remedy}
             self._record(plan, "failed", failure=(said, failure))
 
@@ -154,7 +154,7 @@ class BulkRun:
         for secret in self._session.tokens.secrets() if message else ():
             message = (message or "").replace(secret, "********")
         try:
-            self.report.add(plan.name, self._wishes.entries[plan.index], outcome, changes, request_id, message)
+            self.report.add(plan.name, self._listed.entries[plan.index], outcome, changes, request_id, message)
         except OSError as error:
             self.ended = self.ended or LicensingError(f"report_path: cannot write any more: {error.strerror}; what was done is in results")
             self._session.client.flow.stop()
@@ -168,12 +168,12 @@ class BulkRun:
         writer = Writer(self._session.client, self._session.reader, "principal")
         try:
             with ThreadPoolExecutor(self._params["concurrency"]) as pool:
-                for number in sorted({plan.wave for plan in plans}):
+                for number in sorted({plan.stage for plan in plans}):
                     self._full.clear()
-                    wave = [plan for plan in plans if plan.wave == number]
-                    sent = {pool.submit(self._send, writer, batch): batch for batch in _batches(wave)}
+                    stage = [plan for plan in plans if plan.stage == number]
+                    sent = {pool.submit(self._send, writer, batch): batch for batch in _batches(stage)}
                     for future in as_completed(sent):
-                        self._settle(sent.pop(future), future.result())
+                        self._record_answers(sent.pop(future), future.result())
         finally:
             for sign, handler in before.items():
                 signal.signal(sign, handler)
@@ -183,7 +183,7 @@ class BulkRun:
         if self.ended is not None:
             return [None for dummy in plans]
         rest = [plan for plan in plans if not self._full & plan.new_sku_ids]
-        written = writer.apply_all(self._wishes.version, [(plan.operations, self._wishes.route(plan.index)) for plan in rest]) if rest else []
+        written = writer.apply_all(self._listed.version, [(plan.operations, self._listed.route(plan.index)) for plan in rest]) if rest else []
         for plan, result in zip(rest, written):
             self._judge(plan, result)
         found = {plan.index: result for plan, result in zip(rest, written)}
@@ -206,16 +206,16 @@ class BulkRun:
         if len(refused) >= _REFUSED and kind not in self._written:
             self.ended = self.ended or LicensingError(f"stopped, as Graph forbade the first {len(refused)} writes of this kind, each to another object")
 
-    def _settle(self, plans: list[Plan], written: list[Written | None]) -> None:
+    def _record_answers(self, plans: list[Plan], written: list[Written | None]) -> None:
         for plan, result in zip(plans, written):
             if result is None:
                 self._record(plan, "skipped")
             elif result.error is None:
                 self._record(plan, "changed", tuple(result.done), request_id=result.request_id)
             else:
-                self._settle_failure(plan, result)
+                self._record_failure(plan, result)
 
-    def _settle_failure(self, plan: Plan, result: Written) -> None:
+    def _record_failure(self, plan: Plan, result: Written) -> None:
         kind = type(plan.operations[min(len(result.done), len(plan.operations) - 1)]).__name__
         failure = explained(result.error, self._catalog(plan), kind in self._written) if result.error else None
         wanted = plan.new_sku_ids
@@ -255,21 +255,21 @@ def _batches(plans: list[Plan]) -> Iterator[list[Plan]]:
         yield batch
 
 
-def run_list(module: GraphModule, make_wishes: Callable[[dict], Wishes]) -> None:
-    """Runs a module over a list, and exits. make_wishes reads the options; it raises OptionError for what contradicts itself."""
-    guarded(module, lambda run: _run_list(module, run.open(), make_wishes(module.params)))
+def run_list(module: GraphModule, make_listed: Callable[[dict], Listed]) -> None:
+    """Runs a module over a list, and exits. make_listed reads the options; it raises OptionError for what contradicts itself."""
+    guarded(module, lambda run: _run_list(module, run.open(), make_listed(module.params)))
 
 
-def _run_list(module: GraphModule, session: Session, wishes: Wishes) -> None:
-    module.forget(wishes.option)  # wishes has read it
-    bulk = BulkRun(module, session, wishes)
+def _run_list(module: GraphModule, session: Session, listed: Listed) -> None:
+    module.forget(listed.option)  # it was read
+    bulk = BulkRun(module, session, listed)
     try:
         bulk.run()
     finally:
         bulk.report.close()
     results, flow = bulk.results, session.client.flow
     counts = {name: results.counts[name] for name in ("changed", "unchanged", "failed", "skipped")}
-    summary = {"total": len(wishes.entries), **counts, "requests": flow.requests, "seconds_throttled": round(flow.seconds_throttled, 1)}
+    summary = {"total": len(listed.entries), **counts, "requests": flow.requests, "seconds_throttled": round(flow.seconds_throttled, 1)}
     answer = {"changed": results.is_changed, "results": results.rows(), "summary": summary, "diff": results.diffs()}
     if bulk.ended is None and not counts["failed"]:
         module.exit_json(**answer)

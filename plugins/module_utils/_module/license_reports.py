@@ -13,7 +13,7 @@ from .._errors import GraphError, LicensingError, OptionError, is_closed
 from .._files import exists, read_regular
 from .._licensing.catalog import Catalog
 from .._licensing.show.rows import waiting_row
-from .._licensing.show.usage import VERSION, Tally, drift_of, ends_of, in_order, is_report, judged
+from .._licensing.show.usage import VERSION, LicenseUsage, drift_of, ends_of, in_order, is_report, judged
 from .session import Session
 
 _DEAREST = 1_000_000_000
@@ -29,30 +29,30 @@ def read_report(params: Mapping, session: Session) -> dict:
         if saved and saved.get("tenant_id") not in (None, session.reader.tenant_id):
             raise OptionError(f"{option}: {params[option]} is of the tenant {saved['tenant_id']}, not of {session.reader.tenant_id}; give another path")
     queue = _waiting(params, session, catalog, warnings)
-    tally = _tally(params, session, catalog, {(row["assigned_to"]["id"] or "").lower() for row in queue or ()}, warnings)
-    _name_groups(tally, session)
-    rows = judged(tally.sku_rows(_ends(session, warnings)), params["prices"] or {}, params["nearly_full"], params["ignore"] or ())
+    usage = _usage_of(params, session, catalog, {(row["assigned_to"]["id"] or "").lower() for row in queue or ()}, warnings)
+    _name_groups(usage, session)
+    rows = judged(usage.sku_rows(_ends(session, warnings)), params["prices"] or {}, params["nearly_full"], params["ignore"] or ())
     _warn_of_names(params, rows, warnings)
     report = {
         "version": VERSION,
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "tenant_id": session.reader.tenant_id,
-        "people": tally.people,
-        "licensed": tally.licensed,
+        "people": usage.people,
+        "licensed": usage.licensed,
         "skus": rows,
-        "twice": in_order(tally.twice),
-        "disabled": in_order(tally.disabled),
-        "never_signed_in": None if tally.never is None else in_order(tally.never),
-        "sign_ins_unknown": None if tally.never is None else tally.unknown_sign_ins,
-        "errors": in_order(tally.errors),
-        "waiting": None if queue is None else in_order([_waiting_row(row, tally.named) for row in queue]),
+        "twice": in_order(usage.twice),
+        "disabled": in_order(usage.disabled),
+        "never_signed_in": None if usage.never is None else in_order(usage.never),
+        "sign_ins_unknown": None if usage.never is None else usage.unknown_sign_ins,
+        "errors": in_order(usage.errors),
+        "waiting": None if queue is None else in_order([_waiting_row(row, usage.named) for row in queue]),
         "cost": _sum(rows, "cost"),
         "cost_unused": _sum(rows, "cost_unused"),
     }
-    return {"report": _settled({**report, "drift": drift_of(report, earlier) if earlier else None}, current, params), "warnings": warnings}
+    return {"report": _complete({**report, "drift": drift_of(report, earlier) if earlier else None}, current, params), "warnings": warnings}
 
 
-def _settled(report: dict, current: dict | None, params: Mapping) -> dict:
+def _complete(report: dict, current: dict | None, params: Mapping) -> dict:
     """The current report when nothing of the tenant has changed since: it keeps its date, and what had changed then.
 
     Else a job would write anew every day, and a second run on a day would say that nothing has changed since the first.
@@ -70,10 +70,10 @@ def _warn_of_names(params: Mapping, rows: list[dict], warnings: list[str]) -> No
         warnings += [f"{option}: the tenant has no SKU {', '.join(unknown)}; check the spelling"] if unknown else []
 
 
-def _name_groups(tally: Tally, session: Session) -> None:
+def _name_groups(usage: LicenseUsage, session: Session) -> None:
     """Puts names of groups beside licenses that are held twice: twenty groups in a request."""
-    names = session.reader.group_names(tuple(sorted({group for row in tally.twice for group in row["groups"]})))
-    for row in tally.twice:
+    names = session.reader.group_names(tuple(sorted({group for row in usage.twice for group in row["groups"]})))
+    for row in usage.twice:
         row["groups"] = sorted(names[group] for group in row["groups"])
 
 
@@ -101,28 +101,28 @@ def _saved(path: str | None, option: str, warnings: list[str]) -> dict | None:
     return found
 
 
-def _tally(params: Mapping, session: Session, catalog: Catalog, names: Collection[str], warnings: list[str]) -> Tally:
+def _usage_of(params: Mapping, session: Session, catalog: Catalog, names: Collection[str], warnings: list[str]) -> LicenseUsage:
     """Everybody, in pages: with the last sign-in where it is wanted and may be read, which makes pages of 500."""
     how = params["sign_ins"]
     if how != "none":
         try:
-            tally = _counted(session, Tally(catalog, True, names), with_sign_ins=True)
-            if tally.unknown_sign_ins:
+            usage = _counted(session, LicenseUsage(catalog, True, names), with_sign_ins=True)
+            if usage.unknown_sign_ins:
                 warnings.append(
-                    f"of {tally.unknown_sign_ins} users with licenses Graph does not say whether they ever signed in; they are not in never_signed_in"
+                    f"of {usage.unknown_sign_ins} users with licenses Graph does not say whether they ever signed in; they are not in never_signed_in"
                 )
-            return tally
+            return usage
         except GraphError as error:
             if how == "required" or not is_closed(error):
                 raise
             warnings.append(f"who never signed in is not known: it takes the permission AuditLog.Read.All and Microsoft Entra ID P1. {error.message}")
-    return _counted(session, Tally(catalog, False, names), with_sign_ins=False)
+    return _counted(session, LicenseUsage(catalog, False, names), with_sign_ins=False)
 
 
-def _counted(session: Session, tally: Tally, with_sign_ins: bool) -> Tally:
+def _counted(session: Session, usage: LicenseUsage, with_sign_ins: bool) -> LicenseUsage:
     for user in session.tenant.reported_users(with_sign_ins):
-        tally.add(user)
-    return tally
+        usage.add(user)
+    return usage
 
 
 def _waiting(params: Mapping, session: Session, catalog: Catalog, warnings: list[str]) -> list[dict] | None:

@@ -24,7 +24,7 @@ from .session import Session
 
 
 class Membership:
-    """The members of one group, as a task wishes them."""
+    """The members of one group, as a task declares them."""
 
     def __init__(self, session: Session, params: Mapping) -> None:
         """Raises OptionError for names that can be none, and for what contradicts itself."""
@@ -79,16 +79,16 @@ class Membership:
                 self.added.update(part)
             elif answer.status in (400, 404):
                 requests = [Request("POST", f"{group}/members/$ref", {"@odata.id": self._link(user_id)}) for user_id, dummy in part]
-                self._settle(part, send_all(self._client, "v1.0", requests), self.added, _is_there)
+                self._take_answers(part, send_all(self._client, "v1.0", requests), self.added, _is_there)
             else:
-                raise self._session.reader.refusal("group", changes.group.id, answer)
+                raise self._session.reader.rejection("group", changes.group.id, answer)
         for part in slices(changes.remove.items(), SIZE):
             requests = [Request("DELETE", f"{group}{key_segment('members', user_id)}/$ref") for user_id, dummy in part]
-            self._settle(part, send_all(self._client, "v1.0", requests), self.removed, lambda answer: answer.status == 404)
+            self._take_answers(part, send_all(self._client, "v1.0", requests), self.removed, lambda answer: answer.status == 404)
 
-    def _settle(self, part: list[tuple[str, str]], answers: list[Answer], done: dict[str, str], is_settled) -> None:
+    def _take_answers(self, part: list[tuple[str, str]], answers: list[Answer], done: dict[str, str], is_done) -> None:
         for (user_id, name), answer in zip(part, answers):
-            if answer.is_ok or is_settled(answer):
+            if answer.is_ok or is_done(answer):
                 done[user_id] = name
             else:
                 self.failed[self._named.get(user_id, name)] = explained(answer.error(), Catalog())

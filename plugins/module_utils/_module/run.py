@@ -86,14 +86,14 @@ def _change(run: Run, make_changes: Callable[[Mapping, Reader], Changes], result
 def check_findings(module: AnsibleModule, findings: tuple[Finding, ...]) -> None:
     """Warns, and fails for what Graph would reject, alike in check mode and in the real run, before any write."""
     for finding in findings:
-        if not finding.is_refusal:
+        if not finding.is_error:
             module.warn(finding.message)
-    refusals = [finding for finding in findings if finding.is_refusal]
-    if not refusals:
+    errors = [finding for finding in findings if finding.is_error]
+    if not errors:
         return
-    first = refusals[0]
+    first = errors[0]
     module.fail_json(
-        msg="; ".join(finding.message for finding in refusals),
+        msg="; ".join(finding.message for finding in errors),
         changed=False,
         changes=[],
         findings=finding_rows(findings),

@@ -204,7 +204,7 @@ class Reader:
             raise OptionError(f"{kind}: {len(ids)} {kind}s have the display name {name!r}, give one of the ids {', '.join(ids)}")
         return ids[0]
 
-    def refusal(self, kind: str, object_id: str, answer: Answer) -> LicensingError:
+    def rejection(self, kind: str, object_id: str, answer: Answer) -> LicensingError:
         """The error of a write that Graph refuses, with what is known of the object where that may be the reason."""
         error = answer.error()
         if isinstance(error, GraphError) and (answer.status == 403 or (answer.status == 400 and kind == "group")):

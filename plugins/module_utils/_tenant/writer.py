@@ -50,28 +50,28 @@ class Writer:
         try:
             calls = calls_of(operations, self._client.graph_url, self._route)
             (answers,) = send_chains(self._client, calls[0].version, [_requests_of(calls)])
-            self._settle_all(operations, calls, answers, written)
+            self._take_answers(operations, calls, answers, written)
         finally:
             self.done, self.outcome.created_id = written.done, written.created_id
 
-    def apply_all(self, version: str, wishes: Sequence[tuple[tuple, str]]) -> list[Written]:
+    def apply_all(self, version: str, jobs: Sequence[tuple[tuple, str]]) -> list[Written]:
         """Carries out the operations of some principals, each with its route, in one batch. No error is raised: each principal has its own."""
-        listed = [calls_of(operations, self._client.graph_url, route, version) for operations, route in wishes]
-        written = [Written() for dummy in wishes]
+        listed = [calls_of(operations, self._client.graph_url, route, version) for operations, route in jobs]
+        written = [Written() for dummy in jobs]
         try:
             chains = send_chains(self._client, version, [_requests_of(calls) for calls in listed])
         except LicensingError as error:
-            return [Written(error=error) for dummy in wishes]
-        for (operations, dummy), calls, answers, result in zip(wishes, listed, chains, written):
+            return [Written(error=error) for dummy in jobs]
+        for (operations, dummy), calls, answers, result in zip(jobs, listed, chains, written):
             try:
-                self._settle_all(operations, calls, answers, result)
+                self._take_answers(operations, calls, answers, result)
             except LicensingError as error:
                 result.error = error
         return written
 
-    def _settle_all(self, operations: tuple, calls: list[Call], answers: list[Answer], written: Written) -> None:
+    def _take_answers(self, operations: tuple, calls: list[Call], answers: list[Answer], written: Written) -> None:
         for operation, call, request, answer in zip(operations, calls, _requests_of(calls), answers):
-            created_id = self._settle(operation, call.version, request, answer)
+            created_id = self._take_answer(operation, call.version, request, answer)
             written.created_id = created_id or written.created_id
             written.request_id = answer.request_id or written.request_id
             written.done.append(operation)
@@ -103,10 +103,10 @@ class Writer:
         if is_group:
             self.outcome.members = tuple(self._reader.members_in_error(principal))
 
-    def _settle(self, operation: Any, version: str, request: Request, answer: Answer) -> str | None:
+    def _take_answer(self, operation: Any, version: str, request: Request, answer: Answer) -> str | None:
         """Makes sure that an operation was carried out, whatever became of its answer, or raises why not. The id of what it created."""
         if isinstance(operation, CreateAssignment):
-            return self._settle_create(operation, request, answer)
+            return self._take_created(operation, request, answer)
         if answer.status == 424 or (is_unknown(answer) and request.can_repeat):
             answer = self._client.send(version, request)
         if answer.is_ok or (isinstance(operation, DeleteAssignment) and self._is_gone(operation, request, answer)):
@@ -128,9 +128,9 @@ class Writer:
         if answer.status not in (400, 403) or self._looks_left < 1:
             return answer.error()
         self._looks_left -= 1
-        return self._reader.refusal(operation.principal.kind, operation.principal.id, answer)
+        return self._reader.rejection(operation.principal.kind, operation.principal.id, answer)
 
-    def _settle_create(self, operation: CreateAssignment, request: Request, answer: Answer) -> str | None:
+    def _take_created(self, operation: CreateAssignment, request: Request, answer: Answer) -> str | None:
         """The id of the created assignment. After a lost answer it looks for it before creating again (graph-contract 1.6, no. 6)."""
         if answer.status == 424:  # it depended on a request whose answer was lost, and was not sent
             answer = self._client.send("beta", request)

@@ -10,7 +10,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 from ansible_collections.m365.licensing.plugins.module_utils._errors import OptionError
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.profiles import FileError, group_wishes, leavers, people_with_profiles
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.profiles import FileError, entries_of_groups, leavers, people_with_profiles
 
 SCHEMA = json.loads((Path(__file__).resolve().parents[3] / "docs/license_profiles.schema.json").read_text())
 PROFILES = {
@@ -22,24 +22,24 @@ PROFILES = {
 }
 
 
-def wishes(people: list[dict], profiles: dict | None = None, is_move: bool = False) -> list[dict]:
+def entries(people: list[dict], profiles: dict | None = None, is_move: bool = False) -> list[dict]:
     return people_with_profiles(people, PROFILES if profiles is None else profiles, "people", is_move)
 
 
-def skus(wish: dict) -> list[str]:
-    return [entry["sku"] for entry in wish["licenses"]]
+def skus(entry: dict) -> list[str]:
+    return [entry["sku"] for entry in entry["licenses"]]
 
 
 def test_a_profile_gives_what_it_says_and_what_it_inherits():
-    (wish,) = wishes([{"user": "a@b.c", "profile": "office"}])
-    assert (skus(wish), wish["groups"], wish["usage_location"]) == (["E3", "BI"], ["Everybody"], "DE")
-    (wish,) = wishes([{"user": "a@b.c", "profile": "lead"}])
-    assert wish["licenses"] == [{"sku": "BI"}, {"sku": "e3", "disabled_plans": []}, {"sku": "VISIO"}]
+    (entry,) = entries([{"user": "a@b.c", "profile": "office"}])
+    assert (skus(entry), entry["groups"], entry["usage_location"]) == (["E3", "BI"], ["Everybody"], "DE")
+    (entry,) = entries([{"user": "a@b.c", "profile": "lead"}])
+    assert entry["licenses"] == [{"sku": "BI"}, {"sku": "e3", "disabled_plans": []}, {"sku": "VISIO"}]
 
 
 def test_the_own_entry_stands_in_for_the_profile():
-    (wish,) = wishes([{"user": "a@b.c", "profile": "office", "usage_location": "US", "licenses": [{"sku": "E3"}], "cloud_assignments": [{"sku": "BI"}]}])
-    assert (wish["licenses"], wish["cloud_assignments"], wish["usage_location"]) == ([{"sku": "E3"}], [{"sku": "BI"}], "US")
+    (entry,) = entries([{"user": "a@b.c", "profile": "office", "usage_location": "US", "licenses": [{"sku": "E3"}], "cloud_assignments": [{"sku": "BI"}]}])
+    assert (entry["licenses"], entry["cloud_assignments"], entry["usage_location"]) == ([{"sku": "E3"}], [{"sku": "BI"}], "US")
 
 
 # title: (person, what goes: SKUs, pools, groups)
@@ -55,9 +55,9 @@ MOVES = {
 @pytest.mark.parametrize("title", MOVES)
 def test_what_goes_in_a_move(title):
     person, gone, pools, groups = MOVES[title]
-    (wish,) = wishes([{"user": "a@b.c", **person}], is_move=True)
-    absent = [pool.get("sku") or pool["allotment"] for pool in wish["cloud_assignments"] if pool.get("state") == "absent"]
-    assert (sorted(wish["remove"]), sorted(absent), wish["leave_groups"]) == (gone, sorted(pools), groups)
+    (entry,) = entries([{"user": "a@b.c", **person}], is_move=True)
+    absent = [pool.get("sku") or pool["allotment"] for pool in entry["cloud_assignments"] if pool.get("state") == "absent"]
+    assert (sorted(entry["remove"]), sorted(absent), entry["leave_groups"]) == (gone, sorted(pools), groups)
 
 
 # title: (profiles, people, what is said, whether the schema of profiles finds it)
@@ -87,7 +87,7 @@ MISTAKES = {
     "both lists": ({"x": {"licenses": [{"sku": "E3", "disabled_plans": [], "enabled_plans": []}]}}, [], "exclude each other", False),
     "unknown mode": ({"x": {"licenses": [{"sku": "E3", "plans_mode": "add"}]}}, [], "plans_mode: 'add' is none of set, merge", True),
     "neither SKU nor allotment": ({"x": {"pools": [{}]}}, [], "license_profiles.x.pools[0]: give one of sku and allotment", True),
-    "nothing is wished for": ({}, [{"user": "a"}], "people[0]: profile is missing, and nothing else is wished for", False),
+    "nothing is desired": ({}, [{"user": "a"}], "people[0]: profile is missing, and nothing else is desired", False),
     "no user": ({}, [{"profile": "base"}], "people[0]: user is missing", False),
     "unknown key of a person": ({}, [{"user": "a", "profil": "base"}], "people[0].profil: there is no such key (nearest: profile)", False),
     "person twice": ({}, [{"user": "a"}, {"user": "A"}], "people[1].user: A is also people[0]", False),
@@ -100,7 +100,7 @@ MISTAKES = {
 def test_mistake(title):
     profiles, people, said, is_of_form = MISTAKES[title]
     with pytest.raises(FileError) as caught:
-        wishes(people, {**PROFILES, **profiles})
+        entries(people, {**PROFILES, **profiles})
     assert said in caught.value.message
     found = list(jsonschema.Draft202012Validator(SCHEMA).iter_errors(profiles))
     assert bool(found) == is_of_form, found
@@ -113,13 +113,13 @@ def test_the_schema_takes_what_the_code_takes():
 
 def test_all_mistakes_are_told_at_once():
     with pytest.raises(FileError) as caught:
-        wishes([{"user": "a", "profile": "x"}, {"user": "b", "profile": "y"}], {"z": {"inherits": "u"}})
+        entries([{"user": "a", "profile": "x"}, {"user": "b", "profile": "y"}], {"z": {"inherits": "u"}})
     assert len(caught.value.faults) == 3
 
 
 def test_a_move_needs_a_profile():
     with pytest.raises(FileError, match="people\\[0\\]: profile is missing"):
-        wishes([{"user": "a"}], is_move=True)
+        entries([{"user": "a"}], is_move=True)
 
 
 DAYS = {
@@ -138,7 +138,7 @@ def test_whose_time_is_over(last_day):
     assert leavers(people, today, grace, "people") == [*over, {"user": "b"}]
     assert leavers(people, today, grace, "people", is_at_once=False) == over
     staying = people_with_profiles(people, PROFILES, "people", today=today, grace_days=grace)
-    assert [wish["user"] for wish in staying] == (["b"] if is_over else ["a", "b"])
+    assert [entry["user"] for entry in staying] == (["b"] if is_over else ["a", "b"])
 
 
 def test_mistakes_of_days():
@@ -170,5 +170,5 @@ GROUP_MISTAKES = {
 def test_mistake_of_groups(title):
     groups, said = GROUP_MISTAKES[title]
     with pytest.raises(FileError) as caught:
-        group_wishes(groups, "groups")
+        entries_of_groups(groups, "groups")
     assert said in caught.value.message

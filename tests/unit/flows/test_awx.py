@@ -87,8 +87,8 @@ def test_every_template_has_a_dry_run_and_a_playbook():
     for name, template in TEMPLATES.items():
         assert (ROOT / "docs/examples/infra-repo" / template["playbook"]).is_file()
         if template["job_type"] == "run":
-            twin = TEMPLATES[f"{name} (dry run)"]
-            assert (twin["job_type"], twin["survey_spec"], twin["playbook"]) == ("check", template["survey_spec"], template["playbook"])
+            duplicate = TEMPLATES[f"{name} (dry run)"]
+            assert (duplicate["job_type"], duplicate["survey_spec"], duplicate["playbook"]) == ("check", template["survey_spec"], template["playbook"])
             assert template["ask_job_type_on_launch"]
     labels = {label["name"] for label in DATA["controller_labels"]}
     assert all(set(entry["labels"]) <= labels for entry in (*TEMPLATES.values(), *DATA["controller_workflows"]))
@@ -230,24 +230,24 @@ def test_the_playbook_loads_everything_into_a_controller(tmp_path):
 # name of the job template: answers to the survey, and what the tenant is like afterwards
 JOBS = {
     "Onboard people": (
-        {"onboard_who": "alice@contoso.example\ngrace@contoso.example", "onboard_profile": "office"},
+        {"onboard_users": "alice@contoso.example\ngrace@contoso.example", "onboard_profile": "office"},
         {"alice": ["SPE_E3"], "grace": ["SPE_E3"]},
     ),
-    "Move people": ({"move_who": "bob@contoso.example", "move_profile": "lead"}, {"bob": ["SPE_E5"]}),
+    "Move people": ({"move_users": "bob@contoso.example", "move_profile": "lead"}, {"bob": ["SPE_E5"]}),
     "Offboard people": (
-        {"offboard_who": "carol@contoso.example, bob@contoso.example", "offboard_keep": "SPE_E5", "offboard_users_snapshot": "leavers.json"},
+        {"offboard_users": "carol@contoso.example, bob@contoso.example", "offboard_keep": "SPE_E5", "offboard_users_record_path": "leavers.json"},
         {"carol": []},
     ),
-    "Restore people": ({"restore_who": "", "restore_users_all": "true", "restore_users_snapshot": "leavers.json"}, {"carol": ["SPE_E3"]}),
+    "Restore people": ({"restore_users": "", "restore_users_all": "true", "restore_users_record_path": "leavers.json"}, {"carol": ["SPE_E3"]}),
     "License groups": ({"groups_name": "Support desk", "groups_skus": "SPE_E3 POWER_BI_PRO", "groups_remove": ""}, {}),
     "Report on licenses": ({"license_report_folder": "reports", "license_report_nearly_full": 0.8}, {}),
-    "Apply everything": ({"offboard_users_snapshot": "all.json"}, {"dave": []}),
+    "Apply everything": ({"offboard_users_record_path": "all.json"}, {"dave": []}),
 }
 
 
 def credentials(tenant, folder: Path) -> list[dict[str, str]]:
     """The environments that credentials make: AWX's own for Azure, and ours with a secret, a certificate and a federated token."""
-    graph, more = tenant.sandbox.connection["graph"], tenant.credentials
+    graph, more = tenant.sign_in, tenant.credentials
     ours = {"tenant_id": graph["tenant_id"], "client_id": graph["client_id"], "graph_url": graph["graph_url"], "authority_url": graph["authority_url"]}
     ours["ca"] = Path(graph["ca_path"]).read_text()
     azure = {"AZURE_SUBSCRIPTION_ID": "", "AZURE_CLIENT_ID": graph["client_id"], "AZURE_TENANT": graph["tenant_id"], "AZURE_SECRET": graph["client_secret"]}
@@ -295,19 +295,19 @@ def test_every_job_template_runs_as_a_controller_would_run_it(tenant, tmp_path):
     secrets = [tenant.sandbox.connection["graph"]["client_secret"], Path(tenant.credentials["federated_token_file"]).read_text(), "PRIVATE KEY"]
     for number, (name, (answers, held)) in enumerate(JOBS.items()):
         here = {
-            key: str(tmp_path / value) if key in ("offboard_users_snapshot", "restore_users_snapshot", "license_report_folder") else value
+            key: str(tmp_path / value) if key in ("offboard_users_record_path", "restore_users_record_path", "license_report_folder") else value
             for key, value in answers.items()
         }
         counts = []
-        for twin in (f"{name} (dry run)", name):
+        for duplicate in (f"{name} (dry run)", name):
             tenant.forget()
             variables = {**ways[number % len(ways)], "LICENSE_SNAPSHOT": str(tmp_path / "all.json")}
-            job = Job(tmp_path / f"job {twin}", TEMPLATES[twin], here, variables)
+            job = Job(tmp_path / f"job {duplicate}", TEMPLATES[duplicate], here, variables)
             assert job.done.returncode == 0, job.done.stdout[-3000:]
-            assert bool(tenant.writes()) == (twin == name and name != "Report on licenses"), twin
+            assert bool(tenant.writes()) == (duplicate == name and name != "Report on licenses"), duplicate
             counts.append(job.changed)
             text = json.dumps(job.events)
-            assert not [secret for secret in secrets if secret in text or json.dumps(secret)[1:-1] in text], twin
+            assert not [secret for secret in secrets if secret in text or json.dumps(secret)[1:-1] in text], duplicate
         assert counts[0] == counts[1] > 0, (name, counts)
         for person, skus in held.items():
             assert sorted(tenant.holds(person)) == skus, name

@@ -42,18 +42,18 @@ def hostile_seed(text: str) -> dict:
 
 @pytest.mark.parametrize("text", EVIL)
 def test_no_role_runs_what_a_tenant_says(tenant, tmp_path, text):
-    tenant.sandbox.service.reset(hostile_seed(text))
+    tenant.reset(hostile_seed(text))
     stage = Stage(tenant, tmp_path)
     groups = list(tenant.state()["groups"])
     (tmp_path / "people.csv").write_text('user,groups,profile\n"{}","{}",\n'.format(upn("grace"), text.replace('"', '""')), encoding="utf-8")
     people = "{{ lookup('m365.licensing.read_users', folder ~ '/people.csv') }}"
     report = {"license_report_folder": "{{ folder }}/out", "license_report_earlier": "{{ folder }}/out/licenses.json"}
-    leavers = {"offboard_users_snapshot": "{{ folder }}/leavers.json", "offboard_users_people": [{"user": upn("heidi")}, {"user": upn("ivan")}]}
+    leavers = {"offboard_users_record_path": "{{ folder }}/leavers.json", "offboard_users_people": [{"user": upn("heidi")}, {"user": upn("ivan")}]}
     tasks = [
         stage.role("license_report", report),
         stage.role("license_report", report),
         stage.role("offboard_users", leavers),
-        stage.role("restore_users", {"restore_users_snapshot": "{{ folder }}/leavers.json"}),
+        stage.role("restore_users", {"restore_users_record_path": "{{ folder }}/leavers.json"}),
         {
             "name": "A group that the tenant may not have",
             "block": [stage.role("onboard_users", {"onboard_users_people": people})],

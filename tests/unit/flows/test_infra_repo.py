@@ -84,7 +84,8 @@ def test_a_mistake_stops_the_pull_request_and_names_the_file(repository, tenant)
     repository.edit("profile: analyst", "profile: analist")
     code, output = repository.step("Dry run")
     assert code != 0
-    assert "license_people[1].profile: there is no profile 'analist' (nearest: analyst)" in output
+    said = " ".join(output.replace("''", "'").split())  # older versions of ansible-core break long lines and double quotes
+    assert "license_people[1].profile: there is no profile 'analist' (nearest: analyst)" in said
     assert not tenant.journal()
 
 

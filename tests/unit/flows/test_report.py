@@ -49,7 +49,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def stage(tenant, folder):
-    tenant.sandbox.service.reset(eventful_seed())
+    tenant.reset(eventful_seed())
     return Stage(tenant, folder)
 
 
@@ -172,7 +172,7 @@ def test_pictures_of_the_page_are_in_the_documentation():
     assert all((ROOT / f"docs/images/report_{name}.png").is_file() for name in WIDTHS)
 
 
-def test_a_job_that_reports_against_its_own_last_report_settles(stage, tenant):
+def test_a_job_that_reports_against_its_own_last_report_is_stable(stage, tenant):
     """The natural monthly job: a first run without an earlier report, and a second on the same day that does not wipe what the first has found."""
     options = {**OPTIONS, "license_report_name": "own", "license_report_earlier": "{{ folder }}/out/own.json"}
     path = stage.folder / "out/own.json"
@@ -212,7 +212,7 @@ def test_prices_that_are_none(tenant, price):
 
 
 def test_errors_of_one_sku_are_of_that_sku_only(tenant):
-    tenant.sandbox.service.reset(eventful_seed())
+    tenant.reset(eventful_seed())
     result = tenant.run("user_license_info", sku="SPE_E3", only_errors=True)
     assert {row["sku"] for row in result["errors"]} <= {"SPE_E3"}
     assert {row["user_principal_name"] for row in result["users"]} == {row["user_principal_name"] for row in result["errors"]}
@@ -227,7 +227,7 @@ def test_a_report_does_not_change_with_the_order_in_which_graph_lists(stage, ten
 
 
 def test_what_graph_does_not_say_of_sign_ins_is_counted_and_shown(stage, tenant):
-    for user in tenant.sandbox.service.tenant.users.values():
+    for user in tenant.store.users.values():
         user.pop("signInActivity")
     report = tenant.run("license_report_info")["report"]
     assert report["never_signed_in"] == []
@@ -238,7 +238,7 @@ def test_what_graph_does_not_say_of_sign_ins_is_counted_and_shown(stage, tenant)
     assert "Graph does not say whether they ever signed in" in page
 
 
-def test_a_country_that_is_no_more_stops_nobody(tenant):
-    tenant.sandbox.service.tenant.user(upn("dave"))["usageLocation"] = "AN"
+def test_a_country_that_is_no_more_stops_no_user(tenant):
+    tenant.store.user(upn("dave"))["usageLocation"] = "AN"
     saved = tenant.run("user_license_info", users=[upn("dave"), upn("bob")], as_desired=True)["desired"]
     assert not tenant.run("users_assign_license", users=saved)["failed"]

@@ -38,8 +38,8 @@ def folder_of(base: Path, number: int, hosts: list[str], connection: dict[str, s
 
 
 def test_two_workers_finish_one_job_and_do_nothing_twice(tenant, tmp_path):
-    tenant.sandbox.service.reset(load_seed(None, PEOPLE))
-    tenant.sandbox.service.weather.set({"writes": 60.0, "write_seconds": 3.0})
+    tenant.reset(load_seed(None, PEOPLE))
+    tenant.conditions({"writes": 60.0, "write_seconds": 3.0})
     people = [f"user{number:06}@contoso.example" for number in range(1, PEOPLE + 1)]
     ready = tenant.ready_token
     connection = {"MSGRAPH_URL": ready["graph_url"], "MSGRAPH_CA_PATH": ready["ca_path"], "MSGRAPH_ACCESS_TOKEN": ready["access_token"]}

@@ -42,7 +42,7 @@ def test_a_token_that_ends_in_the_middle_is_renewed(tenant, monkeypatch, tmp_pat
     ids=["azure identity's names", "awx's names"],
 )
 def test_the_environment_signs_in(tenant, monkeypatch, environment):
-    graph = tenant.sandbox.connection["graph"]
+    graph = tenant.sign_in
     for name, option in environment.items():
         monkeypatch.setenv(name, graph[option])
     monkeypatch.setenv("AZURE_CLIENT_CERTIFICATE_PATH", "")
@@ -69,11 +69,11 @@ def test_a_proxy_is_not_asked_for_loopback(tenant, monkeypatch):
 
 
 def test_the_token_cache_is_private_and_saves_the_second_token(tenant, tmp_path):
-    tenant.options = {**tenant.sandbox.connection["graph"], "token_cache": str(tmp_path / "cache.json")}
+    tenant.options = {**tenant.sign_in, "token_cache": str(tmp_path / "cache.json")}
     for expected in (2, 0):
         tenant.forget()
         assert not tenant.run("user_assign_license", **ASK)["failed"]
-        asked = [entry for entry in tenant.sandbox.service.journal if not entry["path"].startswith(("/v1.0", "/beta"))]
+        asked = [entry for entry in tenant.requests if not entry["path"].startswith(("/v1.0", "/beta"))]
         tokens = [entry for entry in asked if entry["method"] == "POST"]
         assert len(tokens) == min(expected, 1)
     assert stat.S_IMODE((tmp_path / "cache.json").stat().st_mode) == 0o600
@@ -83,7 +83,7 @@ def test_the_token_cache_is_private_and_saves_the_second_token(tenant, tmp_path)
 
 
 def test_the_token_endpoint_is_tried_again(tenant):
-    tenant.options = dict(tenant.sandbox.connection["graph"])
+    tenant.options = dict(tenant.sign_in)
     tenant.fault("oauth2", status=503, headers={"Retry-After": "0.1"})
     tenant.fault("openid-configuration", status=429, headers={"Retry-After": "0.1"})
     assert not tenant.run("user_assign_license", **ASK)["failed"]
@@ -169,7 +169,7 @@ def test_a_managed_identity_that_is_not_there(tenant, monkeypatch, tmp_path):
 
 
 def test_missing_permission_is_said_with_its_request_id(tenant):
-    graph, credentials = tenant.sandbox.connection["graph"], tenant.credentials
+    graph, credentials = tenant.sign_in, tenant.credentials
     tenant.options = {**graph, "client_id": credentials["reader_client_id"], "client_secret": credentials["reader_client_secret"]}
     result = tenant.run("user_assign_license", user="carol@contoso.example", licenses={"remove": ["SPE_E3"]})
     assert result["failure"]["status"] == 403

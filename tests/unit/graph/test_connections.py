@@ -92,7 +92,7 @@ def test_a_proxys_password_is_shown_nowhere(bare_graph, monkeypatch, name, shape
 
 
 @pytest.mark.parametrize("account", ["ann", "ann:made-up", "svc:c.example"])
-def test_an_account_in_a_proxys_address_hides_nobodys_name(graph, monkeypatch, account):
+def test_an_account_in_a_proxys_address_hides_no_user_name(graph, monkeypatch, account):
     monkeypatch.setenv("HTTPS_PROXY", f"http://{account}@proxy.example:3128")
     result = run(graph)
     assert not result["failed"], result
@@ -300,7 +300,7 @@ def test_key_and_certificate_are_matched_whatever_their_order(tenant, tmp_path, 
     authority = certificate(tmp_path / "ca.pem", "Authority", None)[0]
     own = Path(tenant.credentials["certificate_path"]).read_bytes()
     (tmp_path / "app.pem").write_bytes(authority.public_bytes(serialization.Encoding.PEM) + own)
-    graph = {name: value for name, value in tenant.sandbox.connection["graph"].items() if name != "client_secret"}
+    graph = {name: value for name, value in tenant.sign_in.items() if name != "client_secret"}
     tenant.options = {**graph, "certificate_path": str(tmp_path / "app.pem"), **({"certificate_password": password} if password else {})}
     assert not tenant.run("user_assign_license", user="erin@contoso.example", usage_location="SE")["failed"]
 
@@ -314,15 +314,15 @@ def test_key_and_certificate_are_matched_whatever_their_order(tenant, tmp_path, 
     ],
     ids=["expired", "not yet valid", "another key's"],
 )  # fmt: skip
-def test_a_certificate_that_lets_nobody_in_is_said_so_beforehand(tenant, tmp_path, make, said):
+def test_an_unusable_certificate_is_reported_before_the_sign_in(tenant, tmp_path, make, said):
     ca = certificate(tmp_path / "ca.pem", "Authority", None)
     certificate(tmp_path / "late.pem", "App", ca, (-30, -1))
     certificate(tmp_path / "early.pem", "App", ca, (1, 30))
     certificate(tmp_path / "other.pem", "App", ca)
     (tmp_path / "app.pem").write_bytes(make(tmp_path))
-    graph = {name: value for name, value in tenant.sandbox.connection["graph"].items() if name != "client_secret"}
+    graph = {name: value for name, value in tenant.sign_in.items() if name != "client_secret"}
     tenant.options = {**graph, "certificate_path": str(tmp_path / "app.pem")}
     result = tenant.run("user_assign_license", user="erin@contoso.example", usage_location="SE")
     assert result["msg"].startswith("certificate_path: ")
     assert said in result["msg"]
-    assert not tenant.sandbox.service.journal
+    assert not tenant.requests

@@ -11,7 +11,7 @@ BUSY = {"status": 409, "code": "Directory_ConcurrencyViolation", "message": "Err
 LAG = {"status": 400, "code": "Request_BadRequest", "message": "License assignment cannot be done for user with invalid usage location."}
 
 # title: rule
-WEATHER = {
+FAULTS = {
     "429, fractional Retry-After": {"status": 429, "code": "TooManyRequests", "headers": {"Retry-After": "0.35"}},
     "429, no Retry-After": {"status": 429, "code": "TooManyRequests"},
     "429 twice": {"status": 429, "code": "TooManyRequests", "headers": {"Retry-After": "0.1"}, "times": 2},
@@ -52,16 +52,16 @@ TASKS = {
 }
 
 
-@pytest.mark.parametrize("weather", WEATHER)
+@pytest.mark.parametrize("kind", FAULTS)
 @pytest.mark.parametrize("title", TASKS)
-def test_write_in_bad_weather(tenant, title, weather):
+def test_write_with_faults(tenant, title, kind):
     module, options, path, expected = TASKS[title]
     name = options["user"].partition("@")[0]
     if "allotment" in options:
         held = {claim["allotment"] for claim in tenant.claims(tenant.user_id(name))}
         (other,) = set(tenant.pools("POWER_BI_PRO")) - held
         options = {**options, "allotment": other}
-    rule = dict(WEATHER[weather])
+    rule = dict(FAULTS[kind])
     second = rule.pop("and", None)
     skip = 1 if "batch" in path else 0
     method = "POST" if skip or title == "create" else ""
@@ -72,21 +72,21 @@ def test_write_in_bad_weather(tenant, title, weather):
     result = tenant.run(module, **options)
     assert not result["failed"], result
     assert result["changed"]
-    assert any(entry["fault"] for entry in tenant.sandbox.service.journal), "the fault was met"
+    assert any(entry["fault"] for entry in tenant.requests), "the fault was met"
     claims = tenant.claims(tenant.user_id(name))
     assert sorted((claim["sku"], claim["off"]) for claim in claims) == expected, "nothing lost, nothing doubled"
     if module == CLOUD and title.startswith("create"):
         assert result["assignment"]["id"] in {claim["id"] for claim in claims}
-    tenant.sandbox.service.weather.clear()
+    tenant.clear_faults()
     tenant.forget()
     assert not tenant.run(module, **options)["changed"]
     assert not tenant.writes()
 
 
-@pytest.mark.parametrize("weather", ["429, no Retry-After", "503", "409", "cut before", "cut after"])
+@pytest.mark.parametrize("kind", ["429, no Retry-After", "503", "409", "cut before", "cut after"])
 @pytest.mark.parametrize("module", [USER, CLOUD])
-def test_read_in_bad_weather(tenant, module, weather):
-    tenant.fault(r"\$batch", **WEATHER[weather])
+def test_read_with_faults(tenant, module, kind):
+    tenant.fault(r"\$batch", **FAULTS[kind])
     result = tenant.run(module, user="erin@contoso.example", **({"usage_location": "SE"} if module == USER else {"sku": "SPE_E5"}))
     assert not result["failed"], result
     assert not result["changed"]
@@ -95,7 +95,7 @@ def test_read_in_bad_weather(tenant, module, weather):
 def test_an_item_of_a_batch_is_throttled_alone(tenant):
     tenant.fault("v1.0/subscribedSkus", status=429, code="TooManyRequests", headers={"Retry-After": "0.2"})
     assert not tenant.run(USER, user="erin@contoso.example", usage_location="SE")["failed"]
-    paths = [entry["path"] for entry in tenant.sandbox.service.journal if entry["batch"]]
+    paths = [entry["path"] for entry in tenant.requests if entry["batch"]]
     assert [path.rpartition("/")[2] for path in paths].count("subscribedSkus") == 2
     assert len(paths) == 3, "only the throttled item is sent again"
 
@@ -111,14 +111,14 @@ def test_the_first_of_a_chain_is_throttled_alone(tenant):
 @pytest.mark.parametrize("module", [USER, CLOUD])
 def test_a_location_just_written_is_not_seen_yet(tenant, module):
     tenant.fault("(assignLicense|assignments)$", method="POST", **LAG)
-    wish = {"licenses": {"add": [{"sku": "SPE_E5"}]}} if module == USER else {"sku": "SPE_E5"}
-    result = tenant.run(module, user="alice@contoso.example", usage_location="DE", **wish)
+    entry = {"licenses": {"add": [{"sku": "SPE_E5"}]}} if module == USER else {"sku": "SPE_E5"}
+    result = tenant.run(module, user="alice@contoso.example", usage_location="DE", **entry)
     assert not result["failed"], result
     assert tenant.holds("alice") == {"SPE_E5": []}
     assert len([entry for entry in tenant.writes() if entry["method"] == "PATCH"]) == 1
 
 
-def test_without_a_location_of_this_run_the_refusal_stands(tenant):
+def test_without_a_location_of_this_run_the_error_stands(tenant):
     tenant.fault("assignLicense", **LAG)
     result = tenant.run(USER, user="bob@contoso.example", licenses={"remove": ["SPE_E3"]})
     assert "invalid usage location" in result["msg"]
@@ -132,7 +132,7 @@ def test_a_created_assignment_whose_answer_has_no_id_is_looked_up(tenant):
     assert result["assignment"]["id"] == claim["id"]
 
 
-def test_a_refusal_after_a_part_was_done_says_what_was_done(tenant):
+def test_an_error_after_a_part_was_done_shows_what_was_done(tenant):
     tenant.fault("assignLicense", status=400, code="Request_BadRequest", message="Something that nobody foresaw.")
     result = tenant.run(USER, user="carol@contoso.example", usage_location="FR", licenses={"remove": ["SPE_E3"]})
     assert result["failed"]

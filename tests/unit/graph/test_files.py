@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.seeds import upn
 
-NOBODY = 65534
+UNKNOWN_USER = 65534
 IS_ROOT = os.geteuid() == 0
 needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root can make such a file")
 
@@ -36,7 +36,7 @@ def snapshot(tenant, path) -> dict:
 
 
 def cache(tenant, path) -> dict:
-    tenant.options = dict(tenant.sandbox.connection["graph"])
+    tenant.options = dict(tenant.sign_in)
     return tenant.run("user_assign_license", user=upn("erin"), usage_location="SE", token_cache=path)
 
 
@@ -78,7 +78,7 @@ def device(path, victim):
 
 def foreign(path, victim):
     path.touch(0o600)
-    os.chown(path, NOBODY, NOBODY)
+    os.chown(path, UNKNOWN_USER, UNKNOWN_USER)
 
 
 HOSTILE = {
@@ -134,7 +134,7 @@ def test_tokens_that_others_could_write_are_not_used(tenant, tmp_path):
     path.chmod(0o666)
     tenant.forget()
     assert not cache(tenant, str(path))["failed"]
-    assert [entry for entry in tenant.sandbox.service.journal if entry["path"].endswith("/token")], "signed in anew"
+    assert [entry for entry in tenant.requests if entry["path"].endswith("/token")], "signed in anew"
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ from ansible_collections.m365.licensing.plugins.module_utils._graph.flow import 
 from ansible_collections.m365.licensing.plugins.module_utils._graph.pace import Crowd
 from hypothesis import given
 from hypothesis import strategies as st
+from sandbox_tenant.faults import SimulatedFaults
 from sandbox_tenant.quota import Quota
-from sandbox_tenant.weather import Conditions
 
 LIMIT, SECONDS = 3000, 150.0
-RULES = Conditions(writes=LIMIT, write_seconds=SECONDS)
+RULES = SimulatedFaults(writes=LIMIT, write_seconds=SECONDS)
 
 
 class Clock:

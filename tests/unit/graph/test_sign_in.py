@@ -27,7 +27,7 @@ def jwt(**claims) -> str:
 
 def test_what_the_task_gives_goes_before_a_token_of_the_environment(tenant, monkeypatch):
     monkeypatch.setenv("MSGRAPH_ACCESS_TOKEN", jwt(tid=OTHER))
-    tenant.options = dict(tenant.sandbox.connection["graph"])
+    tenant.options = dict(tenant.sign_in)
     assert not tenant.run("user_assign_license", **ASK)["failed"]
 
 
@@ -129,7 +129,7 @@ REFUSED = (401, {}, {"error": {"code": "InvalidAuthenticationToken", "message": 
 
 
 def app(tenant) -> None:
-    tenant.options = {**tenant.sandbox.connection["graph"], "max_wait": 2}
+    tenant.options = {**tenant.sign_in, "max_wait": 2}
 
 
 def answer_tokens(tenant, monkeypatch, path: str, status: int, body, after: int = 0) -> None:
@@ -195,7 +195,7 @@ def test_a_sign_in_service_that_fails_says_nothing_of_the_credential(tenant, pat
     result = tenant.run("user_assign_license", **ASK)
     assert result["failure"] == {**result["failure"], "code": "sign_in_unavailable", "retriable": True}, result
     assert "\n" not in result["msg"] and "Traceback" not in str(result)
-    tenant.sandbox.service.weather.clear()
+    tenant.clear_faults()
     tenant.options["max_wait"] = 10
     tenant.fault(path, status=status, times=1, code="x", message="")
     assert not tenant.run("user_assign_license", **ASK)["failed"], "tried again"
@@ -241,21 +241,21 @@ def test_threads_share_one_renewal(tenant):
     app(tenant)
     tenant.run("users_assign_license", users=[{"user": upn("bob"), "usage_location": "DE"}])
     tenant.forget()
-    tenant.sandbox.service.weather.set({"delay": 0.05})
+    tenant.conditions({"delay": 0.05})
     names = list(tenant.state()["users"])
     tenant.fault("assignLicense", action="revoke_tokens", skip=0)
     result = tenant.run("users_assign_license", users=[{"user": name, "usage_location": "DE"} for name in names], concurrency=8)
     assert not result["failed"], result
-    tokens = [entry for entry in tenant.sandbox.service.journal if entry["path"].endswith("/token")]
+    tokens = [entry for entry in tenant.requests if entry["path"].endswith("/token")]
     assert len(tokens) <= 2
 
 
 @pytest.mark.parametrize("life", [60, 119])
 def test_a_short_token_serves_more_than_one_request(tenant, monkeypatch, life):
     app(tenant)
-    monkeypatch.setattr(tenant.sandbox.service.identity, "_lifetime", life)
+    monkeypatch.setattr(tenant.identity, "_lifetime", life)
     assert not tenant.run("user_license_info")["failed"]
-    tokens = [entry for entry in tenant.sandbox.service.journal if entry["path"].endswith("/token")]
+    tokens = [entry for entry in tenant.requests if entry["path"].endswith("/token")]
     assert len(tenant.journal()) > 1
     assert len(tokens) == 1
 
@@ -263,10 +263,10 @@ def test_a_short_token_serves_more_than_one_request(tenant, monkeypatch, life):
 def test_a_new_token_of_a_managed_identity_reaches_the_cache(tenant, monkeypatch, tmp_path):
     tenant.options = {**options_of("managed_identity", tenant, monkeypatch, tmp_path), "token_cache": str(tmp_path / "cache")}
     assert not tenant.run("user_assign_license", **ASK)["failed"]
-    tenant.sandbox.service.identity.revoke()
+    tenant.identity.revoke()
     for expected in (1, 0):
         tenant.forget()
         result = tenant.run("user_assign_license", **ASK)
         assert not result["failed"], result
-        tokens = [entry for entry in tenant.sandbox.service.journal if entry["path"] == "/msi/token"]
+        tokens = [entry for entry in tenant.requests if entry["path"] == "/msi/token"]
         assert len(tokens) == expected

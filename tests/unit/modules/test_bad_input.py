@@ -25,7 +25,7 @@ MISTAKES = {
     "set with add": (USER, {**ERIN, "licenses": {"set": [], "add": []}}, ["mutually exclusive", "set|add"], False),
     "set with remove": (USER, {**ERIN, "licenses": {"set": [], "remove": []}}, ["mutually exclusive", "set|remove"], False),
     "empty set": (USER, {**ERIN, "licenses": {"set": []}}, ["licenses.set is empty", "allow_empty: true"], False),
-    "nothing wished": (USER, ERIN, ["licenses, usage_location"], False),
+    "nothing desired": (USER, ERIN, ["licenses, usage_location"], False),
     "license without SKU": (USER, {**ERIN, "licenses": {"add": [{"disabled_plans": []}]}}, ["sku"], False),
     "blank SKU": (USER, {**ERIN, "licenses": {"add": [{"sku": ""}]}}, ["sku"], False),
     "location": (USER, {**ERIN, "usage_location": "Sweden"}, ["usage_location: 'Sweden' is no country code", "two letters"], False),
@@ -61,7 +61,7 @@ MISTAKES = {
     "no address": (USER, {**ERIN, "usage_location": "DE", "graph_url": "https://"}, ["graph_url is"], False),
     "no CA file": (USER, {**ERIN, "usage_location": "DE", "ca_path": "/nowhere/ca.pem"}, ["ca_path", "/nowhere/ca.pem"], False),
     "negative limit": (USER, {**ERIN, "licenses": {"add": []}, "max_removals": -1}, ["max_removals is -1", "zero or more"], False),
-    "group without wishes": (GROUP, {"group": "Support desk"}, ["wait is False", "licenses"], False),
+    "group without entries": (GROUP, {"group": "Support desk"}, ["wait is False", "licenses"], False),
     "no group": (GROUP, {"licenses": {"add": []}}, ["group"], False),
     "blank group": (GROUP, {"group": "  ", "licenses": {"add": []}}, ["group: an empty name"], False),
     "unknown group": (GROUP, {"group": "Nobody", "licenses": {"add": []}}, ["no group has the display name 'Nobody'"], True),
@@ -134,7 +134,7 @@ main()
 
 @pytest.mark.parametrize("library", ["requests", "msal", "msal_extensions"])
 def test_a_missing_library_is_named(tenant, library, tmp_path):
-    graph = tenant.sandbox.connection["graph"]
+    graph = tenant.sign_in
     arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {**graph, **ERIN, "usage_location": "DE", "token_cache": str(tmp_path / "cache")}}).encode()
     program = LACKING.format(library=library, arguments=arguments)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

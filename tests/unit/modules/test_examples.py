@@ -26,8 +26,8 @@ def test_example(tenant, module, task, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     options = task[f"m365.licensing.{module}"] or {}
     assert set(task) == {"name", f"m365.licensing.{module}"}
-    foreseen = tenant.check(module, **options)
+    predicted = tenant.check(module, **options)
     result = tenant.run(module, **options)
     assert not result["failed"], result
-    assert result["changed"] == foreseen["changed"]
+    assert result["changed"] == predicted["changed"]
     assert not tenant.run(module, **options)["changed"]

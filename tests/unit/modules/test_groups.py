@@ -39,7 +39,7 @@ def params(options: dict, group: str = "Support desk") -> dict:
 @pytest.mark.parametrize("title", TASKS)
 def test_task(tenant, title):
     options, expected = TASKS[title]
-    tenant.sandbox.service.weather.set({"group_reads": 0})
+    tenant.conditions({"group_reads": 0})
     result = prove(tenant, GROUP, **params(options))
     assert not result["failed"], result
     assert group_holds(tenant) == expected
@@ -47,7 +47,7 @@ def test_task(tenant, title):
 
 
 # title: (change of the seed, options, code, part of the message)
-REFUSALS = {
+REJECTIONS = {
     "not security enabled": (lambda seed: seed["groups"][1].update(security_enabled=False), {"add": [{"sku": "SPE_E3"}]}, "group_not_security_enabled"),
     "company": (lambda seed: None, {"add": [{"sku": "WINDOWS_STORE"}]}, "sku_not_assignable"),
     "suspended": (lambda seed: seed["skus"][3].update(status="Suspended"), {"add": [{"sku": "POWER_BI_PRO"}]}, "sku_not_assignable"),
@@ -56,12 +56,12 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize("title", REFUSALS)
-def test_refusal(tenant, title):
-    change, options, code = REFUSALS[title]
+@pytest.mark.parametrize("title", REJECTIONS)
+def test_rejection(tenant, title):
+    change, options, code = REJECTIONS[title]
     seed = seed_with(change)
     seed["groups"][1]["display_name"] = "Sales"
-    tenant.sandbox.service.reset(seed)
+    tenant.reset(seed)
     result = prove(tenant, GROUP, **params(options, "Sales"))
     assert result["failed"]
     assert result["failure"]["code"] == code
@@ -70,7 +70,7 @@ def test_refusal(tenant, title):
 
 def test_the_sandbox_refuses_a_group_that_is_not_security_enabled(tenant):
     """The finding is right: Graph refuses the same."""
-    tenant.sandbox.service.reset(seed_with(lambda seed: seed["groups"][0].update(security_enabled=False, licenses=[])))
+    tenant.reset(seed_with(lambda seed: seed["groups"][0].update(security_enabled=False, licenses=[])))
     group_id = tenant.group_id("Support desk")
     body = {"addLicenses": [{"skuId": "05e9a617-0261-4cee-bb44-138d3ef5d965", "disabledPlans": []}], "removeLicenses": []}
     reply = tenant.graph("POST", f"/v1.0/groups/{group_id}/assignLicense", body)
@@ -84,24 +84,24 @@ def test_a_group_by_its_ambiguous_name_lists_both_ids(tenant):
     assert not tenant.writes()
 
 
-def test_cautions_for_members_without_a_seat_and_for_nested_groups(tenant):
+def test_warnings_for_members_without_a_seat_and_for_nested_groups(tenant):
     seed = seed_with(lambda seed: seed["groups"][0].update(members=["heidi", "ivan", "grace", "leo", "alice"], groups=["Project team"]))
-    tenant.sandbox.service.reset(seed)
-    tenant.sandbox.service.weather.set({"group_reads": 0})
+    tenant.reset(seed)
+    tenant.conditions({"group_reads": 0})
     result = prove(tenant, GROUP, **params({"add": [{"sku": "SPE_E5"}]}))
     assert [row["code"] for row in result["findings"]] == ["members_wait", "nested_groups"]
     assert "has 2 free seats, and Support desk has 5 members" in result["findings"][0]["message"]
 
 
-def test_service_plans_that_exclude_each_other_are_a_caution_for_groups(tenant):
-    tenant.sandbox.service.weather.set({"group_reads": 0})
+def test_service_plans_that_exclude_each_other_are_a_warning_for_groups(tenant):
+    tenant.conditions({"group_reads": 0})
     result = prove(tenant, GROUP, **params({"add": [{"sku": "STANDARDPACK"}]}))
     assert not result["failed"]
     assert {"plans_exclude", "members_wait"} == {row["code"] for row in result["findings"]}
 
 
-def test_waiting_follows_the_processing_and_returns_whom_it_did_not_reach(tenant):
-    tenant.sandbox.service.weather.set({"group_reads": 4})
+def test_waiting_follows_the_processing_and_returns_members_with_errors(tenant):
+    tenant.conditions({"group_reads": 4})
     result = tenant.run(GROUP, **params({"add": [{"sku": "SPE_E5"}], "wait": True}))
     assert result["processing"]["state"] == "ProcessingComplete"
     assert result["processing"]["seconds_waited"] > 0
@@ -120,8 +120,8 @@ def test_waiting_follows_the_processing_and_returns_whom_it_did_not_reach(tenant
 def test_all_pages_of_members_in_error_are_read(tenant):
     seed = seed_with(lambda seed: seed["groups"][0].update(members=[user["name"] for user in seed["users"]]))
     seed["skus"][1].update(enabled=10, warning=0)
-    tenant.sandbox.service.reset(seed)
-    tenant.sandbox.service.weather.set({"group_reads": 0, "page_size": 2})
+    tenant.reset(seed)
+    tenant.conditions({"group_reads": 0, "page_size": 2})
     result = tenant.run(GROUP, **params({"add": [{"sku": "SPE_E5"}], "wait": True}))
     waiting = [name for name, user in tenant.state()["users"].items() if any(row["state"] == "Error" for row in user["licenses"])]
     assert len(waiting) > 4
@@ -129,7 +129,7 @@ def test_all_pages_of_members_in_error_are_read(tenant):
 
 
 def test_wait_timeout_says_what_is_outstanding_and_what_was_done(tenant):
-    tenant.sandbox.service.weather.set({"group_reads": 50})
+    tenant.conditions({"group_reads": 50})
     result = tenant.run(GROUP, **params({"add": [{"sku": "SPE_E5"}], "wait": True, "wait_timeout": 0.5}))
     assert result["failed"]
     assert result["changed"]
@@ -144,15 +144,15 @@ def test_wait_timeout_says_what_is_outstanding_and_what_was_done(tenant):
 def test_only_errors_of_this_group_are_its_own(tenant):
     """Ivan is in error by another group as well."""
     seed = seed_with(lambda seed: seed["groups"][1].update(display_name="Sales", members=["ivan"]))
-    tenant.sandbox.service.reset(seed)
-    tenant.sandbox.service.weather.set({"group_reads": 0})
+    tenant.reset(seed)
+    tenant.conditions({"group_reads": 0})
     for group in ("Sales", "Support desk"):
         result = tenant.run(GROUP, **params({"add": [{"sku": "SPE_E5"}], "wait": True}, group))
         assert {row["group"] for row in result["members_with_errors"]} == {tenant.group_id(group)}
 
 
 def test_members_in_error_who_cannot_be_read_are_no_all_clear(tenant):
-    tenant.sandbox.service.weather.set({"group_reads": 0})
+    tenant.conditions({"group_reads": 0})
     tenant.fault("/users/", method="GET", status=403, code="Authorization_RequestDenied", message="Insufficient privileges", times=99)
     result = tenant.run(GROUP, **params({"add": [{"sku": "SPE_E5"}], "wait": True}))
     assert result["failed"]
@@ -162,7 +162,7 @@ def test_members_in_error_who_cannot_be_read_are_no_all_clear(tenant):
 
 
 def test_check_mode_does_not_wait(tenant):
-    tenant.sandbox.service.weather.set({"group_reads": 50})
+    tenant.conditions({"group_reads": 50})
     tenant.run(GROUP, **params({"add": [{"sku": "SPE_E5"}]}))
     tenant.forget()
     result = tenant.check(GROUP, **params({"add": [{"sku": "SPE_E5"}], "wait": True}))
@@ -183,7 +183,7 @@ def test_what_a_group_costs(tenant):
 
 
 def test_reprocess_triggers_where_something_is_in_error_and_never_changes(tenant):
-    tenant.sandbox.service.weather.set({"group_reads": 0})
+    tenant.conditions({"group_reads": 0})
     tenant.run(GROUP, **params({"add": [{"sku": "POWER_BI_PRO"}, {"sku": "SPE_E5"}]}))
     tenant.forget()
     dry = tenant.check(REPROCESS, user="heidi@contoso.example")
@@ -207,8 +207,8 @@ def test_reprocess_triggers_where_something_is_in_error_and_never_changes(tenant
 
 
 def test_reprocess_says_what_still_stands_in_the_way(tenant):
-    tenant.sandbox.service.weather.set({"group_reads": 0})
-    tenant.sandbox.service.reset(seed_with(lambda seed: seed["groups"][0]["members"].append("judy")))
+    tenant.conditions({"group_reads": 0})
+    tenant.reset(seed_with(lambda seed: seed["groups"][0]["members"].append("judy")))
     result = tenant.run(REPROCESS, user="judy@contoso.example", force=True)
     assert result["failed"]
     assert not result["changed"]

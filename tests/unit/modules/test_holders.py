@@ -24,10 +24,10 @@ def run(tenant, skus: list[str], check: bool = False, **options) -> dict:
 
 def prove(tenant, skus: list[str], **options) -> dict:
     before = tenant.state()
-    foreseen = run(tenant, skus, check=True, **options)
+    predicted = run(tenant, skus, check=True, **options)
     assert tenant.state() == before
     real = run(tenant, skus, **options)
-    assert (foreseen["changed"], foreseen["diff"], foreseen["results"]) == (real["changed"], real["diff"], real["results"])
+    assert (predicted["changed"], predicted["diff"], predicted["results"]) == (real["changed"], real["diff"], real["results"])
     tenant.forget()
     again = run(tenant, skus, **options)
     assert not again["changed"], again["results"]
@@ -36,7 +36,7 @@ def prove(tenant, skus: list[str], **options) -> dict:
 
 
 # title: (SKUs, options, who holds each SKU afterwards)
-WISHES = {
+ENTRIES = {
     "exactly these": (["POWER_BI_PRO"], {"set": ["erin", "carol"]}, {"POWER_BI_PRO": {"erin", "carol"}}),
     "these and more": (["POWER_BI_PRO"], {"add": ["erin"]}, {"POWER_BI_PRO": {"dave", "erin"}}),
     "these no longer": (["POWER_BI_PRO"], {"remove": ["dave", "erin"]}, {"POWER_BI_PRO": set()}),
@@ -59,9 +59,9 @@ WISHES = {
 }
 
 
-@pytest.mark.parametrize("title", WISHES)
-def test_wish(tenant, title):
-    skus, options, expected = WISHES[title]
+@pytest.mark.parametrize("title", ENTRIES)
+def test_entry(tenant, title):
+    skus, options, expected = ENTRIES[title]
     result = prove(tenant, skus, **options)
     assert not result["failed"], result
     assert {sku: holders(tenant, sku) for sku in expected} == expected
@@ -136,7 +136,7 @@ def test_a_report_of_holders_is_taken_up(tenant, tmp_path):
     assert run(tenant, ["POWER_BI_PRO"], set=["erin", "carol"], report_path=path)["changed"]
     again = run(tenant, ["POWER_BI_PRO"], set=["erin", "carol"], report_path=path, resume=True)
     assert set(outcomes(again)) == {"skipped"}
-    assert "other wishes" in run(tenant, ["POWER_BI_PRO"], set=["erin"], report_path=path, resume=True)["msg"]
+    assert "other entries" in run(tenant, ["POWER_BI_PRO"], set=["erin"], report_path=path, resume=True)["msg"]
 
 
 def test_set_with_a_mistyped_name_takes_nothing_from_anybody(tenant):
@@ -163,7 +163,7 @@ def test_who_is_no_longer_meant_is_not_skipped(tenant, tmp_path):
     path = str(tmp_path / "report")
     sales = {"filter": "department eq 'Sales'", "report_path": path}
     assert run(tenant, ["POWER_BI_PRO"], **sales)["changed"]
-    dave = tenant.sandbox.service.tenant.user(upn("dave"))
+    dave = tenant.store.user(upn("dave"))
     dave["department"] = "Legal"
     result = run(tenant, ["POWER_BI_PRO"], **sales, resume=True)
     assert {row["user"]: row["outcome"] for row in result["results"]} == {upn("dave"): "changed", upn("carol"): "skipped"}

@@ -54,7 +54,7 @@ CHOICES = {
 @pytest.mark.parametrize("title", CHOICES)
 def test_choice_of_users(tenant, title):
     options, who = CHOICES[title]
-    tenant.sandbox.service.weather.set({"page_size": 3})
+    tenant.conditions({"page_size": 3})
     result = tenant.run(USERS, **options)
     assert not result["failed"], result
     assert names(result) == who
@@ -62,14 +62,14 @@ def test_choice_of_users(tenant, title):
 
 
 @pytest.mark.parametrize(("module", "option"), [(USERS, "users"), (GROUPS, "groups"), (SKUS, "skus"), (CLOUD, "users")])
-def test_an_empty_list_is_nobody(tenant, module, option):
+def test_an_empty_list_is_no_user(tenant, module, option):
     result = tenant.run(module, **{option: []})
     assert not result["failed"], result
     assert all(rows == [] for name, rows in result.items() if isinstance(rows, list) and name not in ("allotments", "warnings"))
 
 
 def test_a_sku_in_error_is_found_with_only_errors_whichever_way_users_are_chosen(tenant):
-    tenant.sandbox.service.weather.set({"group_reads": 0})
+    tenant.conditions({"group_reads": 0})
     tenant.run(GROUP, group="Support desk", licenses={"add": [{"sku": "SPE_E5"}]})
     ways = [{}, {"filter": "department eq 'Support'"}, {"group": "Support desk"}, {"users": ["ivan@contoso.example"]}]
     for way in ways:
@@ -77,7 +77,7 @@ def test_a_sku_in_error_is_found_with_only_errors_whichever_way_users_are_chosen
         assert "ivan" not in names(tenant.run(USERS, sku="SPE_E5", **way))
 
 
-def test_a_sku_that_nobody_owns_is_warned_of(tenant, capfd):
+def test_a_sku_that_the_tenant_does_not_own_is_warned_of(tenant, capfd):
     """In the answer, or where a process has loaded what Ansible displays with, on the screen."""
     for module in (SKUS, USERS, GROUPS):
         gone = str(uuid.uuid4())  # one process does not say the same twice
@@ -116,13 +116,13 @@ def test_unknown_users_are_all_named(tenant):
 
 @pytest.mark.parametrize(("size", "pages"), [(999, 1), (5, 3), (1, 12)])
 def test_a_page_is_a_request_and_the_skus_another(tenant, size, pages):
-    tenant.sandbox.service.weather.set({"page_size": size})
+    tenant.conditions({"page_size": size})
     assert len(tenant.run(USERS)["users"]) == len(EVERYBODY)
     assert len(tenant.journal()) == pages + 1
 
 
 def test_two_thousand_people_are_three_pages(tenant):
-    tenant.sandbox.service.reset(load_seed(None, 2000))
+    tenant.reset(load_seed(None, 2000))
     assert tenant.run(USERS)["count"] == len(EVERYBODY) + 2000
     assert len(tenant.journal()) == 3 + 1
 
@@ -130,7 +130,7 @@ def test_two_thousand_people_are_three_pages(tenant):
 def test_members_of_a_group_are_read_by_the_hundred(tenant):
     seed = seed_with(lambda seed: seed["groups"][0].update(members=[user["name"] for user in seed["users"]]))
     seed["skus"][1]["enabled"] = 20
-    tenant.sandbox.service.reset(seed)
+    tenant.reset(seed)
     group_id = tenant.group_id("Support desk")
     tenant.forget()
     assert names(tenant.run(USERS, group=group_id)) == {user["name"] for user in SEED["users"]}
@@ -138,7 +138,7 @@ def test_members_of_a_group_are_read_by_the_hundred(tenant):
 
 
 def test_errors_with_cause_and_remedy(tenant):
-    tenant.sandbox.service.weather.set({"group_reads": 0})
+    tenant.conditions({"group_reads": 0})
     tenant.run(GROUP, group="Support desk", licenses={"add": [{"sku": "SPE_E5"}]})
     result = tenant.run(USERS, only_errors=True)
     assert names(result) == {"ivan"}
@@ -214,7 +214,7 @@ def test_cloud_licensing_of_the_tenant(tenant):
 
 def test_waiting_members(tenant):
     seed = seed_with(lambda seed: seed["groups"][0].update(members=["heidi", "grace", "carol"]))
-    tenant.sandbox.service.reset(seed)
+    tenant.reset(seed)
     tenant.run("cloud_license_assignment", group="Support desk", sku="SPE_E5")
     result = tenant.run(CLOUD, gather=["waiting_members"])
     (row,) = result["waiting_members"]
@@ -261,7 +261,7 @@ def test_export_and_apply_is_no_change(tenant):
 
 
 def test_a_saved_group_is_restored(tenant):
-    tenant.sandbox.service.weather.set({"group_reads": 0})
+    tenant.conditions({"group_reads": 0})
     saved = tenant.run(GROUPS, as_desired=True)["desired"]
     before = tenant.state()["assignments"]
     assert tenant.run(GROUP, group="Support desk", licenses={"set": [{"sku": "SPE_E5"}]})["changed"]
@@ -279,16 +279,16 @@ held = st.dictionaries(st.sampled_from(sorted(PLANS)), st.sets(st.integers(0, 2)
 def test_what_was_saved_comes_back_service_plans_included(tenant, before, later):
     """Whatever somebody held, and whatever came of it: the export brings it back."""
 
-    def wish(licenses):
+    def entry(licenses):
         entries = [{"sku": sku, "disabled_plans": [PLANS[sku][index] for index in off if index < len(PLANS[sku])]} for sku, off in licenses.items()]
         return {"user": "bob@contoso.example", "licenses": {"set": entries}, "allow_empty": True}
 
-    tenant.sandbox.service.reset(SEED)
-    tenant.run(USER, **wish(before))
+    tenant.reset(SEED)
+    tenant.run(USER, **entry(before))
     then = tenant.holds("bob")
     (saved,) = tenant.run(USERS, users=["bob@contoso.example"], as_desired=True)["desired"]
     assert not tenant.run(USER, **copy.deepcopy(saved))["changed"]
-    tenant.run(USER, **wish(later))
+    tenant.run(USER, **entry(later))
     result = tenant.run(USER, **saved)
     assert not result["failed"], result
     assert tenant.holds("bob") == then

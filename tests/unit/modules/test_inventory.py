@@ -44,7 +44,7 @@ def hosts(listed: dict) -> set[str]:
 
 
 def test_everybody_is_a_host(tenant, tmp_path):
-    tenant.sandbox.service.weather.set({"page_size": 5})
+    tenant.conditions({"page_size": 5})
     listed, said = inventory(tenant, tmp_path, {})
     assert hosts(listed) == {user["name"] for user in SEED["users"]}, said
     bob = listed["_meta"]["hostvars"]["bob@contoso.example"]
@@ -118,7 +118,7 @@ EVIL = [
 @pytest.mark.parametrize("text", EVIL)
 def test_what_people_call_themselves_is_no_template_and_modules_run_on_the_hosts(tenant, tmp_path, text, is_cached):
     """Neither as a variable, nor as what is composed of it, nor as a group, also where a later task uses it as a template of its own."""
-    bob = tenant.sandbox.service.tenant.user("bob@contoso.example")
+    bob = tenant.store.user("bob@contoso.example")
     bob["displayName"], bob["department"] = text, text
     options = {
         **PLUGIN,
@@ -150,8 +150,8 @@ def test_what_people_call_themselves_is_no_template_and_modules_run_on_the_hosts
 
 @pytest.mark.parametrize("name", ["{{ 6 * 7 }}@x", "a b", "x,y", "x:y", "{% raw %}", "a/b", "[1:3]"])
 def test_a_host_is_called_by_its_id_where_its_name_is_none_for_a_host(tenant, tmp_path, name):
-    user = tenant.sandbox.service.tenant.user("bob@contoso.example")
-    tenant.sandbox.service.tenant.users[user["id"]]["userPrincipalName"] = name
+    user = tenant.store.user("bob@contoso.example")
+    tenant.store.users[user["id"]]["userPrincipalName"] = name
     listed, said = inventory(tenant, tmp_path, {})
     assert user["id"] in listed["m365_users"]["hosts"], said
     assert name not in str(listed["m365_users"])

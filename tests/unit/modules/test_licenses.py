@@ -167,7 +167,7 @@ SITUATIONS = {
 def test_situation(title):
     held, options, expected = SITUATIONS[title]
     changes = plan(user(*held), **options)
-    assert not changes.refusals
+    assert not changes.errors
     assert direct_after(changes) == expected
     assert changes.is_noop == (expected == direct_after(plan(user(*held))))
     assert len(changes.operations) <= 1, "everything travels in one call"
@@ -175,7 +175,7 @@ def test_situation(title):
 
 
 # title: (user, options, code of the refusal)
-REFUSALS = {
+REJECTIONS = {
     "no seats": (user(), {"add": [{"sku": "FULL"}]}, "no_seats"),
     "no seats for who holds it in error only": (user(inherited(FULL, state="Error")), {"add": [{"sku": "FULL"}]}, "no_seats"),
     "organization's SKU": (user(), {"add": [{"sku": "ORG"}]}, "sku_not_assignable"),
@@ -189,25 +189,25 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize("title", REFUSALS)
-def test_refusal(title):
-    who, options, code = REFUSALS[title]
+@pytest.mark.parametrize("title", REJECTIONS)
+def test_rejection(title):
+    who, options, code = REJECTIONS[title]
     changes = plan(who, **options)
-    assert [finding.code for finding in changes.refusals] == [code]
-    assert changes.refusals[0].message
+    assert [finding.code for finding in changes.errors] == [code]
+    assert changes.errors[0].message
 
 
-def test_no_seats_is_a_caution_when_graph_shall_decide():
+def test_no_seats_is_a_warning_when_graph_decides():
     changes = plan(user(), add=[{"sku": "FULL"}], seat_check="try")
-    assert not changes.refusals
+    assert not changes.errors
     assert [finding.code for finding in changes.findings] == ["no_seats"]
 
 
-def test_an_id_that_nobody_owns_or_holds_is_no_change_when_removed_and_refused_when_added():
+def test_an_unknown_id_is_no_change_when_removed_and_an_error_when_added():
     changes = plan(user(direct(E3)), remove=[GONE])
     assert changes.is_noop
-    assert [(finding.code, finding.is_refusal) for finding in changes.findings] == [("sku_not_owned", False)]
-    assert [finding.code for finding in plan(user(), add=[{"sku": GONE, "disabled_plans": ["X"]}]).refusals] == ["sku_not_owned"]
+    assert [(finding.code, finding.is_error) for finding in changes.findings] == [("sku_not_owned", False)]
+    assert [finding.code for finding in plan(user(), add=[{"sku": GONE, "disabled_plans": ["X"]}]).errors] == ["sku_not_owned"]
 
 
 def test_a_license_of_unknown_origin_is_spoken_of():
@@ -220,12 +220,12 @@ def test_the_export_of_a_license_of_unknown_origin_removes_nothing():
     assert desired_user(user(direct(E5), License(E3.id, is_known=False)), CATALOG)["licenses"] == {"add": [{"sku": "E5", "disabled_plans": []}]}
 
 
-def test_rules_that_are_not_certain_are_a_caution():
+def test_rules_that_are_not_certain_are_a_warning():
     """Microsoft's list has kiosk and plan 1 of Exchange as exclusive, and has allowed both since."""
     kiosk, plan1 = "4a82b400-a79f-41a4-b4e2-e94f5787b113", "9aaf7827-d63c-4b61-89c3-182f06f82e5c"
     (rule,) = broken_rules([kiosk], [kiosk, plan1])
     assert not rule.is_certain
-    assert not findings.plans_conflict(user(), rule, True, "enforce").is_refusal
+    assert not findings.plans_conflict(user(), rule, True, "enforce").is_error
     assert broken_rules([kiosk, plan1], [kiosk, plan1]) == [], "what is broken already does not hold here"
 
 
@@ -240,7 +240,7 @@ def test_no_product_breaks_a_rule_alone_but_for_what_is_sold_to_others():
 
 
 def test_a_missing_usage_location_does_not_hinder_removal():
-    assert not plan(user(direct(E3), location=None), remove=["E3"]).refusals
+    assert not plan(user(direct(E3), location=None), remove=["E3"]).errors
 
 
 def test_the_usage_location_comes_first_and_only_when_it_differs():
@@ -282,11 +282,11 @@ def test_mistake(title):
 
 
 def test_an_ambiguous_part_number_lists_the_ids():
-    catalog = Catalog([E3, sku("other", "A"), Sku(guid("twin"), "E3")])
+    catalog = Catalog([E3, sku("other", "A"), Sku(guid("duplicate"), "E3")])
     with pytest.raises(OptionError) as caught:
         plan_licenses(user(), catalog, desired_licenses({"licenses": {"add": [{"sku": "E3"}]}}))
     assert E3.id in caught.value.message
-    assert guid("twin") in caught.value.message
+    assert guid("duplicate") in caught.value.message
 
 
 SKUS = [E3, E5, FULL, ORG]
@@ -306,7 +306,7 @@ def licenses(draw):
 
 
 @st.composite
-def entries(draw, skus):
+def added_licenses(draw, skus):
     made = []
     for each in skus:
         entry = {"sku": each.part_number}
@@ -321,9 +321,9 @@ def entries(draw, skus):
 
 
 @st.composite
-def wishes(draw):
+def entries(draw):
     mixed = draw(st.permutations(SKUS))
-    added = draw(entries(mixed[: draw(st.integers(0, 3))]))
+    added = draw(added_licenses(mixed[: draw(st.integers(0, 3))]))
     options = {
         "carry_plans": draw(st.booleans()),
         "inherited": draw(st.sampled_from(["assign", "accept", "fail"])),
@@ -338,30 +338,30 @@ def wishes(draw):
 
 
 @settings(max_examples=300, deadline=None)
-@given(licenses(), wishes())
-def test_planning_again_from_what_will_be_changes_nothing(who, wish):
-    after = plan(who, **dict(wish)).after
-    again = plan(after, **dict(wish))
+@given(licenses(), entries())
+def test_planning_again_from_what_will_be_changes_nothing(who, entry):
+    after = plan(who, **dict(entry)).after
+    again = plan(after, **dict(entry))
     assert again.is_noop
     assert again.after == after
 
 
 @settings(max_examples=300, deadline=None)
-@given(licenses(), wishes())
-def test_what_is_not_named_stays(who, wish):
-    changes = plan(who, **dict(wish))
+@given(licenses(), entries())
+def test_what_is_not_named_stays(who, entry):
+    changes = plan(who, **dict(entry))
     assert [lic for lic in changes.after.licenses if not lic.is_direct] == [lic for lic in who.licenses if not lic.is_direct]
-    if "add" in wish:
-        named = {entry["sku"] for entry in wish["add"]} | set(wish["remove"])
+    if "add" in entry:
+        named = {entry["sku"] for entry in entry["add"]} | set(entry["remove"])
         for each in SKUS:
             if each.part_number not in named:
                 assert changes.after.direct(each.id) == who.direct(each.id)
 
 
 @settings(max_examples=300, deadline=None)
-@given(licenses(), wishes())
-def test_the_operations_lead_from_before_to_after(who, wish):
-    changes = plan(who, **dict(wish))
+@given(licenses(), entries())
+def test_the_operations_lead_from_before_to_after(who, entry):
+    changes = plan(who, **dict(entry))
     held = {lic.sku_id: lic.disabled_plans for lic in who.licenses if lic.is_direct}
     location = who.usage_location
     for operation in changes.operations:

@@ -24,7 +24,7 @@ def referring(task: dict, number: int) -> dict:
 
 
 def test_no_secret_in_any_output(tenant, tmp_path):
-    graph, credentials = dict(tenant.sandbox.connection["graph"]), tenant.credentials
+    graph, credentials = dict(tenant.sign_in), tenant.credentials
     secret = graph["client_secret"]
     certificate = {**{key: value for key, value in graph.items() if key != "client_secret"}, "certificate_path": credentials["pfx_path"]}
     ready = {**tenant.ready_token}

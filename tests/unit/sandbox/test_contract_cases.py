@@ -283,7 +283,7 @@ def test_33_a_swap_without_a_seat_changes_nothing(api):
 
 
 # number: (user, addLicenses, removeLicenses, text)
-REFUSALS = {
+REJECTIONS = {
     "35 nothing": ("bob", [], [], "No license changes provided. At least one license to add or remove must be specified."),
     "36 no location": ("alice", [add(E5)], [], "License assignment cannot be done for user with invalid usage location."),
     "37 unknown SKU": ("bob", [add(NOWHERE)], [], f"License {NOWHERE} does not correspond to a valid company License."),
@@ -300,9 +300,9 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize("number", REFUSALS)
-def test_35_to_43_refusals(api, number):
-    user, adds, removes, text = REFUSALS[number]
+@pytest.mark.parametrize("number", REJECTIONS)
+def test_35_to_43_rejections(api, number):
+    user, adds, removes, text = REJECTIONS[number]
     before = api.tenant.state()
     refused(api.assign(user, adds, removes), 400, "Request_BadRequest", text)
     assert api.tenant.state() == before
@@ -319,7 +319,7 @@ def test_44_an_unknown_user(api):
 
 
 def test_45_without_permission(api):
-    graph, credentials = api.tenant.sandbox.connection["graph"], api.tenant.credentials
+    graph, credentials = api.tenant.sign_in, api.tenant.credentials
     form = {"grant_type": "client_credentials", "client_id": credentials["reader_client_id"], "client_secret": credentials["reader_client_secret"]}
     url = f"{graph['authority_url']}/{graph['tenant_id']}/oauth2/v2.0/token"
     token = requests.post(url, {**form, "scope": "https://graph.microsoft.com/.default"}, verify=graph["ca_path"], timeout=30).json()["access_token"]
@@ -354,7 +354,7 @@ def test_49_subscribed_skus(api):
     answer = api.get("/v1.0/subscribedSkus")
     assert "@odata.nextLink" not in answer
     row = next(row for row in answer["value"] if row["skuPartNumber"] == "SPE_E3")
-    assert row["id"] == f"{api.tenant.sandbox.connection['graph']['tenant_id']}_{E3}"
+    assert row["id"] == f"{api.tenant.sign_in['tenant_id']}_{E3}"
     assert (row["appliesTo"], row["capabilityStatus"], row["prepaidUnits"]["warning"]) == ("User", "Enabled", 2)
     assert api.get(f"/v1.0/subscribedSkus/{row['id']}")["skuId"] == E3
     assert api.get("/v1.0/directory/subscriptions")["value"]
@@ -376,7 +376,7 @@ def test_52_throttled_with_a_fraction(api):
     answer = api("GET", "/v1.0/subscribedSkus")
     refused(answer, 429, "TooManyRequests")
     assert answer.headers["Retry-After"] == "2.128"
-    api.tenant.sandbox.service.weather.set({"read_units": 6.0, "read_seconds": 10.0})
+    api.tenant.conditions({"read_units": 6.0, "read_seconds": 10.0})
     costs = [api("GET", "/v1.0/subscribedSkus") for dummy in range(3)]
     assert [answer.status_code for answer in costs] == [200, 200, 429]
     assert costs[0].headers["x-ms-resource-unit"] == "3"
@@ -391,11 +391,11 @@ def test_53_parallel_writes(api):
 
 
 def test_54_a_revoked_session_is_challenged(api):
-    api.tenant.sandbox.service.identity.revoke()
+    api.tenant.identity.revoke()
     answer = api("GET", "/v1.0/subscribedSkus")
     refused(answer, 401, "InvalidAuthenticationToken", "Continuous access evaluation")
     assert 'error="insufficient_claims", claims="' in answer.headers["WWW-Authenticate"]
-    api.tenant.options = dict(api.tenant.sandbox.connection["graph"])
+    api.tenant.options = dict(api.tenant.sign_in)
     assert not api.tenant.run("user_assign_license", user="erin@contoso.example", usage_location="SE")["failed"]
     api.tenant.fault("batch", action="revoke_tokens", skip=1)
     result = api.tenant.run("user_assign_license", user="erin@contoso.example", usage_location="FI", licenses={"remove": ["SPE_E5"]})
@@ -467,14 +467,14 @@ def test_what_is_there_for_reading_only_by_design(api, method, path):
 
 
 def test_61_a_location_just_written(api):
-    api.tenant.sandbox.service.weather.set({"location_lag": 1})
+    api.tenant.conditions({"location_lag": 1})
     assert api("PATCH", f"/v1.0/users/{api.user('alice')}", {"usageLocation": "DE"}).status_code == 204
     refused(api.assign("alice", [add(E5)]), 400, "Request_BadRequest", "invalid usage location")
     assert api.assign("alice", [add(E5)]).status_code == 200
 
 
 def test_62_a_user_just_created(api):
-    api.tenant.sandbox.service.weather.set({"new_user_lag": 1})
+    api.tenant.conditions({"new_user_lag": 1})
     body = {"accountEnabled": True, "displayName": "Nina New", "mailNickname": "nina", "userPrincipalName": "nina@contoso.example", "passwordProfile": {}}
     made = api("POST", "/v1.0/users", body)
     assert made.status_code == 201
@@ -503,22 +503,22 @@ def test_one_state_two_faces(api):
 
 
 def test_a_signed_in_user_needs_a_role(api):
-    token = api.tenant.sandbox.service.identity.user_token(api.user("bob"), ["Directory.ReadWrite.All", "User.Read"], 600)
+    token = api.tenant.identity.user_token(api.user("bob"), ["Directory.ReadWrite.All", "User.Read"], 600)
     body = {"addLicenses": [], "removeLicenses": [E3]}
     refused(api("POST", "/v1.0/me/assignLicense", body, token=token), 403, "Authorization_RequestDenied")
     assert api("GET", "/v1.0/me", token=token).json()["userPrincipalName"] == "bob@contoso.example"
 
 
 def test_stale_reads_show_the_state_before_the_write(api):
-    api.tenant.sandbox.service.weather.set({"stale_reads": 2})
+    api.tenant.conditions({"stale_reads": 2})
     assert api.assign("bob", [], [E3]).status_code == 200
     path = "/v1.0/users/bob@contoso.example?$select=assignedLicenses"
     assert [len(api.get(path)["assignedLicenses"]) for dummy in range(3)] == [1, 1, 0]
 
 
 def test_forms_of_answers_that_clients_must_bear(api):
-    weather = api.tenant.sandbox.service.weather
-    weather.set({"wrapped": True, "hide_ids": True, "page_size": 2, "shuffle": True, "seed": 5})
+    faults = api.tenant.sandbox.service.faults
+    faults.set({"wrapped": True, "hide_ids": True, "page_size": 2, "shuffle": True, "seed": 5})
     answer = api("POST", f"{A}/assignments", api.both(api.pool("SPE_E5"), "users", api.user("grace")))
     assert "id" not in answer.json()
     claim = next(claim for claim in api.tenant.claims(api.user("grace")))
@@ -530,14 +530,14 @@ def test_forms_of_answers_that_clients_must_bear(api):
         rows = api.get(rows["@odata.nextLink"].removeprefix(api.tenant.sandbox.url))
         ids += [row["id"] for row in rows["value"]]
     assert len(set(ids)) == len(ids) == 5
-    weather.clear()
-    weather.set({"classic_errors": True})
+    faults.clear()
+    faults.set({"classic_errors": True})
     refused(api("GET", f"{A}/allotments/nowhere"), 404, "Request_ResourceNotFound")
     api.tenant.sandbox.faults_of_form.clear()
 
 
 def test_the_quota_of_writes_holds_with_many_at_once(api):
-    api.tenant.sandbox.service.weather.set({"writes": 5.0, "write_seconds": 150.0})
+    api.tenant.conditions({"writes": 5.0, "write_seconds": 150.0})
     answers = []
 
     def write() -> None:
@@ -566,7 +566,7 @@ def test_what_a_group_cannot_give_its_members(api, code):
     assert api("POST", f"/v1.0/groups/{group}/assignLicense", {"addLicenses": MEMBER_ERRORS[code], "removeLicenses": []}).status_code == 202
     for dummy in range(3):
         api.get(f"/v1.0/groups/{group}")
-    rows = api.tenant.sandbox.service.state()["users"]["ivan@contoso.example"]["licenses"]
+    rows = api.tenant.state()["users"]["ivan@contoso.example"]["licenses"]
     assert {row["state"] for row in rows} == {"Error"}
     states = api.get(f"/v1.0/users/{api.user('ivan')}?$select=licenseAssignmentStates,assignedLicenses")
     assert {state["error"] for state in states["licenseAssignmentStates"]} == {code}
@@ -622,8 +622,8 @@ def test_a_query_that_is_not_understood_by_design(api):
 
 
 def test_all_applications_together_have_a_quota(api):
-    api.tenant.sandbox.service.weather.set({"tenant_writes": 1.0})
-    reader = api.tenant.sandbox.service.identity.user_token(api.user("alice"), ["User.ReadWrite.All"], 600)
+    api.tenant.conditions({"tenant_writes": 1.0})
+    reader = api.tenant.identity.user_token(api.user("alice"), ["User.ReadWrite.All"], 600)
     path, body = f"/v1.0/users/{api.user('bob')}", {"usageLocation": "DE"}
     assert api("PATCH", path, body).status_code == 204
     answer = api("PATCH", path, body, token=reader)
@@ -662,7 +662,7 @@ def test_a_path_knows_its_own_assignments_only(api):
 
 
 def test_permissions_for_ones_own_record_open_no_other(api):
-    token = api.tenant.sandbox.service.identity.user_token(api.user("bob"), ["User.Read", "User-UsageRight.Read"], 600)
+    token = api.tenant.identity.user_token(api.user("bob"), ["User.Read", "User-UsageRight.Read"], 600)
     assert api("GET", "/v1.0/me", token=token).status_code == 200
     assert api("GET", f"/beta/users/{api.user('bob')}/cloudLicensing/usageRights", token=token).status_code == 200
     assert api("GET", "/v1.0/users", token=token).status_code == 403
@@ -721,7 +721,7 @@ def test_pages_have_at_most_999_rows(api, path):
 
 
 def test_the_documented_quota_is_in_force_from_the_start(api):
-    conditions = api.tenant.sandbox.service.weather.conditions
+    conditions = api.tenant.sandbox.service.faults.conditions
     assert (conditions.writes, conditions.write_seconds, conditions.tenant_writes, conditions.tenant_write_seconds) == (3000, 150, 18000, 300)
     item = {"method": "PATCH", "url": f"/users/{api.user('bob')}", "body": {"usageLocation": "DE"}, "headers": {"Content-Type": "application/json"}}
     statuses = []

@@ -31,7 +31,7 @@ SWAY = uuid.UUID("a23b959c-7ce8-4e57-9140-b90eb88a9e97")
 
 def clients(tenant):
     """The two clients, unmodified but for the base URL, the CA and the credential."""
-    graph = tenant.sandbox.connection["graph"]
+    graph = tenant.sign_in
     credential = ClientSecretCredential(
         graph["tenant_id"],
         graph["client_id"],

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import Counter
 
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.catalog import Catalog
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.show.usage import Tally, drift_of, ends_of, is_report, judged
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.show.usage import LicenseUsage, drift_of, ends_of, is_report, judged
 from ansible_collections.m365.licensing.plugins.module_utils._tenant.parse import company_subscription_of, reported_user_of, skus_of
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,12 +66,12 @@ def skus(draw):
 
 
 def report(sku_rows: list[dict], user_rows: list[dict]) -> dict:
-    tally = Tally(Catalog(skus_of(sku_rows)), with_sign_ins=True)
+    counts = LicenseUsage(Catalog(skus_of(sku_rows)), with_sign_ins=True)
     for row in user_rows:
-        tally.add(reported_user_of(row))
-    rows = judged(tally.sku_rows({}), {"SKU_a": 2.5}, 0.8, ["SKU_c"])
-    lists = {"twice": tally.twice, "disabled": tally.disabled, "never_signed_in": tally.never, "errors": tally.errors}
-    return {"version": 1, "skus": rows, "people": tally.people, "licensed": tally.licensed, "unknown_sign_ins": tally.unknown_sign_ins, **lists}
+        counts.add(reported_user_of(row))
+    rows = judged(counts.sku_rows({}), {"SKU_a": 2.5}, 0.8, ["SKU_c"])
+    lists = {"twice": counts.twice, "disabled": counts.disabled, "never_signed_in": counts.never, "errors": counts.errors}
+    return {"version": 1, "skus": rows, "people": counts.people, "licensed": counts.licensed, "unknown_sign_ins": counts.unknown_sign_ins, **lists}
 
 
 def held(row: dict) -> set[str]:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What errors of Graph are explained as: the contract's refusals by number, and permissions against Microsoft's map."""
+"""What errors of Graph are explained as: the contract's errors by number, and permissions against Microsoft's map."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ WORDS = [
 
 
 @pytest.mark.parametrize("number", MEANINGS)
-def test_refusals_of_the_contract(number):
+def test_errors_of_the_contract(number):
     status, code, text = TEXTS[number]
     meaning = explain(status, code, text, "POST", "/users/x/assignLicense")
     assert meaning.code == MEANINGS[number]
@@ -73,7 +73,7 @@ def test_other_words_for_the_same(status, code, text, name):
     assert explain(status, code, text, "GET", "/users/x").code == name
 
 
-def test_what_nobody_knows_stays_as_it_is():
+def test_an_unknown_error_stays_as_it_is():
     assert explain(400, "Request_BadRequest", "Something new.", "POST", "/users/x/assignLicense") is None
     assert explain(418, "teapot", "", "GET", "/x") is None
 
@@ -134,7 +134,7 @@ def test_microsofts_permission_map_agrees(method, path):
 
 def test_a_task_without_permission_is_told_which_ones_would_do(tenant):
     reader = {name: tenant.credentials[f"reader_{name}"] for name in ("client_id", "client_secret")}
-    tenant.options = {**tenant.sandbox.connection["graph"], **reader}
+    tenant.options = {**tenant.sign_in, **reader}
     result = tenant.run("user_assign_license", user="carol@contoso.example", licenses={"add": [{"sku": "SPE_E5"}]})
     assert result["failure"]["code"] == "forbidden"
     assert result["failure"]["status"] == 403
@@ -144,8 +144,8 @@ def test_a_task_without_permission_is_told_which_ones_would_do(tenant):
 
 
 def test_service_plans_have_their_names_beside_the_ids(tenant):
-    wish = {"add": [{"sku": "SPE_E3", "disabled_plans": ["SHAREPOINTENTERPRISE"]}]}
-    result = tenant.run("user_assign_license", user="carol@contoso.example", licenses=wish, plan_check="try")
+    entry = {"add": [{"sku": "SPE_E3", "disabled_plans": ["SHAREPOINTENTERPRISE"]}]}
+    result = tenant.run("user_assign_license", user="carol@contoso.example", licenses=entry, plan_check="try")
     assert result["failure"]["code"] == "plans_need"
     assert "e95bec33-7c88-4a70-8e19-b10bd9d0c014 (SHAREPOINTWAC) depends on" in result["msg"]
     assert [row["code"] for row in result["findings"]] == ["plans_need"]

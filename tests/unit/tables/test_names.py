@@ -23,8 +23,8 @@ ROWS = [
     f'"Microsoft 365 E3, Unattended",SPE_E3 ,{E3.upper()},SWAY,{SWAY},Sway',
     f"Visio Plan 1,VISIO_PLAN1,{OTHER},SWAY,{SWAY},Sway",
     f"Visio Plan 1,VISIO PLAN1_DEPT,{OTHER[:-1]}2,SWAY,{SWAY},Sway",
-    f"Twins,SPE_E3,{E3},SWAY,{SWAY},Sway",
-    f"Twins,SPE_E5,{E5},SWAY,{SWAY},Sway",
+    f"Doubles,SPE_E3,{E3},SWAY,{SWAY},Sway",
+    f"Doubles,SPE_E5,{E5},SWAY,{SWAY},Sway",
 ]
 
 
@@ -94,11 +94,11 @@ def test_the_code_page_of_old_times(tenant, tmp_path):
 
 def test_names_in_options(tenant, file):
     names = {"sku_names": str(file)}
-    wish = {"add": [{"sku": "Microsoft 365 E5", "disabled_plans": ["Microsoft Teams"]}], "remove": ["microsoft 365 e3, unattended"]}
-    result = tenant.run("user_assign_license", user="carol@contoso.example", licenses=wish, **names)
+    entry = {"add": [{"sku": "Microsoft 365 E5", "disabled_plans": ["Microsoft Teams"]}], "remove": ["microsoft 365 e3, unattended"]}
+    result = tenant.run("user_assign_license", user="carol@contoso.example", licenses=entry, **names)
     assert not result["failed"], result
     assert tenant.holds("carol") == {"SPE_E5": ["TEAMS1"]}
-    assert not tenant.run("user_assign_license", user="carol@contoso.example", licenses={**wish, "remove": []}, protect=["Microsoft 365 E5"], **names)[
+    assert not tenant.run("user_assign_license", user="carol@contoso.example", licenses={**entry, "remove": []}, protect=["Microsoft 365 E5"], **names)[
         "changed"
     ]
     cloud = tenant.run("cloud_license_assignment", user="grace@contoso.example", sku="Microsoft 365 E5", disabled_plans=["Sway"], **names)
@@ -113,7 +113,7 @@ def test_names_in_options(tenant, file):
 
 # what is asked for: name of the SKU, part of the message
 FAILURES = {
-    "two of a name, both owned": ("Twins", f"SKU 'Twins' is ambiguous, give one of the ids {E3}, {E5}"),
+    "two of a name, both owned": ("Doubles", f"SKU 'Doubles' is ambiguous, give one of the ids {E3}, {E5}"),
     "not owned": ("Visio Plan 1", "no SKU 'Visio Plan 1' of this tenant (a product that the tenant does not own)"),
     "misspelled": ("Microsoft 365 E6", "nearest: Microsoft 365 E5"),
 }

@@ -21,7 +21,7 @@ FORBIDDEN = {"status": 403, "code": "Authorization_RequestDenied", "message": "I
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
-def test_one_locked_account_stops_nobody(tenant, concurrency):
+def test_one_locked_account_stops_no_other_user(tenant, concurrency):
     users = many(tenant, 300)
     locked = tenant.state()["users"][users[151]["user"]]["id"]
     tenant.fault(f"users/{locked}/assignLicense", times=99, **FORBIDDEN)
@@ -64,7 +64,7 @@ def protected_seed() -> dict:
 
 
 def test_an_account_in_a_restricted_unit_is_told_so(tenant):
-    tenant.sandbox.service.reset(protected_seed())
+    tenant.reset(protected_seed())
     result = tenant.run("user_assign_license", user=upn("bob"), licenses={"remove": ["SPE_E3"]})
     assert result["failure"]["code"] == "object_protected"
     assert "restricted management administrative unit" in result["msg"]
@@ -79,7 +79,7 @@ def test_who_may_manage_role_groups_is_let(tenant):
         app["permissions"] = [*before, "RoleManagement.ReadWrite.Directory"]
         seed = protected_seed()
         service.reset(seed)
-        tenant.options = dict(tenant.sandbox.connection["graph"])
+        tenant.options = dict(tenant.sign_in)
         result = tenant.run("group_members", group=seed["groups"][0]["display_name"], add=[upn("grace")])
         assert result["changed"] and not result["failed"], result
     finally:
@@ -89,7 +89,7 @@ def test_who_may_manage_role_groups_is_let(tenant):
 @pytest.mark.parametrize("check", [True, False])
 def test_a_role_assignable_group_is_predicted(tenant, check):
     seed = protected_seed()
-    tenant.sandbox.service.reset(seed)
+    tenant.reset(seed)
     name = seed["groups"][0]["display_name"]
     members = tenant.run("group_members", check=check, group=name, add=[upn("grace")])
     assert [row["code"] for row in members["findings"]] == ["group_role_assignable"], "an owner may, so it is no refusal"
@@ -104,7 +104,7 @@ def test_a_role_assignable_group_is_predicted(tenant, check):
 
 
 def test_a_missing_permission_is_still_told(tenant):
-    options, credentials = tenant.sandbox.connection["graph"], tenant.credentials
+    options, credentials = tenant.sign_in, tenant.credentials
     tenant.options = {**options, "client_id": credentials["reader_client_id"], "client_secret": credentials["reader_client_secret"]}
     result = tenant.run("user_assign_license", user=upn("carol"), licenses={"remove": ["SPE_E3"]})
     assert "LicenseAssignment.ReadWrite.All" in result["msg"]
@@ -121,7 +121,7 @@ def test_the_least_permission_to_write_a_usage_location(tenant):
             (["User.Read.All", "LicenseAssignment.Read.All"], False),
         ):
             app["permissions"] = permissions
-            tenant.options = dict(tenant.sandbox.connection["graph"])
+            tenant.options = dict(tenant.sign_in)
             service.reset()
             result = tenant.run("user_assign_license", user=upn("carol"), usage_location="FR")
             assert result["failed"] is not may, result
@@ -421,7 +421,7 @@ def test_an_assignment_that_did_not_come_whole_is_no_ground_for_anything(graph, 
     assert f"{name} is nothing" in result["msg"]
 
 
-def test_a_holder_of_whom_graph_does_not_say_how_is_not_left_out_in_silence(directory):
+def test_a_holder_by_an_unknown_path_is_not_left_out_in_silence(directory):
     holder = user(2, assignedLicenses=[{"skuId": POOL["skuId"], "disabledPlans": []}])
     directory.table["GET", "/v1.0/users"] = (200, {}, {"value": [user(1), holder]})
     directory.table["GET", "/v1.0/users/u1@c.example"] = (200, {}, user(1))
@@ -452,7 +452,7 @@ def test_licenses_that_did_not_come_are_not_taken_for_none(directory, missing):
     assert not directory.paths("POST") or all(path.endswith("$batch") for path in directory.paths("POST"))
 
 
-def test_an_account_of_which_nobody_says_whether_it_is_enabled(directory):
+def test_an_account_without_account_enabled(directory):
     row = user(1)
     del row["accountEnabled"]
     directory.table["GET", "/v1.0/users"] = (200, {}, {"value": [row]})

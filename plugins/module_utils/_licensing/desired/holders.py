@@ -29,8 +29,8 @@ def desired_holder(user: Principal, chain: Sequence[tuple[Sku, WantedLicense]], 
         return DesiredLicenses(remove=tuple(sku.id for sku in direct or elsewhere))
     if elsewhere and not held and params.get("inherited") == "accept":
         return DesiredLicenses()
-    is_settled = elsewhere and not held and (params.get("inherited") == "fail" or not all(lic.is_known for lic in user.not_direct(elsewhere[0].id)))
-    target = elsewhere[0] if is_settled else _target(user, chain, held, catalog, params.get("prefer") or "held")
+    is_inherited = elsewhere and not held and (params.get("inherited") == "fail" or not all(lic.is_known for lic in user.not_direct(elsewhere[0].id)))
+    target = elsewhere[0] if is_inherited else _target(user, chain, held, catalog, params.get("prefer") or "held")
     return DesiredLicenses(
         add=tuple(want for sku, want in chain if sku.id == target.id),
         remove=tuple(sku.id for sku in direct if sku.id != target.id),

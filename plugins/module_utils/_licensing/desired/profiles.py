@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""License profiles, and the people who are to have them: the files of an administrator, turned into wishes for each person."""
+"""License profiles, and the people who are to have them: the files of an administrator, turned into an entry for each person."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _PLANS = {"disabled_plans": ListOf(str), "enabled_plans": ListOf(str), "plans_mo
 _SKU = Record({"sku": str, **_PLANS}, ("sku",))
 _LICENSE = Record({"sku": str, **_PLANS, "alternatives": ListOf(_SKU), "prefer": Choice(("held", "first"))}, ("sku",))
 _POOL = Record({"sku": str, "allotment": str, "subscription_id": str, **_PLANS, "allotment_choice": Choice(("only", "most_available"))})
-_WISHES = {"usage_location": str, "licenses": ListOf(_LICENSE), "groups": ListOf(str)}
-PROFILES = Named(Record({"description": str, "inherits": str, **_WISHES, "pools": ListOf(_POOL)}))
-PERSON = {"user": str, "profile": str, **_WISHES, "cloud_assignments": ListOf(_POOL), "from": str, "last_day": str, "keep": ListOf(str)}
+_DESIRED = {"usage_location": str, "licenses": ListOf(_LICENSE), "groups": ListOf(str)}
+PROFILES = Named(Record({"description": str, "inherits": str, **_DESIRED, "pools": ListOf(_POOL)}))
+PERSON = {"user": str, "profile": str, **_DESIRED, "cloud_assignments": ListOf(_POOL), "from": str, "last_day": str, "keep": ListOf(str)}
 PEOPLE = ListOf(Record(PERSON, ("user",)))
 
 _GROUP = {"group": str, "licenses": ListOf(_LICENSE), "remove": ListOf(str), "exactly": bool, "protect": ListOf(str), "max_removals": int}
@@ -42,7 +42,7 @@ class FileError(OptionError):
 
 
 def people_with_profiles(people: Any, profiles: Any, variable: str, is_move: bool = False, today: str | None = None, grace_days: Any = 0) -> list[dict]:
-    """The people, each with what the profile and the person's own entry wish. variable is how the list is called.
+    """The people, each with what the profile and the person's own entry declare. variable is how the list is called.
 
     Who is over a last day and the days of grace after it by today, is left out.
 
@@ -52,12 +52,12 @@ def people_with_profiles(people: Any, profiles: Any, variable: str, is_move: boo
     people = _with_days(people)
     faults = [*faults_of(profiles, PROFILES, "license_profiles"), *faults_of(people, PEOPLE, variable)]
     if not faults:
-        faults = [*_profile_faults(profiles), *_people_faults(people, profiles, variable, is_move), *_twin_faults(people, variable)]
+        faults = [*_profile_faults(profiles), *_people_faults(people, profiles, variable, is_move), *_duplicate_faults(people, variable)]
     if faults:
         raise FileError(faults)
     gone = {person["user"] for person in leavers(people, today, grace_days, variable, is_at_once=False)} if today else set()
     whole = {name: _whole(name, profiles) for name in profiles}
-    return [_wish(person, whole, is_move) for person in people if person["user"] not in gone]
+    return [_entry(person, whole, is_move) for person in people if person["user"] not in gone]
 
 
 def _profile_faults(profiles: Mapping) -> Iterator[Fault]:
@@ -85,14 +85,14 @@ def _people_faults(people: Sequence[Mapping], profiles: Mapping, variable: str, 
         if is_move and not person.get("profile") and not person.get("last_day"):
             yield Fault(where, "profile is missing: to which one shall the person move?", person)
         elif not any(key in person for key in ("profile", "licenses", "cloud_assignments", "groups", "usage_location", "last_day")):
-            yield Fault(where, "profile is missing, and nothing else is wished for", person)
+            yield Fault(where, "profile is missing, and nothing else is desired", person)
         own = list(_entry_faults(person, where, "cloud_assignments"))
         yield from own
         if not own and person.get("profile") in profiles and is_sound:
             yield from _both_ways(_over(_whole(person["profile"], profiles), person, "cloud_assignments"), where, person)
 
 
-def _twin_faults(people: Sequence[Mapping], variable: str) -> Iterator[Fault]:
+def _duplicate_faults(people: Sequence[Mapping], variable: str) -> Iterator[Fault]:
     first: dict[str, int] = {}
     for index, person in enumerate(people):
         earlier = first.setdefault(person["user"].lower(), index)
@@ -180,29 +180,29 @@ def _seat_key(pool: Mapping) -> str:
     return (pool.get("sku") or pool.get("allotment") or "").lower()
 
 
-def _wish(person: Mapping, whole: Mapping[str, dict], is_move: bool) -> dict:
+def _entry(person: Mapping, whole: Mapping[str, dict], is_move: bool) -> dict:
     empty: dict[str, Any] = {"usage_location": None, "licenses": [], "pools": [], "groups": []}
-    wished = _over(whole[person["profile"]] if person.get("profile") else empty, person, "cloud_assignments")
-    wish = {"user": person["user"], "licenses": wished["licenses"], "cloud_assignments": wished["pools"], "groups": wished["groups"]}
-    if wished["usage_location"]:
-        wish["usage_location"] = wished["usage_location"]
+    desired = _over(whole[person["profile"]] if person.get("profile") else empty, person, "cloud_assignments")
+    entry = {"user": person["user"], "licenses": desired["licenses"], "cloud_assignments": desired["pools"], "groups": desired["groups"]}
+    if desired["usage_location"]:
+        entry["usage_location"] = desired["usage_location"]
     if not is_move or not person.get("profile"):
-        return wish
+        return entry
     left = [person["from"]] if person.get("from") else [name for name in whole if name != person["profile"]]
-    moving = [{"prefer": "first", **entry} if entry.get("alternatives") else entry for entry in wished["licenses"]]
-    return {**wish, "licenses": moving, **_what_goes([whole[name] for name in left], wished)}
+    moving = [{"prefer": "first", **choice} if choice.get("alternatives") else choice for choice in desired["licenses"]]
+    return {**entry, "licenses": moving, **_what_goes([whole[name] for name in left], desired)}
 
 
-def _what_goes(left: Sequence[Mapping], wished: Mapping) -> dict:
+def _what_goes(left: Sequence[Mapping], desired: Mapping) -> dict:
     """What old profiles gave and the new one does not: SKUs, pools and groups."""
-    stays = {choice["sku"].lower() for dummy, choice in _choices(wished["licenses"], "")} | {_seat_key(pool) for pool in wished["pools"]}
-    kept = {name.lower() for name in wished["groups"]}
+    stays = {choice["sku"].lower() for dummy, choice in _choices(desired["licenses"], "")} | {_seat_key(pool) for pool in desired["pools"]}
+    kept = {name.lower() for name in desired["groups"]}
     skus = {choice["sku"].lower(): choice["sku"] for old in left for dummy, choice in _choices(old["licenses"], "")}
     pools = {_seat_key(pool): pool for old in left for pool in old["pools"]}
     gone = [{name: pool[name] for name in ("sku", "allotment") if pool.get(name)} for key, pool in pools.items() if key not in stays | skus.keys()]
     return {
         "remove": [sku for key, sku in skus.items() if key not in stays],
-        "cloud_assignments": list(wished["pools"]) + [{**pool, "state": "absent"} for pool in gone],
+        "cloud_assignments": list(desired["pools"]) + [{**pool, "state": "absent"} for pool in gone],
         "leave_groups": [name for name in dict.fromkeys(name for old in left for name in old["groups"]) if name.lower() not in kept],
     }
 
@@ -213,7 +213,7 @@ def leavers(people: Any, today: str, grace_days: Any, variable: str, is_at_once:
     Each with what the person is to keep. Raises FileError with every fault.
     """
     people = _with_days(people)
-    faults = list(faults_of(people, PEOPLE, variable)) or list(_twin_faults(people, variable))
+    faults = list(faults_of(people, PEOPLE, variable)) or list(_duplicate_faults(people, variable))
     days: list[date | None] = []
     for index, person in enumerate(people if not faults else ()):
         try:
@@ -242,12 +242,12 @@ def _now_and_grace(today: str, grace_days: Any) -> tuple[date, int]:
     return now, int(grace_days)
 
 
-def group_wishes(groups: Any, variable: str) -> list[dict]:
+def entries_of_groups(groups: Any, variable: str) -> list[dict]:
     """Groups as options of M(m365.licensing.group_assign_license). Raises FileError with every fault."""
     faults = list(faults_of(groups, GROUPS, variable)) or list(_group_faults(groups, variable))
     if faults:
         raise FileError(faults)
-    return [_group_wish(group) for group in groups]
+    return [_group_entry(group) for group in groups]
 
 
 def _group_faults(groups: Sequence[Mapping], variable: str) -> Iterator[Fault]:
@@ -264,7 +264,7 @@ def _group_faults(groups: Sequence[Mapping], variable: str) -> Iterator[Fault]:
         yield from _entry_faults(group, where, "pools")
 
 
-def _group_wish(group: Mapping) -> dict:
+def _group_entry(group: Mapping) -> dict:
     part = "set" if group.get("exactly") else "add"
     licenses = {part: group.get("licenses"), "remove": group.get("remove")}
     guards = {name: group[name] for name in ("protect", "max_removals") if group.get(name) is not None}

@@ -58,7 +58,7 @@ class DeleteAssignment:
 
 @dataclass(frozen=True, slots=True)
 class Reprocess:
-    """Makes Graph look at a principal's licenses (or its assignments, over cloudLicensing) anew: it wishes for nothing, and changes no wish."""
+    """Makes Graph look at a principal's licenses (or its assignments, over cloudLicensing) anew: it declares nothing, and changes nothing declared."""
 
     principal: Principal
     is_cloud: bool
@@ -106,9 +106,9 @@ class Changes:
         return frozenset(lic.sku_id for call in calls for lic in call.add if call.principal.direct(lic.sku_id) is None)
 
     @property
-    def refusals(self) -> tuple[Finding, ...]:
+    def errors(self) -> tuple[Finding, ...]:
         """The findings for which the task must fail before anything is written."""
-        return tuple(finding for finding in self.findings if finding.is_refusal)
+        return tuple(finding for finding in self.findings if finding.is_error)
 
     @property
     def wants_members(self) -> bool:
@@ -119,9 +119,9 @@ class Changes:
 
     @property
     def unnamed_groups(self) -> tuple[str, ...]:
-        """Groups that a refusal or the diff would like to name, but have only the id of; a caution alone is not worth another request."""
+        """Groups that an error or the diff names, but of which only the id is known; a warning alone is not worth another request."""
         principal = getattr(self.before, "principal", self.before)
-        ids = {gid for finding in self.refusals for gid in finding.group_ids}
+        ids = {gid for finding in self.errors for gid in finding.group_ids}
         for operation in self.operations:
             if isinstance(operation, AssignLicenses):
                 touched = {lic.sku_id for lic in operation.add} | set(operation.remove)

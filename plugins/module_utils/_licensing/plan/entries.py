@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Wishes for many principals: entries of a list, with defaults, of whom each principal is named once."""
+"""Entries for many principals: entries of a list, with defaults, in which each principal is named once."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from .changes import AssignLicenses, Changes, DeleteAssignment
 class Plan:
     """What is to become of one entry, whose principal the task calls name, in an option of that kind: changes, or an error.
 
-    Waves are written one after the other: what needs such a seat, and a further entry of one principal, comes in a later one.
-    twin_of is the entry that wishes the same of the same principal, and does it.
+    Stages are written one after the other: what needs such a seat, and a further entry of one principal, comes in a later one.
+    duplicate_of is the entry that desires the same for the same principal, and does it.
     """
 
     index: int
@@ -25,8 +25,8 @@ class Plan:
     name: str
     changes: Changes | None = None
     error: LicensingError | None = None
-    wave: int = 0
-    twin_of: int | None = None
+    stage: int = 0
+    duplicate_of: int | None = None
 
     @property
     def who(self) -> dict[str, str]:
@@ -36,7 +36,7 @@ class Plan:
     @property
     def is_refused(self) -> bool:
         """Whether it fails before anything of it is written."""
-        return self.error is not None or bool(self.changes and self.changes.refusals)
+        return self.error is not None or bool(self.changes and self.changes.errors)
 
     @property
     def operations(self) -> tuple:
@@ -66,8 +66,8 @@ def _one(value: Any, kept: dict[str, Any]) -> Any:
     return kept.setdefault(repr(value), value) if isinstance(value, (dict, list)) else value
 
 
-def check_twins(plans: Iterable[Plan], entries: list[dict], targets: Mapping[int, str], option: str, keys: tuple[str, ...]) -> None:
-    """Marks entries that repeat an earlier one. Raises OptionError with every pair that wishes different things of one target.
+def check_duplicates(plans: Iterable[Plan], entries: list[dict], targets: Mapping[int, str], option: str, keys: tuple[str, ...]) -> None:
+    """Marks entries that repeat an earlier one. Raises OptionError with every pair that has conflicting entries of one target.
 
     targets say what an entry is about: equal ones are the same. keys are the options that name the principal.
     """
@@ -80,16 +80,16 @@ def check_twins(plans: Iterable[Plan], entries: list[dict], targets: Mapping[int
         earlier = first.setdefault(target, plan.index)
         if earlier == plan.index:
             continue
-        if _wish(entries[earlier], keys) == _wish(entries[plan.index], keys):
-            plan.twin_of = earlier
+        if _desired(entries[earlier], keys) == _desired(entries[plan.index], keys):
+            plan.duplicate_of = earlier
         else:
             names = " and ".join(sorted({str(entry[key]) for entry in (entries[earlier], entries[plan.index]) for key in keys if entry.get(key)}))
-            problems.append(f"{option}[{earlier}] and {option}[{plan.index}] wish different things of the same {plan.kind}, {names}")
+            problems.append(f"{option}[{earlier}] and {option}[{plan.index}] are conflicting entries of the same {plan.kind}, {names}")
     if problems:
         raise OptionError("; ".join(problems) + "; leave one of them out")
 
 
-def _wish(entry: Mapping, keys: tuple[str, ...]) -> dict:
+def _desired(entry: Mapping, keys: tuple[str, ...]) -> dict:
     return {name: value for name, value in entry.items() if name not in keys}
 
 

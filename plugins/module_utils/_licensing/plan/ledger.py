@@ -13,23 +13,23 @@ from .changes import Changes, CreateAssignment, DeleteAssignment
 
 
 class _Freed:
-    """Seats that are free, and those that are given back in a wave of writes: who takes one of these comes in a later wave."""
+    """Seats that are free, and those that are given back in a stage of writes: who takes one of these comes in a later stage."""
 
     def __init__(self, free: dict[str, int]) -> None:
         self._free = dict(free)
-        self._waves: dict[str, list[int]] = {}
+        self._stages: dict[str, list[int]] = {}
 
-    def take(self, key: str, wave: int) -> int:
-        """Takes a seat. The wave in which that can be done."""
+    def take(self, key: str, stage: int) -> int:
+        """Takes a seat. The stage in which that can be done."""
         if self._free.get(key, 0) > 0:
             self._free[key] -= 1
-            return wave
-        waves = self._waves.get(key)
-        return max(wave, heappop(waves) + 1) if waves else wave
+            return stage
+        stages = self._stages.get(key)
+        return max(stage, heappop(stages) + 1) if stages else stage
 
-    def give(self, key: str, wave: int) -> None:
-        """A seat is given back in a wave."""
-        heappush(self._waves.setdefault(key, []), wave)
+    def give(self, key: str, stage: int) -> None:
+        """A seat is given back in a stage."""
+        heappush(self._stages.setdefault(key, []), stage)
 
 
 class SeatLedger:
@@ -39,19 +39,19 @@ class SeatLedger:
         self._catalog = catalog
         self._freed = _Freed({sku.id: sku.seats.free for sku in catalog})
 
-    def note(self, changes: Changes, wave: int) -> int:
-        """Takes and gives back the seats of a principal's changes, which cannot be written before a wave. The wave in which they can."""
+    def note(self, changes: Changes, stage: int) -> int:
+        """Takes and gives back the seats of a principal's changes, which cannot be written before a stage. The stage in which they can."""
         before, after = changes.before, changes.after
         gains = {sku_id: after.holds(sku_id) - before.holds(sku_id) for sku_id in {lic.sku_id for lic in (*before.licenses, *after.licenses)}}
         for sku_id, gain in gains.items():
             if gain:
                 self._catalog.take(sku_id, gain)
             if gain > 0:
-                wave = self._freed.take(sku_id, wave)
+                stage = self._freed.take(sku_id, stage)
         for sku_id, gain in gains.items():
             if gain < 0:
-                self._freed.give(sku_id, wave)
-        return wave
+                self._freed.give(sku_id, stage)
+        return stage
 
 
 class PoolLedger:
@@ -66,23 +66,23 @@ class PoolLedger:
         """The allotments as they will be."""
         return tuple(self._pools.values())
 
-    def note(self, changes: Changes, wave: int) -> int:
+    def note(self, changes: Changes, stage: int) -> int:
         """As that of SeatLedger. A group takes a seat for each of its members, as far as there are any; what it gives back, nobody can know."""
         state = changes.before
         for operation in changes.operations:
             pool = self._pools.get(getattr(getattr(operation, "assignment", None), "allotment_id", None) or "")
             if pool is not None and isinstance(operation, CreateAssignment) and pool.id not in state.reached:
-                wave = self._take(pool, state.principal, wave)
+                stage = self._take(pool, state.principal, stage)
         for operation in changes.operations:
             pool = self._pools.get(getattr(getattr(operation, "assignment", None), "allotment_id", None) or "")
             if pool is not None and isinstance(operation, DeleteAssignment) and state.principal.kind != "group":
                 self._pools[pool.id] = replace(pool, consumed=pool.consumed - 1)
-                self._freed.give(pool.id, wave)
-        return wave
+                self._freed.give(pool.id, stage)
+        return stage
 
-    def _take(self, pool: Allotment, principal: Principal, wave: int) -> int:
+    def _take(self, pool: Allotment, principal: Principal, stage: int) -> int:
         seats = min(principal.member_count or 0, max(pool.free, 0)) if isinstance(principal, Group) else 1
         self._pools[pool.id] = replace(pool, consumed=pool.consumed + seats)
         for dummy in range(seats):
-            wave = self._freed.take(pool.id, wave)
-        return wave
+            stage = self._freed.take(pool.id, stage)
+        return stage

@@ -124,7 +124,7 @@ class _Removal:
     def leave_only(self, sku_ids: set[str]) -> None:
         """Removes every direct license that is neither named nor protected."""
         for sku_id in sorted({lic.sku_id for lic in self._principal.licenses if not lic.is_known} - sku_ids):
-            self.findings.append(findings.origin_unknown(self._principal, self._catalog.sku(sku_id), is_refusal=False))
+            self.findings.append(findings.origin_unknown(self._principal, self._catalog.sku(sku_id), is_error=False))
         for sku_id in sorted({lic.sku_id for lic in self._principal.licenses if lic.is_direct} - sku_ids):
             if sku_id in self._protected:
                 self.findings.append(findings.is_protected(self._catalog.sku(sku_id), is_asked=False))
@@ -170,7 +170,7 @@ class _Addition:
                 self._note_unlisted(sku, direct, want, disabled)
                 self._add(sku, disabled)
         elif any(not path.is_known and path.disabled_plans == disabled for path in elsewhere):
-            self.findings.append(findings.origin_unknown(self._principal, sku, is_refusal=False))
+            self.findings.append(findings.origin_unknown(self._principal, sku, is_error=False))
         elif elsewhere and self._desired.inherited == "accept":
             return
         elif elsewhere and self._desired.inherited == "fail":

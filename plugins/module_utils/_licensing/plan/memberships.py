@@ -43,7 +43,7 @@ def plan_members(
         findings.append(Finding("members_not_manageable", cause, "change them there, or name another group"))
     if (add or remove) and group.is_role_assignable and not may_manage_roles:
         cause = f"group {group.name} can carry directory roles, and only its owners, and RoleManagement.ReadWrite.Directory, may change its members"
-        findings.append(Finding("group_role_assignable", cause, "make sure of that, or use another group for licenses", is_refusal=False))
+        findings.append(Finding("group_role_assignable", cause, "make sure of that, or use another group for licenses", is_error=False))
     if max_removals is not None and len(remove) > max_removals:
         findings.append(too_many_removals(len(remove), max_removals))
     return MemberChanges(group, _sorted(add), _sorted(remove), tuple(findings))

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Graph would refuse and why, and what deserves a word of caution: one function for each."""
+"""Predict what Graph rejects and why, and what needs a warning: one function for each."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ..tables.service_plan_conflicts import BrokenRule
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A predicted refusal, or a caution: what is wrong, and what to do about it. group_ids are the groups that it would like to name."""
+    """A predicted error, or a warning: what is wrong, and what to do about it. group_ids are the groups that it would like to name."""
 
     code: str
     cause: str
     remedy: str | None = None
-    is_refusal: bool = True
+    is_error: bool = True
     group_ids: tuple[str, ...] = ()
 
     @property
@@ -32,9 +32,9 @@ def not_owned(sku: Sku) -> Finding:
 
 
 def nothing_to_remove(principal: Principal, sku: Sku) -> Finding:
-    """An id that the tenant does not own and the principal does not hold: an old wish, or a mistyped one."""
+    """An id that the tenant does not own and the principal does not hold: an old entry, or a mistyped one."""
     cause = f"the tenant does not own SKU {sku.part_number}, and {principal.name} does not hold it, so there is nothing to remove"
-    return Finding("sku_not_owned", cause, "check the id, or take it out", is_refusal=False)
+    return Finding("sku_not_owned", cause, "check the id, or take it out", is_error=False)
 
 
 def not_assignable(sku: Sku) -> Finding | None:
@@ -51,7 +51,7 @@ def no_seats(principal: Principal, what: str, owned: int, used: int, seat_check:
     """Nobody can take another seat (graph-contract E2, noAvailableLicenses)."""
     cause = f"no free seat of {what} for {principal.name}, {used} of {owned} are in use"
     if seat_check == "try":
-        return Finding("no_seats", cause, "Graph decides, as seat_check is try", is_refusal=False)
+        return Finding("no_seats", cause, "Graph decides, as seat_check is try", is_error=False)
     return Finding("no_seats", cause, "free or buy a seat, or let Graph decide with seat_check: try")
 
 
@@ -63,7 +63,7 @@ def no_seats_any_more(name: str) -> Finding:
 def members_wait(principal: Principal, what: str, free: int, members: int) -> Finding:
     """Members of a group for whom no seat is left go without, or queue (graph-contract 2.1, 4.3 CountViolation)."""
     cause = f"{what} has {max(free, 0)} free seats, and {principal.name} has {members} members: those beyond that, who hold it in no other way, go without"
-    return Finding("members_wait", cause, "free or buy seats", is_refusal=False)
+    return Finding("members_wait", cause, "free or buy seats", is_error=False)
 
 
 def no_usage_location(principal: Principal) -> Finding:
@@ -72,7 +72,7 @@ def no_usage_location(principal: Principal) -> Finding:
     return Finding("usage_location_missing", cause, "give usage_location a country code")
 
 
-def plans_conflict(principal: Principal, rule: BrokenRule, is_refusal: bool, plan_check: str) -> Finding:
+def plans_conflict(principal: Principal, rule: BrokenRule, is_error: bool, plan_check: str) -> Finding:
     """Service plans exclude or need each other (graph-contract E3, E4, mutuallyExclusiveServicePlans)."""
     if rule.lacking:
         code, cause = "plans_need", f"service plan {rule.lacking} of {principal.name} needs {_one_of(rule.needed)}, which would be off"
@@ -80,17 +80,17 @@ def plans_conflict(principal: Principal, rule: BrokenRule, is_refusal: bool, pla
     else:
         code, cause = "plans_exclude", f"service plans {' and '.join(rule.excluding)} exclude each other, and {principal.name} would have both on"
         remedy = "turn all but one off, or remove the SKU that brings the other"
-    if not is_refusal or not rule.is_certain:
-        return Finding(code, cause, remedy, is_refusal=False)
+    if not is_error or not rule.is_certain:
+        return Finding(code, cause, remedy, is_error=False)
     if plan_check == "try":
-        return Finding(code, cause, "Graph decides, as plan_check is try", is_refusal=False)
+        return Finding(code, cause, "Graph decides, as plan_check is try", is_error=False)
     return Finding(code, cause, f"{remedy}; if this tenant allows it, let Graph decide with plan_check: try")
 
 
 def plans_not_listed(principal: Principal, sku: Sku, names: list[str]) -> Finding:
     """An allow-list that was in force once meets service plans that are on and not in it: Microsoft adds such (graph-contract 3.3)."""
     cause = f"enabled_plans does not name {' and '.join(names)} of {sku.part_number}, on for {principal.name} so far and perhaps new"
-    return Finding("plans_not_listed", cause, "off from now on; name what shall stay on", is_refusal=False)
+    return Finding("plans_not_listed", cause, "off from now on; name what shall stay on", is_error=False)
 
 
 def inherited_only(principal: Principal, sku: Sku, paths: tuple[License, ...]) -> Finding:
@@ -106,7 +106,7 @@ def still_inherited(principal: Principal, sku: Sku, paths: tuple[License, ...]) 
     """The direct license goes, and the SKU stays (graph-contract 3.3); asked again, the task will say that it is only inherited."""
     groups, ids = _groups(principal, paths)
     cause = f"{principal.name} loses the direct license of {sku.part_number}, but still holds it through {groups}"
-    return Finding("still_inherited", cause, is_refusal=False, group_ids=ids)
+    return Finding("still_inherited", cause, is_error=False, group_ids=ids)
 
 
 def already_inherited(principal: Principal, sku: Sku, paths: tuple[License, ...]) -> Finding:
@@ -122,14 +122,14 @@ def license_in_error(principal: Principal, sku: Sku, path: License) -> Finding:
     origin = f"through {groups}" if ids else "direct"
     cause, remedy = error_of(path.error)
     text = f"{sku.part_number} ({origin}) of {principal.name} is in state Error and does not count as held, as {cause} ({path.error})"
-    return Finding("license_in_error", text, remedy, is_refusal=False, group_ids=ids)
+    return Finding("license_in_error", text, remedy, is_error=False, group_ids=ids)
 
 
 def is_protected(sku: Sku, is_asked: bool) -> Finding:
     """A protected SKU is never removed: asking for it is refused, an exact list leaves it."""
     if is_asked:
         return Finding("protected", f"licenses.remove names {sku.part_number}, which protect forbids to remove", "take it out of one of them")
-    return Finding("protected", f"{sku.part_number} is not in licenses.set, but stays, as protect names it", is_refusal=False)
+    return Finding("protected", f"{sku.part_number} is not in licenses.set, but stays, as protect names it", is_error=False)
 
 
 def too_many_removals(count: int, limit: int) -> Finding:
@@ -146,13 +146,13 @@ def group_not_security_enabled(group: Principal) -> Finding:
 def group_role_assignable(group: Principal) -> Finding:
     """Whether a group that can carry directory roles takes licenses, Microsoft's pages say differently (graph-contract 12, no. 2)."""
     cause = f"group {group.name} can carry directory roles (isAssignableToRole), and Graph may refuse it licenses"
-    return Finding("group_role_assignable", cause, "use another group for licenses", is_refusal=False)
+    return Finding("group_role_assignable", cause, "use another group for licenses", is_error=False)
 
 
 def nested_groups(group: Principal, names: tuple[str, ...]) -> Finding:
     """The members of groups inside a licensed group get nothing (graph-contract 3.3)."""
     cause = f"the members of {' and '.join(names)}, inside group {group.name}, get no license, as group licensing does not look into nested groups"
-    return Finding("nested_groups", cause, "make them members themselves", is_refusal=False)
+    return Finding("nested_groups", cause, "make them members themselves", is_error=False)
 
 
 def wrong_kind(pool: Allotment, kind: str) -> Finding:
@@ -173,49 +173,49 @@ def held_in_ended_pool(principal: Principal, sku: Sku, held: Assignment, is_excl
     """An assignment on an allotment that no subscription feeds any more does not count as held: another one is created."""
     cause = f"{principal.name} holds {sku.part_number} in allotment {held.allotment_id}, whose subscription has ended, and gets a seat of another one"
     remedy = None if is_exclusive else "remove the old assignment with exclusive: true"
-    return Finding("held_in_ended_allotment", cause, remedy, is_refusal=False)
+    return Finding("held_in_ended_allotment", cause, remedy, is_error=False)
 
 
 def only_in_ended_pool(principal: Principal, sku: Sku, held: Assignment) -> Finding:
     """The assignment is there, and gives nothing: no subscription feeds its allotment, and there is no other allotment to draw on."""
     cause = f"{principal.name} holds {sku.part_number} only in allotment {held.allotment_id}, whose subscription has ended"
-    return Finding("held_in_ended_allotment", cause, "renew the subscription, or name another allotment", is_refusal=False)
+    return Finding("held_in_ended_allotment", cause, "renew the subscription, or name another allotment", is_error=False)
 
 
 def pool_unknown(assignment_id: str | None) -> Finding:
     """Graph may answer an assignment without its allotment (graph-contract 1.6, no. 12)."""
     cause = f"Graph does not say which allotment assignment {assignment_id} draws on, so it was left out of account"
-    return Finding("allotment_unknown", cause, is_refusal=False)
+    return Finding("allotment_unknown", cause, is_error=False)
 
 
 def second_seat(principal: Principal, pool: Allotment, others: tuple[str, ...]) -> Finding:
     """Who is reached from two allotments takes a seat of each (graph-contract 2.1)."""
     cause = f"{principal.name} has a seat of {pool.sku.part_number} in allotment {' and '.join(others)} already, and takes a second one in {pool.id}"
-    return Finding("second_seat", cause, "leave one with exclusive: true, unless that is meant", is_refusal=False)
+    return Finding("second_seat", cause, "leave one with exclusive: true, unless that is meant", is_error=False)
 
 
 def both_apis(principal: Principal, pool: Allotment) -> Finding:
     """assignLicense and cloudLicensing act on the same licenses (graph-contract 3.4)."""
     cause = f"{principal.name} holds {pool.sku.part_number} outside the allotments, as assignLicense gives it, and takes a second seat in {pool.id}"
-    return Finding("both_apis", cause, "manage one principal's SKU with one of the two APIs", is_refusal=False)
+    return Finding("both_apis", cause, "manage one principal's SKU with one of the two APIs", is_error=False)
 
 
-def origin_unknown(principal: Principal, sku: Sku, is_refusal: bool = True) -> Finding:
+def origin_unknown(principal: Principal, sku: Sku, is_error: bool = True) -> Finding:
     """Graph lists the SKU as held, but not by which path: it must not be taken for direct."""
     cause = f"{principal.name} holds {sku.part_number}, but Graph does not say whether directly or through a group, so it stays as it is"
-    return Finding("origin_unknown", cause, "try again later, or look at licenseAssignmentStates", is_refusal)
+    return Finding("origin_unknown", cause, "try again later, or look at licenseAssignmentStates", is_error)
 
 
 def rights_unreadable(principal: Principal) -> Finding:
     """Without usage rights, what is on and which seats are taken by other paths is not known (graph-contract U9)."""
-    cause = f"the usage rights of {principal.name} cannot be read, so it is not foreseen whether service plans conflict or a second seat is taken"
-    return Finding("rights_unreadable", cause, "grant the permission to read them", is_refusal=False)
+    cause = f"the usage rights of {principal.name} cannot be read, so the dry run cannot predict whether service plans conflict or a second seat is taken"
+    return Finding("rights_unreadable", cause, "grant the permission to read them", is_error=False)
 
 
 def origin_ambiguous(principal: Principal, sku: Sku) -> Finding:
     """A license is added although Graph lists the SKU as held by a path that it does not name."""
     cause = f"{principal.name} holds {sku.part_number} by a path that Graph does not name, and gets it directly as well"
-    return Finding("origin_unknown", cause, is_refusal=False)
+    return Finding("origin_unknown", cause, is_error=False)
 
 
 def error_of(code: str | None) -> tuple[str, str]:

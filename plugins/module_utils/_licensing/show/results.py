@@ -14,9 +14,7 @@ from ..plan.predict import Finding, error_of
 
 def finding_rows(findings: tuple[Finding, ...]) -> list[dict]:
     """The findings as results."""
-    return [
-        {"code": found.code, "severity": "refusal" if found.is_refusal else "caution", "message": found.message, "remedy": found.remedy} for found in findings
-    ]
+    return [{"code": found.code, "severity": "error" if found.is_error else "warning", "message": found.message, "remedy": found.remedy} for found in findings]
 
 
 def license_result(changes: Changes, outcome: Outcome) -> dict:

@@ -57,8 +57,8 @@ def group_row(group: Group, catalog: Catalog) -> dict:
 def desired_user(user: Principal, catalog: Catalog) -> dict:
     """The options of M(m365.licensing.user_assign_license) for which a user has exactly the direct licenses of now.
 
-    What is inherited is no wish. A license of the user's own that is in error is one, so that applying tries it again. As long as Graph does not
-    say of a SKU where it comes from, the wish is to add the others, not to have no more than them.
+    What is inherited is not desired. A license of the user's own that is in error is one, so that applying tries it again. As long as Graph does not
+    say of a SKU where it comes from, the others are added, and none is removed.
     """
     location = {"usage_location": user.usage_location} if user.usage_location in CODES else {}  # a country that is no more cannot be asked for
     return {"user": user.name, **location, **_desired_licenses(user.licenses, catalog)}
@@ -70,11 +70,11 @@ def desired_group(group: Group, catalog: Catalog) -> dict:
 
 
 def _desired_licenses(licenses: tuple[License, ...], catalog: Catalog) -> dict:
-    wishes = [_desired_license(lic, catalog) for lic in licenses if lic.is_direct]
-    wishes.sort(key=lambda wish: wish["sku"])
+    entries = [_desired_license(lic, catalog) for lic in licenses if lic.is_direct]
+    entries.sort(key=lambda entry: entry["sku"])
     if not all(lic.is_known for lic in licenses):
-        return {"licenses": {"add": wishes}}
-    return {"licenses": {"set": wishes}, **({} if wishes else {"allow_empty": True})}
+        return {"licenses": {"add": entries}}
+    return {"licenses": {"set": entries}, **({} if entries else {"allow_empty": True})}
 
 
 def _desired_license(lic: License, catalog: Catalog) -> dict:

@@ -31,7 +31,7 @@ class _Held:
     off: Counter = field(default_factory=Counter)
 
 
-class Tally:
+class LicenseUsage:
     """Adds up people, each once. What needs attention is kept by name, the rest only counted.
 
     names are ids of users whose names are wanted; C(named) has those that were found.

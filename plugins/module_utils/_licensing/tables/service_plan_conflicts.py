@@ -56,7 +56,7 @@ EXCLUSIVE: tuple[dict[str, str], ...] = (
     },
 )
 
-# The same list has these, but the services have learned since to live with several of them: a caution, no refusal
+# The same list has these, but the services have learned since to live with several of them: a warning, no error
 ONCE_EXCLUSIVE: tuple[dict[str, str], ...] = (
     {
         "90927877-dcff-4af6-b346-2332c0b15bb7": "EXCHANGE_B_STANDARD",
@@ -84,7 +84,7 @@ _CALLING = {"0feaeb32-d00e-4d66-bd5a-43b5b83db82c": "MCOSTANDARD", "57ff2da0-773
 _CALLING_GOV = {"a31ef4a2-f787-435e-8335-e47eb0cafc94": "MCOSTANDARD_GOV", "304767db-7d23-49e8-a945-4a7eb65f9f28": "TEAMS_GOV"}
 
 # A service plan, and those of which it needs one. The two of audio conferencing for government are a captured refusal
-# (graph-contract E4), those of calling are its twins outside the government's clouds, the office one is of the admin center's words, with every
+# (graph-contract E4), those of calling are the same outside the government's clouds, the office one is of the admin center's words, with every
 # service plan that Microsoft sells it with
 NEEDS: dict[str, tuple[str, dict[str, str]]] = {
     "e95bec33-7c88-4a70-8e19-b10bd9d0c014": (
@@ -112,7 +112,7 @@ NEEDS: dict[str, tuple[str, dict[str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class BrokenRule:
-    """Service plans by name: those that exclude each other, or the one that lacks one of the others. One that is not certain deserves a caution."""
+    """Service plans by name: those that exclude each other, or the one that lacks one of the others. One that is not certain deserves a warning."""
 
     is_certain: bool = True
     excluding: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from .errors import refusal
+from .errors import rejection
 from .tenant import Claim, Pool, Tenant
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -19,13 +19,13 @@ def assign_license(tenant: Tenant, user: dict, body: dict, location: str | None)
     for sku_id, disabled in add.items():
         check_sku(tenant, sku_id, disabled)
     if add and not location:
-        raise refusal("E1")
+        raise rejection("E1")
     gone = [claim for sku_id in remove for claim in _removable(tenant, user, sku_id)]
     pools = {sku_id: _pool_for(tenant, user, sku_id) for sku_id in add if not _direct(tenant, user, sku_id)}
     before = [(sku_id, off) for sku_id, off, dummy in tenant.effective_paths(user["id"])]
     check_plans(tenant, before, _paths_after(tenant, user, add, remove))
     if user["proxy_clash"] and any(has_mailbox(tenant, sku_id, off) for sku_id, off in add.items()):
-        raise refusal("E14")
+        raise rejection("E14")
     for claim in gone:
         tenant.delete_claim(claim)
     for sku_id, disabled in add.items():
@@ -43,11 +43,11 @@ def check_plans(tenant: Tenant, before: Paths, after: Paths) -> None:
     old, new = tenant.enabled_plans(before), tenant.enabled_plans(after)
     clash = excluding_plans(tenant, old, new)
     if clash:
-        raise refusal("E3", plans=",".join(clash))
+        raise rejection("E3", plans=",".join(clash))
     for name, choices in tenant.needs.items():
         plan_id, needed = tenant.plan_ids.get(name, ""), [tenant.plan_ids[choice] for choice in choices if choice in tenant.plan_ids]
         if _lacks(plan_id, needed, new) and not _lacks(plan_id, needed, old):
-            raise refusal("E4", plan=plan_id, needs=",".join(needed))
+            raise rejection("E4", plan=plan_id, needs=",".join(needed))
 
 
 def _lacks(plan_id: str, needed: list[str], on: set[str]) -> bool:
@@ -64,31 +64,31 @@ def excluding_plans(tenant: Tenant, old: set[str], new: set[str]) -> list[str]:
 
 
 def parsed(body: dict) -> tuple[dict[str, list[str]], list[str]]:
-    """What to add, with what is off, and what to remove; or a refusal of the form (graph-contract E10 to E12)."""
+    """What to add, with what is off, and what to remove; or an error of the form (graph-contract E10 to E12)."""
     missing = [name for name in ("addLicenses", "removeLicenses") if name not in body]
     if missing:
-        raise refusal("E11", names=", ".join(missing))
+        raise rejection("E11", names=", ".join(missing))
     if not all(isinstance(body[name], list) for name in ("addLicenses", "removeLicenses")):
-        raise refusal("body")
+        raise rejection("body")
     if not all(isinstance(entry, dict) and isinstance(entry.get("disabledPlans") or [], list) for entry in body["addLicenses"]):
-        raise refusal("body")
+        raise rejection("body")
     if not body["addLicenses"] and not body["removeLicenses"]:
-        raise refusal("E12")
+        raise rejection("E12")
     add: dict[str, list[str]] = {}
     remove = [_guid(sku_id) for sku_id in body["removeLicenses"]]
     for entry in body["addLicenses"]:
         sku_id = _guid(entry.get("skuId"))
         if sku_id in add or sku_id in remove:
-            raise refusal("duplicate_sku", sku=sku_id)
+            raise rejection("duplicate_sku", sku=sku_id)
         add[sku_id] = [_guid(plan_id) for plan_id in entry.get("disabledPlans") or []]
     if len(set(remove)) < len(remove):
-        raise refusal("duplicate_sku", sku=remove[0])
+        raise rejection("duplicate_sku", sku=remove[0])
     return add, remove
 
 
 def _guid(value: object) -> str:
     if not isinstance(value, str) or not _GUID.fullmatch(value):
-        raise refusal("E10")
+        raise rejection("E10")
     return value.lower()
 
 
@@ -96,13 +96,13 @@ def check_sku(tenant: Tenant, sku_id: str, disabled: list[str]) -> None:
     """Refuses a SKU that cannot be assigned, and service plans that are not of it (graph-contract E7 to E9)."""
     sku = tenant.skus.get(sku_id)
     if sku is None or sku.get("status", "Enabled") not in ("Enabled", "Warning"):
-        raise refusal("E7", sku=sku_id)
+        raise rejection("E7", sku=sku_id)
     if sku.get("applies_to", "User") != "User":
-        raise refusal("E8", sku=sku_id)
+        raise rejection("E8", sku=sku_id)
     known = {plan["id"] for plan in sku["service_plans"]}
     for plan_id in disabled:
         if plan_id not in known:
-            raise refusal("E9", plan=plan_id, sku=sku_id)
+            raise rejection("E9", plan=plan_id, sku=sku_id)
 
 
 def _direct(tenant: Tenant, user: dict, sku_id: str) -> list[Claim]:
@@ -114,15 +114,15 @@ def _removable(tenant: Tenant, user: dict, sku_id: str) -> list[Claim]:
     if claims:
         return claims
     if any(tenant.sku_of(claim)["sku_id"] == sku_id for claim, dummy in tenant.paths_of(user["id"])):
-        raise refusal("E6")
-    raise refusal("E5") if sku_id in tenant.skus else refusal("E7", sku=sku_id)
+        raise rejection("E6")
+    raise rejection("E5") if sku_id in tenant.skus else rejection("E7", sku=sku_id)
 
 
 def free_pool(tenant: Tenant, sku_id: str, kind: str) -> Pool:
     """A pool for a kind of principal, one with a seat free if there is one."""
     pools = [pool for pool in tenant.pools_of(sku_id) if kind in pool.assignable_to.split(",")]
     if not pools:
-        raise refusal("E2", sku=sku_id)
+        raise rejection("E2", sku=sku_id)
     return next((pool for pool in pools if pool.free > 0), pools[0])
 
 
@@ -133,7 +133,7 @@ def _pool_for(tenant: Tenant, user: dict, sku_id: str) -> Pool:
             return pool
     pool = free_pool(tenant, sku_id, "user")
     if pool.free < 1:
-        raise refusal("E2", sku=sku_id)
+        raise rejection("E2", sku=sku_id)
     return pool
 
 

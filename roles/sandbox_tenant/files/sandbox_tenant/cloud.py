@@ -8,12 +8,12 @@ import re
 from typing import Any
 
 from .classic import excluding_plans, has_mailbox
-from .errors import Refusal, cloud_refusal
+from .errors import Rejection, cloud_rejection
+from .faults import FaultPlan
 from .graph import KINDS
 from .groups import recheck
 from .odata import Shape
 from .tenant import Claim, Pool, Tenant
-from .weather import Weather
 
 PREFIX = "#microsoft.graph.cloudLicensing."
 
@@ -21,8 +21,8 @@ PREFIX = "#microsoft.graph.cloudLicensing."
 class CloudLicensing:
     """The API over a tenant, with the shapes of its entities."""
 
-    def __init__(self, tenant: Tenant, weather: Weather) -> None:
-        self.tenant, self._weather = tenant, weather
+    def __init__(self, tenant: Tenant, faults: FaultPlan) -> None:
+        self.tenant, self._faults = tenant, faults
         principal = Shape("directoryObject", ("id", "displayName"))
         plain_pool = Shape("allotment", _POOL)
         plain_claim = Shape("assignment", _CLAIM)
@@ -58,7 +58,7 @@ class CloudLicensing:
             "id": pool.id,
             "allottedUnits": pool.units,
             "consumedUnits": len(pool.seats),
-            "assignableTo": pool.assignable_to + (",agentOfTomorrow" if self._weather.conditions.unknown else ""),
+            "assignableTo": pool.assignable_to + (",agentOfTomorrow" if self._faults.conditions.unknown else ""),
             "services": [_service(plan) for plan in sku["service_plans"]],
             "skuId": sku["sku_id"],
             "skuPartNumber": sku["part_number"],
@@ -94,17 +94,17 @@ class CloudLicensing:
         kind, principal = holder or self._bound_holder(body)
         disabled = self._plans(body, pool)
         if kind not in pool.assignable_to.split(","):
-            raise cloud_refusal("invalidAssigneeType", f"The allotment cannot be assigned to a {kind}", propertyName="assignedTo")
-        if kind == "user" and not self._weather.location_of(principal):
-            raise cloud_refusal("invalidUsageLocation", "The user has no valid usage location", target="body")
+            raise cloud_rejection("invalidAssigneeType", f"The allotment cannot be assigned to a {kind}", propertyName="assignedTo")
+        if kind == "user" and not self._faults.location_of(principal):
+            raise cloud_rejection("invalidUsageLocation", "The user has no valid usage location", target="body")
         if any(claim.pool_id == pool.id for claim in self.tenant.claims_of(principal["id"])):
-            raise cloud_refusal("duplicateAssignment", "An assignment of this allotment to this principal exists already", target="body")
+            raise cloud_rejection("duplicateAssignment", "An assignment of this allotment to this principal exists already", target="body")
         if kind != "group" and pool.free < 1 and principal["id"] not in pool.seats:
-            raise cloud_refusal("noAvailableLicenses", "There are no available licenses for the specified allotment")
+            raise cloud_rejection("noAvailableLicenses", "There are no available licenses for the specified allotment")
         if kind == "user":
             self._check_plans(principal["id"], pool, disabled)
             if principal["proxy_clash"] and has_mailbox(self.tenant, pool.sku_id, disabled):
-                raise cloud_refusal("proxyAddressConflict", "Another object has the same proxy address")
+                raise cloud_rejection("proxyAddressConflict", "Another object has the same proxy address")
         claim = self.tenant.add_claim(pool, kind, principal["id"], disabled)
         self._changed(claim)
         return claim
@@ -126,7 +126,7 @@ class CloudLicensing:
             key = str(bind).rstrip("/").rsplit("/", 1)[-1]
             holder = self.tenant.principal(claim.kind, key)
             if bind is not None and current not in (key.lower(), holder["id"] if holder else None):
-                raise cloud_refusal("immutablePropertyModified", f"The property {name} cannot be modified", propertyName=name)
+                raise cloud_rejection("immutablePropertyModified", f"The property {name} cannot be modified", propertyName=name)
         disabled = self._plans(body, pool)
         if claim.kind == "user":
             self._check_plans(claim.holder_id, pool, disabled, claim)
@@ -162,7 +162,7 @@ class CloudLicensing:
         known = {plan["id"] for plan in self.tenant.skus[pool.sku_id]["service_plans"]}
         for index, plan_id in enumerate(plans):
             if str(plan_id).lower() not in known:
-                raise cloud_refusal("notFound", f"Service plan '{plan_id}' not found", target="body", propertyName=f"disabledServicePlanIds[{index}]")
+                raise cloud_rejection("notFound", f"Service plan '{plan_id}' not found", target="body", propertyName=f"disabledServicePlanIds[{index}]")
         return [plan_id.lower() for plan_id in plans]
 
     def _bound_pool(self, body: dict) -> Pool:
@@ -172,7 +172,7 @@ class CloudLicensing:
         found = re.search(r"/beta/admin/cloudLicensing/allotments/([^/]+)$", str(bind))
         pool = self.tenant.pools.get(found.group(1)) if found else None
         if pool is None or pool.is_hidden:
-            raise cloud_refusal("notFound", "The allotment was not found", target="body", propertyName="allotment")
+            raise cloud_rejection("notFound", "The allotment was not found", target="body", propertyName="allotment")
         return pool
 
     def _bound_holder(self, body: dict) -> tuple[str, dict]:
@@ -182,7 +182,7 @@ class CloudLicensing:
         found = re.search(r"/beta/(users|groups|devices)/([^/]+)$", str(bind))
         principal = self.tenant.principal(KINDS[found.group(1)], found.group(2)) if found else None
         if found is None or principal is None:
-            raise cloud_refusal("notFound", "The assignee was not found", target="body", propertyName="assignedTo")
+            raise cloud_rejection("notFound", "The assignee was not found", target="body", propertyName="assignedTo")
         return KINDS[found.group(1)], principal
 
     def _pool(self, row: dict) -> dict | None:
@@ -245,7 +245,7 @@ class CloudLicensing:
             kept.remove((pool.sku_id, claim.disabled))
         clash = excluding_plans(self.tenant, self.tenant.enabled_plans(before), self.tenant.enabled_plans([*kept, (pool.sku_id, disabled)]))
         if clash:
-            raise cloud_refusal("mutuallyExclusiveServicePlans", f"Service plans {','.join(clash)} are mutually exclusive")
+            raise cloud_rejection("mutuallyExclusiveServicePlans", f"Service plans {','.join(clash)} are mutually exclusive")
 
 
 _ERRORS = {
@@ -262,10 +262,10 @@ def _service(plan: dict) -> dict:
     return {"assignableTo": "none" if plan.get("applies_to") == "Company" else "user,group,device", "planId": plan["id"], "planName": plan["name"]}
 
 
-def _missing(name: str) -> Refusal:
-    return cloud_refusal("requiredFieldOrParameterMissing", f"The property {name} is required", target="body", propertyName=name)
+def _missing(name: str) -> Rejection:
+    return cloud_rejection("requiredFieldOrParameterMissing", f"The property {name} is required", target="body", propertyName=name)
 
 
-def not_found(what: str, name: str) -> Refusal:
-    """The refusal of an id in a path."""
-    return cloud_refusal("resourceNotFound", f"Resource '{what}' not found", 404, propertyName=name)
+def not_found(what: str, name: str) -> Rejection:
+    """The error for an id in a path."""
+    return cloud_rejection("resourceNotFound", f"Resource '{what}' not found", 404, propertyName=name)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .cloud import CloudLicensing, not_found
-from .errors import refusal
+from .errors import rejection
 from .graph import KINDS, Call, Graph, Reply
 from .odata import filtered
 from .tenant import Claim
@@ -26,7 +26,7 @@ class CloudRoutes:
 
     def __init__(self, graph: Graph) -> None:
         self._graph, self._tenant = graph, graph.tenant
-        self._cloud = CloudLicensing(graph.tenant, graph.weather)
+        self._cloud = CloudLicensing(graph.tenant, graph.faults)
 
     def table(self) -> list[tuple[str, str, Callable]]:
         """Method, path below the version, handler."""
@@ -65,11 +65,11 @@ class CloudRoutes:
 
     def _pools(self, call: Call) -> Reply:
         rows = self._cloud.allotments()
-        wish = call.query.get("$apply")
-        if wish is None:
+        asked = call.query.get("$apply")
+        if asked is None:
             return self._graph.page(call, rows, self._cloud.pool, "allotments")
-        if wish.replace(" ", "") != SUMS.replace(" ", ""):
-            raise refusal("filter", text="$apply")
+        if asked.replace(" ", "") != SUMS.replace(" ", ""):
+            raise rejection("filter", text="$apply")
         sums: dict[str, dict] = {}
         for row in filtered(rows, call.query.get("$filter")):
             total = sums.setdefault(
@@ -105,7 +105,7 @@ class CloudRoutes:
     def _create(self, call: Call, *ids: str) -> Reply:
         claim = self._cloud.create(call.body if isinstance(call.body, dict) else {}, **self._ends(*ids))
         shown = self._cloud.shown_claim(claim)
-        if self._graph.weather.hides_id(call.method, f"/{call.version}{call.path}"):
+        if self._graph.faults.hides_id(call.method, f"/{call.version}{call.path}"):
             del shown["id"]
         return Reply(201, {"@odata.context": f"{self._graph.base}/{call.version}/$metadata#assignments/$entity", **shown})
 
@@ -131,7 +131,7 @@ class CloudRoutes:
         if holder:
             self._graph.find(*holder)
         for pool in self._tenant.pools.values():
-            self._tenant.settle(pool)
+            self._tenant.allot(pool)
         return Reply(200)
 
     def _waiting(self, call: Call, pool_id: str | None = None, holder: str | None = None) -> Reply:

@@ -20,7 +20,7 @@ from .directory import (
     shown_sku,
     shown_subscription,
 )
-from .errors import Refusal, refusal
+from .errors import Rejection, rejection
 from .graph import KINDS, Call, Graph, Reply
 from .groups import add_members, assign_group_license, check_static, reprocess_user
 from .odata import is_advanced
@@ -68,46 +68,46 @@ class DirectoryRoutes:
         headers = {name.lower(): value for name, value in call.headers.items()}
         is_eventual = headers.get("consistencylevel", "").lower() == "eventual"
         if call.query.get("$count") == "true" and not is_eventual:
-            raise refusal("E26")
+            raise rejection("E26")
         if is_advanced(call.query.get("$filter", "")) and not (is_eventual and call.query.get("$count") == "true"):
-            raise refusal("E27")
+            raise rejection("E27")
         self._check_sign_ins(call)
         if set(call.query.get("$select", "").split(",")) & SINGLE_ONLY:
-            raise Refusal(501, "NotImplemented", "This property can only be read of a single user.")
+            raise Rejection(501, "NotImplemented", "This property can only be read of a single user.")
 
     def _check_sign_ins(self, call: Call) -> None:
         """When people signed in last takes a permission of its own, and smaller pages (graph-contract 6)."""
         if "signInActivity" not in call.query.get("$select", "").split(","):
             return
         if "AuditLog.Read.All" not in {*(call.claims.get("roles") or ()), *call.claims.get("scp", "").split()}:
-            raise Refusal(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
+            raise Rejection(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
         if int(call.query.get("$top", "100")) > 500:
-            raise Refusal(400, "Request_BadRequest", "Invalid page size specified: must be between 1 and 500 with signInActivity.")
+            raise Rejection(400, "Request_BadRequest", "Invalid page size specified: must be between 1 and 500 with signInActivity.")
 
     def _get(self, call: Call, collection: str, key: str) -> Reply:
         kind = KINDS[collection]
-        if kind == "user" and self._graph.weather.is_too_new(key):
-            raise refusal("E15", id=key)
+        if kind == "user" and self._graph.faults.is_too_new(key):
+            raise rejection("E15", id=key)
         return self._graph.one(call, shown_principal(self._tenant, kind, self._graph.find(collection, key)), SHAPES[kind], can_wrap=False)
 
     def _new_user(self, call: Call) -> Reply:
         body = call.body if isinstance(call.body, dict) else {}
         if not all(isinstance(body.get(name, ""), str) for name in ("displayName", "userPrincipalName", "usageLocation")):
-            raise refusal("body")
+            raise rejection("body")
         missing = [name for name in ("accountEnabled", "displayName", "mailNickname", "passwordProfile", "userPrincipalName") if name not in body]
         if missing or self._tenant.user(body.get("userPrincipalName", "")):
             text = f"A value is required for property '{missing[0]}' of resource 'User'." if missing else "Another object with the same value exists."
-            raise Refusal(400, "Request_BadRequest", text)
+            raise Rejection(400, "Request_BadRequest", text)
         user = self._tenant.add_user(body["userPrincipalName"], body["displayName"], body.get("usageLocation"))
-        self._graph.weather.note_new(user)
+        self._graph.faults.note_new(user)
         return Reply(201, self._graph.one(call, user, SHAPES["user"]).body)
 
     def _patch_user(self, call: Call, key: str) -> Reply:
         user = self._graph.find("users", key)
         for name, value in (call.body or {}).items():
             if name != "usageLocation" or not (value is None or re.fullmatch("[A-Z]{2}", str(value))):
-                raise Refusal(400, "Request_BadRequest", f"Invalid value specified for property '{name}' of resource 'User'.")
-            self._graph.weather.note_location(user)
+                raise Rejection(400, "Request_BadRequest", f"Invalid value specified for property '{name}' of resource 'User'.")
+            self._graph.faults.note_location(user)
             user[name] = value
         return Reply(204)
 
@@ -118,19 +118,19 @@ class DirectoryRoutes:
     def _delete_group(self, call: Call, key: str) -> Reply:
         group = self._graph.find("groups", key)
         if self._tenant.claims_of(group["id"]) or group["id"] in self._tenant.jobs:
-            raise refusal("E25")
+            raise rejection("E25")
         self._tenant.delete_group(group)
         return Reply(204)
 
     def _assign(self, call: Call, key: str) -> Reply:
         user = self._graph.find("users", key)
-        location = self._graph.weather.location_of(user)
+        location = self._graph.faults.location_of(user)
         assign_license(self._tenant, user, call.body or {}, location)
         return self._graph.one(Call("POST", call.version, call.path, {}, None, call.claims), user, SHAPES["user"])
 
     def _assign_group(self, call: Call, key: str) -> Reply:
         group = self._graph.find("groups", key)
-        assign_group_license(self._tenant, group, call.body or {}, self._graph.weather.conditions.group_reads)
+        assign_group_license(self._tenant, group, call.body or {}, self._graph.faults.conditions.group_reads)
         reply = self._graph.one(Call("POST", call.version, call.path, {}, None, call.claims), group, SHAPES["group"])
         place = f"https://graph.microsoft.com/v2/{self._tenant.id}/directoryObjects/{group['id']}/Microsoft.DirectoryServices.Group"
         return Reply(202, reply.body, {"location": place})
@@ -158,7 +158,7 @@ class DirectoryRoutes:
         group, body = self._graph.find("groups", key), call.body if isinstance(call.body, dict) else {}
         links = body.get("members@odata.bind")
         if body.keys() != {"members@odata.bind"} or not isinstance(links, list) or not 0 < len(links) <= 20:
-            raise refusal("body")
+            raise rejection("body")
         add_members(self._tenant, group["id"], [self._linked(link) for link in links])
         return Reply(204)
 
@@ -171,14 +171,14 @@ class DirectoryRoutes:
         """The id of the user that a reference names."""
         found = re.fullmatch(r"https?://[^/]+/(?:v1\.0|beta)/(?:directoryObjects|users)/([0-9a-fA-F-]{36})", str(link))
         if found is None:
-            raise refusal("body")
+            raise rejection("body")
         return str(self._graph.find("users", found.group(1))["id"])
 
     def _remove_member(self, call: Call, key: str, member: str) -> Reply:
         group = self._graph.find("groups", key)
         check_static(self._tenant, group["id"])
         if member.lower() not in self._tenant.members[group["id"]]:
-            raise refusal("E15", id=member)
+            raise rejection("E15", id=member)
         self._tenant.remove_member(group["id"], member.lower())
         return Reply(204)
 
@@ -193,7 +193,7 @@ class DirectoryRoutes:
     def _sku(self, call: Call, key: str) -> Reply:
         sku = self._tenant.skus.get(key.rpartition("_")[2].lower())
         if sku is None:
-            raise refusal("E15", id=key)
+            raise rejection("E15", id=key)
         return self._graph.one(call, shown_sku(self._tenant, sku), SKU, can_wrap=False)
 
     def _subscriptions(self, call: Call) -> Reply:

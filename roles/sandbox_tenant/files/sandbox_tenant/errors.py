@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Graph's refusals: the table of their codes and texts, and the envelope they come in."""
+"""The errors of Graph: the table of their codes and texts, and the envelope they come in."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ TEXTS = {
 }
 
 
-class Refusal(Exception):
+class Rejection(Exception):
     """An error that Graph answers with. extra holds fields of innerError, headers those of the answer."""
 
     def __init__(self, status: int, code: str, message: str, extra: dict | None = None, headers: dict | None = None) -> None:
@@ -87,16 +87,16 @@ class Refusal(Exception):
         return {"error": {"code": self.code, "message": self.message, "innerError": inner}}
 
 
-def refusal(entry: str, /, **values: str) -> Refusal:
-    """The refusal of an entry in the table."""
+def rejection(entry: str, /, **values: str) -> Rejection:
+    """The error for an entry in the table."""
     status, code, message = TEXTS[entry]
-    return Refusal(status, code, message.format(**values))
+    return Rejection(status, code, message.format(**values))
 
 
-def cloud_refusal(inner_code: str, message: str, status: int = 400, **fields: str) -> Refusal:
-    """A refusal in the shape of cloudLicensing (graph-contract 4.5)."""
+def cloud_rejection(inner_code: str, message: str, status: int = 400, **fields: str) -> Rejection:
+    """A error in the shape of cloudLicensing (graph-contract 4.5)."""
     code = {400: "badRequest", 404: "notFound", 405: "methodNotAllowed"}[status]
-    return Refusal(status, code, message, {"code": inner_code, **fields})
+    return Rejection(status, code, message, {"code": inner_code, **fields})
 
 
 def new_request_id() -> str:

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .errors import refusal
+from .errors import rejection
+from .faults import FaultPlan
 from .odata import Shape, page, project
 from .tenant import Tenant
-from .weather import Weather
 
 KINDS = {"users": "user", "groups": "group", "devices": "device"}
 
@@ -43,22 +43,22 @@ class Reply:
 class Graph:
     """A tenant as paths see it. base is the address that links and contexts begin with."""
 
-    def __init__(self, tenant: Tenant, weather: Weather, base: str) -> None:
-        self.tenant, self.weather, self.base = tenant, weather, base
+    def __init__(self, tenant: Tenant, faults: FaultPlan, base: str) -> None:
+        self.tenant, self.faults, self.base = tenant, faults, base
 
     def find(self, collection: str, key: str) -> dict:
-        """A user, group or device, or a refusal."""
+        """A user, group or device, or an error."""
         principal = self.tenant.principal(KINDS[collection], key)
         if principal is None and not re.fullmatch(r"[0-9a-fA-F-]{36}|[^@\s]+@[^@\s]+", key):
-            raise refusal("E13", id=key)
+            raise rejection("E13", id=key)
         if principal is None:
-            raise refusal("E15", id=key)
+            raise rejection("E15", id=key)
         return principal
 
     def page(self, call: Call, rows: list, shape: Shape, name: str, is_paged: bool = True, show: Callable[[Any], dict] = dict) -> Reply:
         """A page of a list; show makes an entity of a row."""
         context = f"{self.base}/{call.version}/$metadata#{name}"
-        conditions = self.weather.conditions
+        conditions = self.faults.conditions
         if conditions.shuffle:
             random.Random(conditions.seed).shuffle(rows)
         size = conditions.page_size if is_paged else None
@@ -68,11 +68,11 @@ class Graph:
         return Reply(200, answer)
 
     def one(self, call: Call, row: dict, shape: Shape, can_wrap: bool = True) -> Reply:
-        """A single entity: bare, or wrapped in value when the weather says so (graph-contract 1.6, no. 5)."""
+        """A single entity: bare, or wrapped in value when the conditions say so (graph-contract 1.6, no. 5)."""
         context = f"{self.base}/{call.version}/$metadata#{shape.name}/$entity"
         entity = project(row, shape, call.query)
-        if self.weather.conditions.unknown:
+        if self.faults.conditions.unknown:
             entity["propertyOfTomorrow"] = "x"
-        if can_wrap and call.method == "GET" and self.weather.conditions.wrapped:
+        if can_wrap and call.method == "GET" and self.faults.conditions.wrapped:
             return Reply(200, {"value": entity})
         return Reply(200, {"@odata.context": context, **entity})

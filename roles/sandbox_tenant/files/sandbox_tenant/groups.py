@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Iterable
 
 from .classic import check_plans, check_sku, free_pool, parsed
-from .errors import Refusal, refusal
+from .errors import Rejection, rejection
 from .tenant import Claim, Job, Tenant
 
 PLAN_ERRORS = {"mutually exclusive": "MutuallyExclusiveViolation", "depends on": "DependencyViolation"}
@@ -18,16 +18,16 @@ def assign_group_license(tenant: Tenant, group: dict, body: dict, reads: int) ->
     """Takes a change of a group's licenses, which members see after some reads; or refuses it as a whole."""
     add, remove = parsed(body)
     if not group["securityEnabled"]:
-        raise Refusal(400, "Request_BadRequest", "Licenses cannot be assigned to a group that is not security enabled.")
+        raise Rejection(400, "Request_BadRequest", "Licenses cannot be assigned to a group that is not security enabled.")
     if group["isAssignableToRole"]:
-        raise Refusal(400, "Request_BadRequest", "Licenses cannot be assigned to a role-assignable group.")
+        raise Rejection(400, "Request_BadRequest", "Licenses cannot be assigned to a role-assignable group.")
     for sku_id, disabled in add.items():
         check_sku(tenant, sku_id, disabled)
         free_pool(tenant, sku_id, "group")
     held = shown_licenses(tenant, group["id"])
     for sku_id in remove:
         if sku_id not in held:
-            raise refusal("E5") if sku_id in tenant.skus else refusal("E7", sku=sku_id)
+            raise rejection("E5") if sku_id in tenant.skus else rejection("E7", sku=sku_id)
     wanted = {**{sku_id: off for sku_id, off in held.items() if sku_id not in remove}, **add}
     job = Job(reads, wanted, lambda: _finish(tenant, group["id"], wanted))
     tenant.jobs[group["id"]] = job
@@ -53,14 +53,14 @@ def processing_state(tenant: Tenant, group_id: str) -> str:
 
 def reprocess_user(tenant: Tenant, user: dict) -> None:
     """Looks at a user's group licenses anew. Raises what keeps one of them away, as Graph then does."""
-    refused: Refusal | None = None
+    refused: Rejection | None = None
     for group_id in tenant.groups_of(user["id"]):
         try:
             _check_member(tenant, group_id, user)
-        except Refusal as error:
+        except Rejection as error:
             refused = error
     for pool in tenant.pools.values():
-        tenant.settle(pool)
+        tenant.allot(pool)
     if refused:
         raise refused
 
@@ -83,29 +83,29 @@ def recheck(tenant: Tenant, group_id: str) -> None:
     for user_id in tenant.members[group_id]:
         try:
             _check_member(tenant, group_id, tenant.users[user_id])
-        except Refusal:
+        except Rejection:
             continue
     for pool in tenant.pools.values():
-        tenant.settle(pool)
+        tenant.allot(pool)
 
 
 def add_members(tenant: Tenant, group_id: str, user_ids: list[str]) -> None:
     """Puts users into a group, all or none, and gives them what it holds."""
     check_static(tenant, group_id)
     if set(user_ids) & set(tenant.members[group_id]):
-        raise refusal("member")
+        raise rejection("member")
     for user_id in dict.fromkeys(user_ids):
         tenant.add_member(group_id, user_id)
-        with contextlib.suppress(Refusal):
+        with contextlib.suppress(Rejection):
             _check_member(tenant, group_id, tenant.users[user_id])
     for claim in tenant.claims_of(group_id):
-        tenant.settle(tenant.pools[claim.pool_id])
+        tenant.allot(tenant.pools[claim.pool_id])
 
 
 def check_static(tenant: Tenant, group_id: str) -> None:
     """Refuses to change members whom a rule chooses."""
     if tenant.groups[group_id]["groupTypes"]:
-        raise refusal("dynamic")
+        raise rejection("dynamic")
 
 
 def _check_member(tenant: Tenant, group_id: str, user: dict) -> None:
@@ -118,7 +118,7 @@ def _check_member(tenant: Tenant, group_id: str, user: dict) -> None:
     try:
         if code is None:
             check_plans(tenant, others, [*others, *own])
-    except Refusal as error:
+    except Rejection as error:
         code = next(name for text, name in PLAN_ERRORS.items() if text in error.message)
         tenant.blocked[group_id, user["id"]] = code
         raise

@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from .errors import Refusal, refusal
+from .errors import Rejection, rejection
 
 GRAPH = "https://graph.microsoft.com"
 FEDERATED_ISSUER = "https://ci.contoso.example"
@@ -108,9 +108,9 @@ class Identity:
         return _sign(self._key, {"alg": "RS256", "typ": "JWT", "kid": "ci"}, claims)
 
     def claims(self, authorization: str | None) -> dict:
-        """The claims of the token that a request to Graph carries, or a refusal."""
+        """The claims of the token that a request to Graph carries, or an error."""
         if not authorization or not authorization.lower().startswith("bearer "):
-            raise refusal("no_token")
+            raise rejection("no_token")
         token = authorization[7:].strip()
         claims = self._known.get(token)
         if claims is None:
@@ -119,14 +119,14 @@ class Identity:
                 if not isinstance(claims, dict) or not {"exp", "serial"} <= claims.keys():
                     raise ValueError("claims")
             except (ValueError, InvalidSignature, AttributeError):
-                raise refusal("bad_token") from None
+                raise rejection("bad_token") from None
             self._known[token] = claims
         if claims["exp"] <= time.time() or token in self._ended:
-            raise refusal("E19")
+            raise rejection("E19")
         if claims["serial"] <= self._revoked:
             raise self._challenge()
         if claims.get("aud") != GRAPH:
-            raise refusal("bad_audience")
+            raise rejection("bad_audience")
         return claims
 
     def end(self, authorization: str | None) -> None:
@@ -142,8 +142,8 @@ class Identity:
         self._ended.clear()
         self._revoked = 0
 
-    def _challenge(self) -> Refusal:
-        error = refusal("E20")
+    def _challenge(self) -> Rejection:
+        error = rejection("E20")
         wanted = base64.b64encode(json.dumps({"access_token": {"nbf": {"essential": True, "value": str(int(time.time()))}}}).encode()).decode()
         error.headers = {
             "WWW-Authenticate": f'Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", '

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from .errors import refusal
+from .errors import rejection
 
 PAGE = 100
 LARGEST_PAGE = 999
@@ -34,13 +34,13 @@ def project(entity: dict, shape: Shape, query: Mapping[str, str]) -> dict:
     names = _split(query.get("$select", ""))
     for name in names:
         if name not in shape.shown and name not in shape.asked and name not in shape.relations:
-            raise refusal("select", property=name, type=f"microsoft.graph.{shape.name}")
+            raise rejection("select", property=name, type=f"microsoft.graph.{shape.name}")
     chosen = [name for name in names if name not in shape.relations] or shape.shown
     shown = {name: entity[name] for name in ["@odata.type", *chosen] if name in entity}
     for part in _split(query.get("$expand", "")):
         name, options = _relation(part)
         if name not in shape.relations:
-            raise refusal("select", property=name, type=f"microsoft.graph.{shape.name}")
+            raise rejection("select", property=name, type=f"microsoft.graph.{shape.name}")
         follow, target = shape.relations[name]
         shown[name] = _expanded(follow(entity), target, options)
     return shown
@@ -57,9 +57,9 @@ def page(
     show: Callable[[Any], dict] = dict,
 ) -> dict:
     """A page of a list, filtered, with a nextLink when there is more. show makes an entity of a row, when it is needed."""
-    wish = query.get("$filter")
-    matching = filtered([show(row) for row in entities], wish) if wish else entities
-    show = dict if wish else show
+    asked = query.get("$filter")
+    matching = filtered([show(row) for row in entities], asked) if asked else entities
+    show = dict if asked else show
     start, size = _start(query), min(_top(query), size_limit or LARGEST_PAGE)
     answer: dict[str, Any] = {"@odata.context": context}
     if query.get("$count") == "true" and start == 0:
@@ -100,7 +100,7 @@ def _parts(text: str, word: str) -> list[str]:
 
 def _value(entity: dict, name: str) -> Any:
     if name not in entity:
-        raise refusal("filter", text=f"there is no property {name}")
+        raise rejection("filter", text=f"there is no property {name}")
     return entity[name]
 
 
@@ -135,13 +135,13 @@ def _condition(text: str) -> Callable[[dict], bool]:
     if among:
         name, values = among.group(1), [_literal(part.strip()) for part in among.group(2).split(",")]
         if len(values) > LARGEST_SET:
-            raise refusal("filter", text="too many values")
+            raise rejection("filter", text="too many values")
         return lambda entity: any(_same(_value(entity, name), value) for value in values)
     inner = re.fullmatch(r"(\w+)/any\((\w+): ?\2/(\w+) (?:eq ([\w-]+)|in \(([^)]*)\))\)", text)
     if inner:
         name, member, values = inner.group(1), inner.group(3), [part.strip() for part in (inner.group(4) or inner.group(5)).split(",")]
         return lambda entity: any(_same(row.get(member), value) for row in _rows(_value(entity, name)) for value in values)
-    raise refusal("filter", text=text)
+    raise rejection("filter", text=text)
 
 
 def _rows(value: Any) -> list[dict]:
@@ -161,9 +161,9 @@ def _same(have: Any, want: str) -> bool:
 def _top(query: Mapping[str, str]) -> int:
     text = query.get("$top", str(PAGE))
     if not text.isdigit() or int(text) == 0:
-        raise refusal("filter", text=f"$top={text}")
+        raise rejection("filter", text=f"$top={text}")
     if int(text) > LARGEST_PAGE:
-        raise refusal("page_size", size=text)
+        raise rejection("page_size", size=text)
     return int(text)
 
 
@@ -171,7 +171,7 @@ def _start(query: Mapping[str, str]) -> int:
     try:
         return int(base64.urlsafe_b64decode(query["$skiptoken"])) if "$skiptoken" in query else 0
     except (ValueError, binascii.Error):
-        raise refusal("filter", text="$skiptoken") from None
+        raise rejection("filter", text="$skiptoken") from None
 
 
 def _expanded(found: Any, shape: Shape | None, options: dict[str, str]) -> Any:

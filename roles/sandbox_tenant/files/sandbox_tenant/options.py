@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from .errors import refusal
+from .errors import rejection
 
 _ONE = {"$select", "$expand"}
 _LIST = {"$select", "$top", "$expand", "$skiptoken"}
@@ -34,10 +34,10 @@ _ROWS = (
 
 
 def check_options(method: str, path: str, query: Mapping[str, str]) -> None:
-    """Raises Refusal for a query option that a read does not take. Options without a dollar sign, as applications send their own, are passed by."""
+    """Raises Rejection for a query option that a read does not take. Options without a dollar sign, as applications send their own, are passed by."""
     if method != "GET":
         return
     allowed = next((options for pattern, options in _ROWS if re.fullmatch(pattern, path)), _ONE)
     for name in query:
         if name.startswith("$") and name.lower() not in allowed:
-            raise refusal("option", name=name)
+            raise rejection("option", name=name)

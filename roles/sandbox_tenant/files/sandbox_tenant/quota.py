@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 
-from .weather import Conditions
+from .faults import SimulatedFaults
 
 COSTS = [(r"/(users|me)", 2.0), (r"/subscribedSkus", 3.0), (r"/(users/[^/]+|me)/licenseDetails", 2.0), (r"/groups/[^/]+/members", 3.0)]
 WARN_FROM = 0.8
@@ -55,7 +55,7 @@ class Quota:
         self._buckets: dict[tuple[str, str], Bucket] = {}
         self._clock = clock
 
-    def ask(self, app: str, method: str, units: float, conditions: Conditions, users: int = 0) -> tuple[float, dict[str, str]]:
+    def ask(self, app: str, method: str, units: float, conditions: SimulatedFaults, users: int = 0) -> tuple[float, dict[str, str]]:
         """Seconds to wait, 0 when the request may go on, and the headers that go with it. users is the size of the tenant."""
         headers = {"x-ms-resource-unit": f"{units:g}"}
         if method == "GET":

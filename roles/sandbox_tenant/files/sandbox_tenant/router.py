@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from .cloud_routes import CloudRoutes
 from .directory_routes import DirectoryRoutes
-from .errors import Refusal, cloud_refusal, refusal
+from .errors import Rejection, cloud_rejection, rejection
 from .graph import Call, Graph, Reply
 from .options import check_options
 from .permissions import is_protected, may
@@ -27,12 +27,12 @@ class Router:
         self._routes: list[tuple[str, re.Pattern, Callable]] = [(method, re.compile(pattern), handler) for method, pattern, handler in table]
 
     def answer(self, call: Call) -> Reply:
-        """The answer to one request. Raises Refusal."""
+        """The answer to one request. Raises Rejection."""
         if call.body is not None and not isinstance(call.body, dict):
-            raise refusal("body")
+            raise rejection("body")
         path = self._without_me(call)
         if not may(call.method, path, call.claims, self._tenant) or is_protected(call.method, path, call.claims, self._tenant):
-            raise refusal("E18")
+            raise rejection("E18")
         for method, pattern, handler in self._routes:
             found = pattern.fullmatch(path)
             if found and method == call.method and (call.version == "beta" or "cloudLicensing" not in path):
@@ -42,19 +42,19 @@ class Router:
                     self._tenant.tick()
                 return reply
         if call.version == "beta" and self._is_read_only(path):
-            raise cloud_refusal("methodNotAllowed", "The method is not allowed", 405)
+            raise cloud_rejection("methodNotAllowed", "The method is not allowed", 405)
         segments = [segment for segment in path.split("/") if segment]
-        raise refusal("segment", segment="cloudLicensing" if "cloudLicensing" in segments else segments[-1] if segments else "")
+        raise rejection("segment", segment="cloudLicensing" if "cloudLicensing" in segments else segments[-1] if segments else "")
 
     def _handled(self, handler: Callable, call: Call, parts: list[str]) -> Reply:
         """What a handler answers; cloudLicensing names a query that it does not understand in its own way (graph-contract 4.5)."""
         try:
             return handler(call, *parts)
-        except Refusal as error:
+        except Rejection as error:
             if "cloudLicensing" in call.path and error.code == "BadRequest" and error.status == 400:
                 inner = next((name for start, name in QUERIES.items() if error.message.startswith(start)), None)
                 if inner:
-                    raise cloud_refusal(inner, error.message, target="query") from None
+                    raise cloud_rejection(inner, error.message, target="query") from None
             raise
 
     def _is_read_only(self, path: str) -> bool:
@@ -70,5 +70,5 @@ class Router:
         if path != "/me" and not path.startswith("/me/"):
             return path
         if call.claims.get("idtyp") != "user":
-            raise refusal("me_needs_user")
+            raise rejection("me_needs_user")
         return f"/users/{call.claims['oid']}{path[3:]}"

@@ -15,7 +15,7 @@ from io import BufferedIOBase
 from pathlib import Path
 
 from .certificates import make_app_certificate, make_server_context
-from .errors import Refusal, new_request_id
+from .errors import Rejection, new_request_id
 from .service import CutConnection, Reply, Service
 
 PFX_PASSWORD = "sandbox"
@@ -149,7 +149,7 @@ def _handler_for(service: Service) -> type[BaseHTTPRequestHandler]:
                 return
             except Exception:
                 traceback.print_exc()
-                reply = Reply(500, Refusal(500, "UnknownError", "The sandbox failed; its log says how.").body(new_request_id()))
+                reply = Reply(500, Rejection(500, "UnknownError", "The sandbox failed; its log says how.").body(new_request_id()))
             self.wfile.write(_wire(reply, self.command != "HEAD"))
 
         do_HEAD = do_OPTIONS = do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = answer

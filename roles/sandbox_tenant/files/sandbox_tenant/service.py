@@ -13,16 +13,16 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from .errors import Refusal, new_request_id, refusal
+from .errors import Rejection, new_request_id, rejection
+from .faults import Fault, FaultPlan, SimulatedFaults
 from .graph import Call, Graph, Reply
 from .identity import Identity, IdentityError
 from .page import tenant_page
 from .quota import Quota, cost_of
 from .router import Router
 from .seed import SeedError, check_seed
+from .state import state_of
 from .tenant import Tenant
-from .weather import Conditions, Fault, Weather
-from .witness import state_of
 
 CONTROL = "/_sandbox"
 
@@ -37,7 +37,7 @@ class Service:
     def __init__(self, seed: dict, lifetime: int = 3600) -> None:
         self._seed = seed
         self._base = ""
-        self.weather = Weather()
+        self.faults = FaultPlan()
         self.journal: list[dict] = []
         self._lock = threading.RLock()
         self.identity = Identity(seed["tenant"]["id"], seed["apps"], lifetime)
@@ -51,21 +51,21 @@ class Service:
     @base.setter
     def base(self, address: str) -> None:
         self._base = address
-        self.router = Router(Graph(self.tenant, self.weather, address))
+        self.router = Router(Graph(self.tenant, self.faults, address))
 
     def reset(self, seed: dict | None = None) -> None:
-        """The tenant as its seed says, or another of the same id and apps; an empty journal and fair weather. Raises SeedError."""
+        """The tenant as its seed says, or another of the same id and apps; an empty journal and no faults. Raises SeedError."""
         if seed is not None:
             check_seed(seed, "the seed")
             self._seed = {**seed, "tenant": self._seed["tenant"], "apps": self._seed["apps"]}
         with self._lock:
             self.tenant = Tenant(json.loads(json.dumps(self._seed)))
-            self.router = Router(Graph(self.tenant, self.weather, self._base))
+            self.router = Router(Graph(self.tenant, self.faults, self._base))
             self.quota = Quota()
             self._stale: Router | None = None
             self._stale_left, self._stale_until = 0, 0.0
             self.journal.clear()
-            self.weather.clear()
+            self.faults.clear()
             self.identity.pardon()
 
     def handle(self, method: str, target: str, headers: dict[str, str], content: bytes) -> Reply:
@@ -80,13 +80,13 @@ class Service:
 
     def _graph(self, method: str, path: str, query: dict[str, str], headers: dict[str, str], content: bytes) -> Reply:
         request_id = new_request_id()
-        fault = self.weather.strike(method, path, ("answer", "cut_before", "cut_after", "expire_token", "revoke_tokens"))
+        fault = self.faults.strike(method, path, ("answer", "cut_before", "cut_after", "expire_token", "revoke_tokens"))
         is_batch = path.endswith("/$batch")
         entry: dict[str, Any] = {"method": method, "path": path, "query": query, "batch": None, "fault": fault.kind if fault else None}
         entry["write"] = method != "GET" and not is_batch
         self.journal.append(entry)
-        if self.weather.conditions.delay:
-            time.sleep(self.weather.conditions.delay)
+        if self.faults.conditions.delay:
+            time.sleep(self.faults.conditions.delay)
         self._spoil(fault, headers)
         with self._lock:
             reply = _faulty(fault, request_id) if fault and fault.action == "answer" else self._answered(method, path, query, headers, content, request_id)
@@ -113,23 +113,23 @@ class Service:
             if rest == "$batch":
                 return self._batch(version, body, claims)
             return self._routed(Call(method, version, f"/{rest}", query, body, claims, headers))
-        except Refusal as error:
+        except Rejection as error:
             return self._refused(error, request_id)
 
-    def _refused(self, error: Refusal, request_id: str) -> Reply:
+    def _refused(self, error: Rejection, request_id: str) -> Reply:
         is_cloud = "code" in error.extra
-        if is_cloud and self.weather.conditions.classic_errors:
-            error = Refusal(error.status, "Request_BadRequest" if error.status == 400 else "Request_ResourceNotFound", error.message, None, error.headers)
+        if is_cloud and self.faults.conditions.classic_errors:
+            error = Rejection(error.status, "Request_BadRequest" if error.status == 400 else "Request_ResourceNotFound", error.message, None, error.headers)
         return Reply(error.status, error.body(request_id), error.headers)
 
     def _routed(self, call: Call) -> Reply:
         """The answer of Graph, within the quota; for some reads after a write, of how Graph was before it."""
-        conditions = self.weather.conditions
+        conditions = self.faults.conditions
         wait, headers = self.quota.ask(
             call.claims.get("appid", ""), call.method, cost_of(call.method, call.path, call.query), conditions, len(self.tenant.users)
         )
         if wait > 0:
-            error = refusal("E22")
+            error = rejection("E22")
             error.headers = headers
             raise error
         if call.method == "GET" and self._stale is not None and self._is_stale(conditions):
@@ -139,27 +139,27 @@ class Service:
             before = copy.deepcopy(self.tenant)
             before.jobs.clear()
             reply = self.router.answer(call)
-            self._stale, self._stale_left = Router(Graph(before, self.weather, self._base)), conditions.stale_reads
+            self._stale, self._stale_left = Router(Graph(before, self.faults, self._base)), conditions.stale_reads
             self._stale_until = time.monotonic() + conditions.stale_seconds
         else:
             reply = self.router.answer(call)
         reply.headers = {**headers, **reply.headers}
         return reply
 
-    def _is_stale(self, conditions: Conditions) -> bool:
+    def _is_stale(self, conditions: SimulatedFaults) -> bool:
         """Whether a read still sees what was before the last write."""
         return bool((conditions.stale_reads and self._stale_left > 0) or (conditions.stale_seconds and time.monotonic() < self._stale_until))
 
     def _batch(self, version: str, body: Any, claims: dict) -> Reply:
         requests = body.get("requests") if isinstance(body, dict) else None
         if not isinstance(requests, list) or not all(_is_item(item) for item in requests):
-            raise refusal("batch_shape")
+            raise rejection("batch_shape")
         if len(requests) > 20:
-            raise refusal("batch_size")
+            raise rejection("batch_size")
         answers: dict[str, dict] = {}
         for item in requests:
             if str(item["id"]).lower() in answers:
-                raise refusal("batch_id", id=str(item["id"]))
+                raise rejection("batch_id", id=str(item["id"]))
             failed = any(answers.get(str(other).lower(), {"status": 424})["status"] >= 400 for other in item.get("dependsOn") or [])
             answers[str(item["id"]).lower()] = self._item(version, item, claims, failed)
         return Reply(200, {"responses": list(reversed(answers.values()))})
@@ -168,14 +168,14 @@ class Service:
         request_id = new_request_id()
         parts = urlsplit("/" + item["url"].lstrip("/"))
         method, path, query = item["method"].upper(), f"/{version}{parts.path}", dict(parse_qsl(parts.query))
-        fault = None if is_blocked else self.weather.strike(method, path, ("answer",))
+        fault = None if is_blocked else self.faults.strike(method, path, ("answer",))
         entry = {"method": method, "path": path, "query": query, "batch": version, "fault": fault.kind if fault else None}
         try:
             if is_blocked:
-                raise refusal("dependency")
+                raise rejection("dependency")
             call = Call(method, version, parts.path, query, item.get("body"), claims, item.get("headers") or {})
             reply = _faulty(fault, request_id) if fault else self._routed(call)
-        except Refusal as error:
+        except Rejection as error:
             reply = self._refused(error, request_id)
         self.journal.append({**entry, "write": method != "GET" and not is_blocked, "status": reply.status, "unknown": _is_unknown(reply)})
         headers = {"Content-Type": "application/json", "request-id": request_id, **reply.headers}
@@ -184,7 +184,7 @@ class Service:
     def _identity(self, method: str, path: str, query: dict[str, str], headers: dict[str, str], content: bytes) -> Reply:
         token_path = f"/{self.tenant.id}/oauth2/v2.0/token"
         self.journal.append({"method": method, "path": path, "query": {}, "batch": None, "write": False, "fault": None, "status": None})
-        fault = self.weather.strike(method, path, ("answer",))
+        fault = self.faults.strike(method, path, ("answer",))
         if fault:
             return _faulty(fault, new_request_id())
         try:
@@ -201,14 +201,14 @@ class Service:
         return Reply(404, {"error": "invalid_request", "error_description": "AADSTS90002: Tenant not found. Check that the tenant id is correct."})
 
     def _control(self, method: str, path: str, content: bytes) -> Reply:
-        """The sandbox's own paths: a page to look at, /journal, /faults, /weather, /state and /reset."""
+        """The sandbox's own paths: a page to look at, /journal, /faults, /faults, /state and /reset."""
         if method == "GET":
             return self._shown(path)
         change = {
             ("DELETE", "/journal"): self.journal.clear,
-            ("POST", "/faults"): lambda: self.weather.add(Fault(**json.loads(content))),
-            ("DELETE", "/faults"): self.weather.clear,
-            ("POST", "/weather"): lambda: self.weather.set(json.loads(content)),
+            ("POST", "/faults"): lambda: self.faults.add(Fault(**json.loads(content))),
+            ("DELETE", "/faults"): self.faults.clear,
+            ("POST", "/conditions"): lambda: self.faults.set(json.loads(content)),
             ("POST", "/reset"): lambda: self.reset(json.loads(content) if content else None),
         }.get((method, path))
         if change is None:
@@ -223,7 +223,7 @@ class Service:
         if path in ("", "/"):
             with self._lock:
                 return Reply(200, tenant_page(self.tenant, self.journal, self._base), {"Content-Type": "text/html; charset=utf-8"})
-        shown = {"/journal": lambda: {"requests": self.journal}, "/weather": lambda: asdict(self.weather.conditions), "/state": self.state}.get(path)
+        shown = {"/journal": lambda: {"requests": self.journal}, "/conditions": lambda: asdict(self.faults.conditions), "/state": self.state}.get(path)
         return Reply(200, shown()) if shown else Reply(404, {"error": f"no GET {CONTROL}{path}"})
 
     def state(self) -> dict:
@@ -246,7 +246,7 @@ def _is_unknown(reply: Reply) -> bool:
 
 
 def _faulty(fault: Fault, request_id: str) -> Reply:
-    error = Refusal(fault.status, fault.code, fault.message)
+    error = Rejection(fault.status, fault.code, fault.message)
     return Reply(fault.status, error.body(request_id), dict(fault.headers))
 
 
@@ -256,4 +256,4 @@ def _json(content: bytes) -> Any:
     try:
         return json.loads(content)
     except (ValueError, RecursionError):
-        raise refusal("body") from None
+        raise rejection("body") from None

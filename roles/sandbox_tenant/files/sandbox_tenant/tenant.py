@@ -144,7 +144,7 @@ class Tenant:
         self._claims_of.setdefault(holder_id, {})[claim.id] = claim
         self._claims_on.setdefault(pool.id, {})[claim.id] = claim
         if kind == "group":
-            self.settle(pool)
+            self.allot(pool)
         else:
             pool.seats[holder_id] = None
             pool.waiting.pop(holder_id, None)
@@ -157,10 +157,10 @@ class Tenant:
         del self._claims_on[claim.pool_id][claim.id]
         pool = self.pools[claim.pool_id]
         if claim.kind == "group":
-            self.settle(pool)
+            self.allot(pool)
         elif not any(other.pool_id == pool.id for other, dummy in self.paths_of(claim.holder_id)):
             del pool.seats[claim.holder_id]
-            self._serve(pool)
+            self._fill(pool)
 
     def tick(self) -> None:
         """One read has passed: what goes on behind comes a step nearer."""
@@ -195,7 +195,7 @@ class Tenant:
             self.blocked.pop((group_id, user["id"]), None)
         del self.users[user["id"]], self._by_upn[user["userPrincipalName"].lower()]
         for pool in self.pools.values():
-            self.settle(pool)
+            self.allot(pool)
 
     def add_member(self, group_id: str, user_id: str) -> None:
         """Puts a user into a group; who is in it already is the caller's matter."""
@@ -208,7 +208,7 @@ class Tenant:
         self._groups_of[user_id].remove(group_id)
         self.blocked.pop((group_id, user_id), None)
         for claim in self.claims_of(group_id):
-            self.settle(self.pools[claim.pool_id])
+            self.allot(self.pools[claim.pool_id])
 
     def delete_group(self, group: dict) -> None:
         """Takes a group away that has no licenses."""
@@ -224,7 +224,7 @@ class Tenant:
             on |= {plan["id"] for plan in self.skus[sku_id]["service_plans"]} - set(disabled)
         return on
 
-    def settle(self, pool: Pool) -> None:
+    def allot(self, pool: Pool) -> None:
         """Gives seats to those who are reached: direct ones first, then who waits longest (graph-contract 2.1)."""
         direct: list[str] = []
         through_group: list[str] = []
@@ -236,9 +236,9 @@ class Tenant:
         pool.seats.update(dict.fromkeys(direct))
         queue = [holder for holder in pool.waiting if holder in reached] + members
         pool.waiting = {holder: pool.waiting.get(holder, _now()) for holder in queue if holder not in pool.seats}
-        self._serve(pool)
+        self._fill(pool)
 
-    def _serve(self, pool: Pool) -> None:
+    def _fill(self, pool: Pool) -> None:
         """Gives what seats are free to those who wait longest."""
         for holder in list(pool.waiting)[: max(pool.free, 0)]:
             pool.seats[holder] = None

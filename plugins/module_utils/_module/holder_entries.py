@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What M(m365.licensing.sku_holders) wishes: these people hold a SKU, these and no others, or these no longer."""
+"""What M(m365.licensing.sku_holders) declares: these people hold a SKU, these and no others, or these no longer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .options import check_bulk, check_user
 from .session import Session
 
 
-class HolderWishes:
+class HolderEntries:
     """The people whom a task names or finds, and for set those who hold the SKUs beside them."""
 
     option: str = "users"
@@ -109,7 +109,7 @@ class HolderWishes:
         found = ((index, self._users.user(self.entries[index]["user"])) for index in indexes)
         return {index: user.id for index, user in found if user is not None}
 
-    def plan(self, index: int, wave: int) -> tuple[Changes, int]:
+    def plan(self, index: int, stage: int) -> tuple[Changes, int]:
         """The changes to one user's licenses, with the seats that those before left. Raises OptionError for a user that the tenant does not have."""
         entry = self.entries[index]
         user = self._users.user(entry["user"])
@@ -119,7 +119,7 @@ class HolderWishes:
         changes = plan_licenses(user, self._catalog, desired)
         if changes.unnamed_groups:
             changes = plan_licenses(self._users.with_group_names(user), self._catalog, desired)
-        return changes, wave if changes.refusals else self._ledger.note(changes, wave)
+        return changes, stage if changes.errors else self._ledger.note(changes, stage)
 
     def principal_id(self, index: int) -> str | None:
         """The id of the entry's user."""

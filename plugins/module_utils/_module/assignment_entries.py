@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What M(m365.licensing.cloud_license_assignments) wishes: assignments for the principals of a list."""
+"""What M(m365.licensing.cloud_license_assignments) declares: assignments for the principals of a list."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DEFAULTS = (
 )  # fmt: skip
 
 
-class AssignmentWishes:
+class AssignmentEntries:
     """The entries of assignments, with the defaults of the task."""
 
     option: str = "assignments"
@@ -66,7 +66,7 @@ class AssignmentWishes:
         self._check_locations(indexes)
         return self._targets(indexes)
 
-    def plan(self, index: int, wave: int) -> tuple[Changes, int]:
+    def plan(self, index: int, stage: int) -> tuple[Changes, int]:
         """The changes of one entry, with the seats that those before left. Raises LicensingError for a principal that the tenant does not have."""
         if index in self._problems:
             raise self._problems[index]
@@ -75,10 +75,10 @@ class AssignmentWishes:
         if changes.wants_members:
             group = self._session.reader.with_members(changes.before.principal)
             changes = self._planned(index, changes.before.with_principal(group))
-        if changes.refusals:
-            return changes, wave
+        if changes.errors:
+            return changes, stage
         self._states[who.id] = changes.after
-        return changes, self._ledger.note(changes, wave)
+        return changes, self._ledger.note(changes, stage)
 
     def principal_id(self, index: int) -> str | None:
         """The id of the entry's principal."""
@@ -114,11 +114,11 @@ class AssignmentWishes:
 
     def _check_locations(self, indexes: list[int]) -> None:
         """Raises OptionError for users to whom entries give different usage locations."""
-        wished: dict[str, dict[str, int]] = {}
+        desired: dict[str, dict[str, int]] = {}
         for index in indexes:
             if index in self._principals and self.entries[index].get("usage_location"):
-                wished.setdefault(self._principals[index].id, {}).setdefault(self.entries[index]["usage_location"].upper(), index)
-        for places in wished.values():
+                desired.setdefault(self._principals[index].id, {}).setdefault(self.entries[index]["usage_location"].upper(), index)
+        for places in desired.values():
             if len(places) > 1:
                 listed = " and ".join(f"assignments[{index}] {place}" for place, index in places.items())
                 raise OptionError(f"usage_location: one user would get several, {listed}; give one")
@@ -172,7 +172,7 @@ class AssignmentWishes:
 
 
 def _desired_of(entries: list[dict]) -> list[DesiredAssignment]:
-    """What each entry wishes. Raises OptionError with every entry that cannot be read."""
+    """What each entry declares. Raises OptionError with every entry that cannot be read."""
     problems, desired = [], []
     for index, entry in enumerate(entries):
         try:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What M(m365.licensing.users_assign_license) wishes: licenses for the users of a list."""
+"""What M(m365.licensing.users_assign_license) declares: licenses for the users of a list."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .session import Session
 DEFAULTS = ("usage_location", "licenses", "carry_plans", "inherited", "remove_inherited", "protect", "allow_empty", "seat_check", "plan_check")
 
 
-class UserWishes:
+class UserEntries:
     """The entries of users, with the defaults of the task."""
 
     option: str = "users"
@@ -28,7 +28,7 @@ class UserWishes:
     version: str = "v1.0"
 
     def __init__(self, params: Mapping) -> None:
-        """Raises OptionError with every entry that contradicts itself, or wishes for nothing."""
+        """Raises OptionError with every entry that contradicts itself, or declares nothing."""
         check_bulk(params)
         self.entries = merged(params["users"], params, DEFAULTS)
         self._desired = desired_of(self.entries)
@@ -52,7 +52,7 @@ class UserWishes:
         found = ((index, self._users.user(self.entries[index]["user"])) for index in indexes)
         return {index: user.id for index, user in found if user is not None}
 
-    def plan(self, index: int, wave: int) -> tuple[Changes, int]:
+    def plan(self, index: int, stage: int) -> tuple[Changes, int]:
         """The changes to one user's licenses, with the seats that those before left. Raises OptionError for a user that the tenant does not have."""
         name = self.entries[index]["user"]
         user = self._users.user(name)
@@ -62,7 +62,7 @@ class UserWishes:
         changes = plan_licenses(user, self._catalog, desired)
         if changes.unnamed_groups:
             changes = plan_licenses(self._users.with_group_names(user), self._catalog, desired)
-        return changes, wave if changes.refusals else self._ledger.note(changes, wave)
+        return changes, stage if changes.errors else self._ledger.note(changes, stage)
 
     def principal_id(self, index: int) -> str | None:
         """The id of the entry's user."""
@@ -75,18 +75,18 @@ class UserWishes:
 
 
 def desired_of(entries: list[dict]) -> list[DesiredLicenses]:
-    """What each entry wishes. Raises OptionError with every entry that cannot be read; equal wishes are one object."""
+    """What each entry declares. Raises OptionError with every entry that cannot be read; equal entries are one object."""
     problems: list[str] = []
     known: dict[str, DesiredLicenses] = {}
     desired = []
     for index, entry in enumerate(entries):
-        wish = {name: value for name, value in entry.items() if name != "user"}
+        values = {name: value for name, value in entry.items() if name != "user"}
         try:
             check_user(entry["user"], f"users[{index}].user")
             if not entry.get("licenses") and not entry.get("usage_location"):
                 raise OptionError("one of licenses and usage_location must be given, here or for all")
-            wished = known.setdefault(repr(wish), desired_licenses(wish)) if repr(wish) not in known else known[repr(wish)]
-            desired.append(wished)
+            found = known.setdefault(repr(values), desired_licenses(values)) if repr(values) not in known else known[repr(values)]
+            desired.append(found)
         except OptionError as error:
             problems.append(error.message if error.message.startswith("users[") else f"users[{index}]: {error.message}")
     if problems:

@@ -54,7 +54,7 @@ def test_user_task(tenant, title):
 
 
 # title: (options, code of the finding, part of the message)
-USER_REFUSALS = {
+USER_ERRORS = {
     "no seats": ({"user": "heidi", "add": [{"sku": "STANDARDPACK"}]}, "no_seats", "heidi@contoso.example, 1 of 1"),
     "no location": ({"user": "alice", "add": [{"sku": "SPE_E5"}]}, "usage_location_missing", "usage_location"),
     "inherited only": ({"user": "ivan", "remove": ["SPE_E3"]}, "inherited_only", "group Support desk ("),
@@ -81,7 +81,7 @@ def codes(result: dict) -> list[str]:
 
 def test_an_allow_list_names_what_microsoft_has_added(tenant):
     """Bob's license was made by an allow-list, which does not name a service plan that is on by now."""
-    e3 = next(sku for sku in tenant.sandbox.service.tenant.skus.values() if sku["part_number"] == "SPE_E3")
+    e3 = next(sku for sku in tenant.store.skus.values() if sku["part_number"] == "SPE_E3")
     listed = [plan["name"] for plan in e3["service_plans"] if plan["name"] not in ("SWAY", "YAMMER_ENTERPRISE", "WHITEBOARD_PLAN2")]
     result = prove(tenant, USER, **user_params({"user": "bob", "add": [{"sku": "SPE_E3", "enabled_plans": listed}]}))
     assert codes(result) == ["plans_not_listed"]
@@ -100,8 +100,8 @@ def test_the_diff_shows_what_stays_through_a_group(tenant):
 
 
 def prove_diff(tenant, options: dict) -> dict:
-    foreseen, real = (tenant.run(USER, check=check, **user_params(options)) for check in (True, False))
-    assert foreseen["diff"] == real["diff"]
+    predicted, real = (tenant.run(USER, check=check, **user_params(options)) for check in (True, False))
+    assert predicted["diff"] == real["diff"]
     return real
 
 
@@ -115,11 +115,11 @@ def test_a_second_allotment_is_a_second_seat(tenant):
     assert tenant.state()["seats_used"]["POWER_BI_PRO"] == 2
 
 
-def test_a_license_outside_the_allotments_beside_an_assignment_is_a_caution(tenant):
+def test_a_license_outside_the_allotments_next_to_an_assignment_is_a_warning(tenant):
     """Two of six seats of E5 are in no allotment: assignLicense gives carol one of them."""
     seed = copy.deepcopy(SEED)
     seed["skus"][0]["enabled"] = 6
-    tenant.sandbox.service.reset(seed)
+    tenant.reset(seed)
     for name in ("grace", "heidi"):
         tenant.run(CLOUD, user=f"{name}@contoso.example", sku="SPE_E5")
     tenant.run(USER, **user_params({"user": "carol", "add": [{"sku": "SPE_E5"}]}))
@@ -151,16 +151,16 @@ def test_cloud_licensing_refuses_service_plans_that_exclude_each_other(tenant):
     assert (asked["failure"]["code"], asked["failure"]["status"]) == ("plans_exclude", 400)
 
 
-@pytest.mark.parametrize("title", USER_REFUSALS)
-def test_user_refusal(tenant, title):
-    options, code, said = USER_REFUSALS[title]
+@pytest.mark.parametrize("title", USER_ERRORS)
+def test_user_error(tenant, title):
+    options, code, said = USER_ERRORS[title]
     result = prove(tenant, USER, **user_params(options))
     assert result["failed"]
     assert result["failure"]["code"] == code
     assert said in result["msg"]
 
 
-def test_the_sandbox_refuses_what_was_foreseen(tenant):
+def test_the_sandbox_rejects_what_was_predicted(tenant):
     """The finding is right: when Graph is let decide, it refuses."""
     result = tenant.run(USER, **user_params({"user": "heidi", "add": [{"sku": "STANDARDPACK"}], "seat_check": "try", "plan_check": "try"}))
     assert result["failed"]
@@ -239,7 +239,7 @@ def test_exclusive_creates_first_and_then_deletes_the_others(tenant):
 
 
 def test_subscription_narrows(tenant):
-    pools = tenant.sandbox.service.tenant.pools
+    pools = tenant.store.pools
     wanted = tenant.pools("POWER_BI_PRO")[1]
     result = prove(tenant, CLOUD, user="grace@contoso.example", sku="POWER_BI_PRO", subscription_id=pools[wanted].subscription_id)
     assert result["assignment"]["allotment"] == wanted
@@ -248,16 +248,16 @@ def test_subscription_narrows(tenant):
 
 
 # title: (options, code, part of the message)
-CLOUD_REFUSALS = {
+CLOUD_ERRORS = {
     "not for devices": ({"device": "KIOSK-02", "sku": "SPE_E5"}, "not_assignable_to_kind", "group or user, not to a device"),
     "not for users": ({"user": "erin@contoso.example", "sku": "INTUNE_A_D"}, "not_assignable_to_kind", "device, not to a user"),
     "no location": ({"user": "alice@contoso.example", "sku": "SPE_E5"}, "usage_location_missing", "no usage location"),
 }
 
 
-@pytest.mark.parametrize("title", CLOUD_REFUSALS)
-def test_cloud_refusal(tenant, title):
-    options, code, said = CLOUD_REFUSALS[title]
+@pytest.mark.parametrize("title", CLOUD_ERRORS)
+def test_cloud_error(tenant, title):
+    options, code, said = CLOUD_ERRORS[title]
     result = prove(tenant, CLOUD, **options)
     assert result["failure"]["code"] == code
     assert said in result["msg"]
@@ -294,11 +294,11 @@ COSTS = {
 @pytest.mark.parametrize("module", COSTS)
 def test_one_request_to_look_and_one_to_change(tenant, module):
     options, requests = COSTS[module]
-    connection = tenant.sandbox.connection["graph"]
+    connection = tenant.sign_in
     tenant.options = dict(connection)
     assert tenant.run(module, **options)["changed"]
     assert len(tenant.journal()) == requests
-    assert len(tenant.sandbox.service.journal) - len([e for e in tenant.sandbox.service.journal if e["batch"]]) == requests + 2
+    assert len(tenant.requests) - len([e for e in tenant.requests if e["batch"]]) == requests + 2
     tenant.forget()
     assert not tenant.run(module, **options)["changed"]
     assert [entry["path"] for entry in tenant.journal()] == ["/v1.0/$batch" if module == USER else "/beta/$batch"]
@@ -309,7 +309,7 @@ PLANS = {"SPE_E3": ["SWAY", "YAMMER_ENTERPRISE", "FORMS_PLAN_E3"], "SPE_E5": ["S
 
 
 @st.composite
-def user_wishes(draw):
+def user_entries(draw):
     skus = draw(st.permutations(list(PLANS)))
     count = draw(st.integers(0, 2))
     entries = []
@@ -317,13 +317,13 @@ def user_wishes(draw):
         names = draw(st.lists(st.sampled_from(PLANS[sku]), unique=True))
         key = draw(st.sampled_from(["disabled_plans", None]))
         entries.append({"sku": sku, **({key: names} if key else {})})
-    wish = {"user": draw(st.sampled_from(PEOPLE)), "inherited": draw(st.sampled_from(["assign", "accept", "fail"])), "carry_plans": draw(st.booleans())}
+    entry = {"user": draw(st.sampled_from(PEOPLE)), "inherited": draw(st.sampled_from(["assign", "accept", "fail"])), "carry_plans": draw(st.booleans())}
     location = draw(st.sampled_from([None, "DE", "US"]))
     if location:
-        wish["usage_location"] = location
+        entry["usage_location"] = location
     if draw(st.booleans()):
-        return {**wish, "set": entries, "allow_empty": True}
-    return {**wish, "add": entries, "remove": list(skus[count : count + draw(st.integers(0, 2))])}
+        return {**entry, "set": entries, "allow_empty": True}
+    return {**entry, "add": entries, "remove": list(skus[count : count + draw(st.integers(0, 2))])}
 
 
 def held_by_all(state: dict) -> dict:
@@ -331,23 +331,23 @@ def held_by_all(state: dict) -> dict:
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(user_wishes(), min_size=1, max_size=3))
-def test_any_wish_keeps_the_law(tenant, wishes):
-    """Whatever is wished for: a refusal that only Graph can know (service plans that exclude each other) excepted."""
-    tenant.sandbox.service.reset()
-    for wish in wishes:
-        params = user_params(wish)
-        foreseen = tenant.check(USER, **params)
+@given(st.lists(user_entries(), min_size=1, max_size=3))
+def test_any_entry_keeps_the_module_contract(tenant, entries):
+    """Whatever is desired: an error that only Graph can know (service plans that exclude each other) excepted."""
+    tenant.reset()
+    for entry in entries:
+        params = user_params(entry)
+        predicted = tenant.check(USER, **params)
         before = tenant.state()
         tenant.forget()
         real = tenant.run(USER, **params)
-        if real["failed"] and not foreseen["failed"]:
+        if real["failed"] and not predicted["failed"]:
             assert real["failure"]["code"] in ("plans_need", "plans_exclude")
             assert held_by_all(tenant.state()) == held_by_all(before)
             continue
-        assert (foreseen["failed"], foreseen["changed"], foreseen.get("diff")) == (real["failed"], real["changed"], real.get("diff"))
+        assert (predicted["failed"], predicted["changed"], predicted.get("diff")) == (real["failed"], real["changed"], real.get("diff"))
         if not real["failed"]:
-            assert tenant.holds(wish["user"]) == {row["sku"]: row["disabled_plans"] for row in real["licenses"] if row["origin"] == "direct"}
+            assert tenant.holds(entry["user"]) == {row["sku"]: row["disabled_plans"] for row in real["licenses"] if row["origin"] == "direct"}
         tenant.forget()
         again = tenant.run(USER, **params)
         assert not again["changed"]
@@ -355,13 +355,13 @@ def test_any_wish_keeps_the_law(tenant, wishes):
 
 
 @st.composite
-def cloud_wishes(draw):
+def cloud_entries(draw):
     sku = draw(st.sampled_from(["SPE_E5", "SPE_E3", "POWER_BI_PRO", "INTUNE_A_D"]))
     names = draw(st.lists(st.sampled_from(PLANS.get(sku, ["INTUNE_A"])), unique=True))
     people = [("user", f"{name}@contoso.example") for name in PEOPLE if name != "judy"]  # her service plans exclude those of the others
     others = [("group", "Support desk"), ("device", "KIOSK-01"), ("device", "KIOSK-02")]
     who = draw(st.sampled_from(people + others))
-    wish = {
+    entry = {
         who[0]: who[1],
         "sku": sku,
         "allotment_choice": "most_available",
@@ -369,16 +369,16 @@ def cloud_wishes(draw):
         "state": draw(st.sampled_from(["present", "present", "absent"])),
         "route": draw(st.sampled_from(["principal", "admin", "allotment"])),
     }
-    return {**wish, "disabled_plans": names} if draw(st.booleans()) else wish
+    return {**entry, "disabled_plans": names} if draw(st.booleans()) else entry
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(cloud_wishes(), min_size=1, max_size=4))
-def test_any_assignment_keeps_the_law(tenant, wishes):
-    tenant.sandbox.service.reset()
-    for wish in wishes:
-        result = prove(tenant, CLOUD, **wish)
+@given(st.lists(cloud_entries(), min_size=1, max_size=4))
+def test_any_assignment_keeps_the_module_contract(tenant, entries):
+    tenant.reset()
+    for entry in entries:
+        result = prove(tenant, CLOUD, **entry)
         claims = tenant.state()["assignments"]
         assert len({(claim["holder"], claim["allotment"]) for claim in claims}) == len(claims), "no duplicate"
-        if not result["failed"] and wish["state"] == "absent":
+        if not result["failed"] and entry["state"] == "absent":
             assert result["assignment"] is None

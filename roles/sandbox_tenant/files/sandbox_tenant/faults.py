@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Faults and weather: rules that make chosen requests fail, and conditions that hold for all, repeatable by a seed."""
+"""Simulated faults: rules that make chosen requests fail, and conditions that hold for all, repeatable by a seed."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class Fault:
 
 
 @dataclass
-class Conditions:
+class SimulatedFaults:
     """What holds for every request until it is changed.
 
     rates gives kinds of RANDOM faults a probability. stale_reads is how many reads after a write show the state before it, stale_seconds how long,
     location_lag how many license calls do not see a new usage location, new_user_lag how many reads do not find a new user,
     group_reads how many reads group licensing takes. page_size caps pages (0: no cap), delay slows answers down by seconds.
-    wrapped, hide_ids, shuffle and unknown change the form of answers. classic_errors gives cloudLicensing's refusals the form
+    wrapped, hide_ids, shuffle and unknown change the form of answers. classic_errors gives cloudLicensing's errors the form
     of the older API. read_units in read_seconds and writes in write_seconds are the quota of an application, as it is documented (0: none; read_units -1:
     what the size of the tenant gives), tenant_writes in tenant_write_seconds that of all applications together; clock makes its time run faster.
     """
@@ -85,7 +85,7 @@ RANDOM: dict[str, dict] = {
 }
 
 
-class Weather:
+class FaultPlan:
     """The faults and conditions in force, and what they remember."""
 
     def __init__(self) -> None:
@@ -96,12 +96,12 @@ class Weather:
         self.clear()
 
     def clear(self) -> None:
-        """Fair weather."""
+        """Fair faults."""
         with self._lock:
             self._faults.clear()
-            self._set(Conditions())
+            self._set(SimulatedFaults())
 
-    def _set(self, conditions: Conditions) -> None:
+    def _set(self, conditions: SimulatedFaults) -> None:
         self.conditions = conditions
         self._random = random.Random(conditions.seed)
         self._new.clear()
@@ -111,7 +111,7 @@ class Weather:
         """Changes conditions; raises ValueError for one that there is not."""
         if not isinstance(changes, dict):
             raise ValueError("give an object of conditions")
-        known = {each.name: type(getattr(Conditions(), each.name)) for each in fields(Conditions)}
+        known = {each.name: type(getattr(SimulatedFaults(), each.name)) for each in fields(SimulatedFaults)}
         for name, value in changes.items():
             if name not in known or not isinstance(value, (known[name], int) if known[name] is float else known[name]):
                 raise ValueError(f"no condition {name} of value {value!r}; there are {', '.join(known)}")
@@ -127,7 +127,7 @@ class Weather:
         if unknown:
             raise ValueError(f"no fault {', '.join(sorted(unknown))}; there are {', '.join(RANDOM)}")
         with self._lock:
-            self._set(Conditions(**{**asdict(self.conditions), **changes}))
+            self._set(SimulatedFaults(**{**asdict(self.conditions), **changes}))
 
     def add(self, fault: Fault) -> None:
         """Adds a rule; raises ValueError for one that cannot work."""
