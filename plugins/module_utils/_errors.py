@@ -1,11 +1,13 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The error family of the collection: everything else that escapes a module is a bug."""
+"""What is wrong, as one value, and the family of errors: everything else that escapes a module is a bug."""
 
 from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass, replace
+from typing import Any
 
 if sys.version_info < (3, 10):  # here, as every module loads this file before one that such a Python cannot load
     needs = "m365.licensing needs Python 3.10 or later where its modules run, and this is Python {}.{}: set ansible_python_interpreter to a later one"
@@ -13,44 +15,87 @@ if sys.version_info < (3, 10):  # here, as every module loads this file before o
     raise SystemExit(1)
 
 
-class LicensingError(Exception):
-    """The base of the family. C(message) says what is wrong and what to do about it, C(remedy) only the latter, where it is known apart."""
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong, and what to do about it: of an option, of a prediction, or of an answer of Graph.
 
+    code is what a playbook can branch on. severity is C(error) or C(warning). where is the path of the option, who the principal, where one is meant.
+    words are those of Graph; status, request_id and retriable belong to its answer. group_ids are the groups that the text names by id,
+    value is what was found in a file, by which its line can be told.
+    """
+
+    cause: str
     remedy: str | None = None
+    code: str | None = None
+    severity: str = "error"
+    where: str = ""
+    who: str = ""
+    words: str = ""
+    status: int | None = None
+    request_id: str | None = None
+    retriable: bool = False
+    group_ids: tuple[str, ...] = ()
+    value: Any = None
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
+    @property
+    def is_error(self) -> bool:
+        """Whether nothing is sent because of it."""
+        return self.severity == "error"
+
+    @property
+    def message(self) -> str:
+        """The one text of all parts: where, cause, remedy, and the words of Graph."""
+        text = f"{self.where}: {self.cause}" if self.where else self.cause
+        text += f": {self.remedy}" if self.remedy else ""
+        text += f". {self.words}" if self.words else ""
+        return text + (f" (request-id {self.request_id})" if self.request_id else "")
 
     def as_failure(self) -> dict:
-        """The machine-readable side of the error, for the C(failure) return value."""
-        return {"code": None, "status": None, "request_id": None, "retriable": False, "remedy": self.remedy}
+        """The machine-readable side, for the C(failure) return value."""
+        return {"code": self.code, "status": self.status, "request_id": self.request_id, "retriable": self.retriable, "remedy": self.remedy}
+
+
+class LicensingError(Exception):
+    """The base of the family: one problem or several of one kind. A text is a problem without a code."""
+
+    def __init__(self, *problems: Problem | str) -> None:
+        self.problems = tuple(Problem(one) if isinstance(one, str) else one for one in problems)
+        super().__init__(self.message)
+
+    @property
+    def problem(self) -> Problem:
+        """The first problem, which stands for all where only one can be returned."""
+        return self.problems[0]
+
+    @property
+    def message(self) -> str:
+        """What is wrong and what to do about it."""
+        return "; ".join(problem.message for problem in self.problems)
+
+    def means(self, cause: str, remedy: str | None, code: str | None = None) -> None:
+        """Sets what the error means in front of its own words, which are kept."""
+        problem = self.problem
+        self.problems = (replace(problem, cause=cause, remedy=remedy, code=code or problem.code, words=problem.words or problem.cause),)
+
+    def at(self, where: str) -> LicensingError:
+        """The same error, said of a place or of an object."""
+        self.problems = tuple(replace(problem, where=where) for problem in self.problems)
+        return self
 
 
 class OptionError(LicensingError):
     """An option's value cannot be used; nothing was sent because of it."""
 
 
-class RefusedError(LicensingError):
-    """What a finding forbids: C(code) is that of the finding."""
-
-    def __init__(self, code: str, message: str, remedy: str | None) -> None:
-        super().__init__(message)
-        self.code, self.remedy = code, remedy
-
-    def as_failure(self) -> dict:
-        return {**super().as_failure(), "code": self.code}
+class PredictedError(LicensingError):
+    """Graph would reject it, or the task itself forbids it: nothing was sent."""
 
 
 class AuthenticationError(LicensingError):
     """No token could be had, or Graph does not accept it: then there are a status and a request id."""
 
-    def __init__(self, message: str, status: int | None = None, request_id: str | None = None, remedy: str | None = None) -> None:
-        super().__init__(message + (f" (request-id {request_id})" if request_id else ""))
-        self.status, self.request_id, self.remedy = status, request_id, remedy
-
-    def as_failure(self) -> dict:
-        return {**super().as_failure(), "code": "not_authenticated", "status": self.status, "request_id": self.request_id}
+    def __init__(self, cause: str, status: int | None = None, request_id: str | None = None, remedy: str | None = None) -> None:
+        super().__init__(Problem(cause, remedy, "not_authenticated", status=status, request_id=request_id))
 
 
 class UnavailableError(LicensingError):
@@ -68,22 +113,19 @@ class MissingLibraryError(LicensingError):
 class TransportError(LicensingError):
     """The service did not answer, or not in a form that can be used."""
 
-    def __init__(self, message: str, retriable: bool = False) -> None:
-        super().__init__(message)
-        self.retriable = retriable
+    code: str | None = None
 
-    def as_failure(self) -> dict:
-        return {**super().as_failure(), "retriable": self.retriable}
+    def __init__(self, message: str, retriable: bool = False) -> None:
+        super().__init__(Problem(message, code=self.code, retriable=retriable))
 
 
 class SignInUnavailableError(TransportError):
     """The sign-in service cannot be reached, or is busy: that says nothing of the credential."""
 
+    code = "sign_in_unavailable"
+
     def __init__(self, message: str) -> None:
         super().__init__(message, retriable=True)
-
-    def as_failure(self) -> dict:
-        return {**super().as_failure(), "code": "sign_in_unavailable"}
 
 
 class InterruptedRunError(TransportError):
@@ -96,33 +138,21 @@ class InterruptedRunError(TransportError):
 class WaitTimeoutError(LicensingError):
     """The change was accepted, but does not show in reads within C(wait_timeout)."""
 
-    remedy = "the change itself is done: look later, or wait longer with wait_timeout"
-
-    def as_failure(self) -> dict:
-        return {**super().as_failure(), "code": "wait_timeout", "retriable": True}
+    def __init__(self, cause: str) -> None:
+        super().__init__(Problem(cause, "the change itself is done; look later, or wait longer with wait_timeout", "wait_timeout", retriable=True))
 
 
 class GraphError(LicensingError):
     """Graph answered with an error.
 
     C(code) is the most specific code of the answer (graph-contract 4.1, 4.5). C(asked) is the method and the path of the request,
-    the path from below the version of Graph.
+    the path from below the version of Graph. C(object_facts) is what is known of the object that was written to and explains the answer.
     """
 
     def __init__(self, status: int, code: str, message: str, request_id: str | None, retriable: bool = False, asked: tuple[str, str] = ("", "")) -> None:
-        text = message.strip() or "no message"
-        shown = f"Graph answered {status} {code}: {text}" + (f" (request-id {request_id})" if request_id else "")
-        super().__init__(shown)
-        self.status = status
-        self.code = code
-        self.text = text
-        self.request_id = request_id
-        self.retriable = retriable
-        self.asked = asked
-        self.object_facts: frozenset[str] = frozenset()  # what is known of the object that was written to and explains the answer
-
-    def as_failure(self) -> dict:
-        return {**super().as_failure(), "code": self.code, "status": self.status, "request_id": self.request_id, "retriable": self.retriable}
+        self.status, self.code, self.text, self.asked = status, code, message.strip() or "no message", asked
+        self.object_facts: frozenset[str] = frozenset()
+        super().__init__(Problem(f"Graph answered {status} {code}: {self.text}", code=code, status=status, request_id=request_id, retriable=retriable))
 
 
 def is_closed(error: LicensingError) -> bool:

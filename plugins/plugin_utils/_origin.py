@@ -28,10 +28,10 @@ def origin_of(value: Any) -> str | None:
 
 
 def told(work: Callable[[], Any]) -> Any:
-    """What work gives. Raises AnsibleFilterError, with the places of all faults, for files that cannot be used."""
+    """What work gives. Raises AnsibleFilterError, with the places of all problems, for files that cannot be used."""
     try:
         return work()
     except FileError as error:
-        raise AnsibleFilterError(FileError(error.faults, origin_of).message) from None
+        raise AnsibleFilterError(error.placed(origin_of).message) from None
     except LicensingError as error:
         raise AnsibleFilterError(error.message) from None

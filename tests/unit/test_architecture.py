@@ -22,7 +22,7 @@ PREFIX = "ansible_collections.m365.licensing.plugins."
 # room: what it may import of the collection, and of the world; None is anything but Ansible
 PURE = {"__future__", "collections", "csv", "dataclasses", "datetime", "difflib", "functools", "heapq", "json", "re", "typing"}
 FLOORS = {
-    "_errors": (set(), {"__future__", "json", "sys"}),
+    "_errors": (set(), {"__future__", "dataclasses", "json", "sys", "typing"}),
     "_files": ({"_errors"}, {"__future__", "collections", "contextlib", "fcntl", "os", "stat", "tempfile", "typing"}),
     "_licensing": ({"_errors", "_licensing"}, PURE),
     "_graph": ({"_errors", "_files", "_graph"}, None),

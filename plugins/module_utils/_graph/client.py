@@ -183,7 +183,7 @@ class GraphClient:
     def unaccepted(self, answer: Answer) -> AuthenticationError:
         """What a 401 means for the user."""
         reason = str(error_of(answer.body).get("message") or "no reason given").rstrip(".")
-        return AuthenticationError(f"Graph does not accept the token: {reason}. {self._tokens.remedy}", 401, answer.request_id, self._tokens.remedy)
+        return AuthenticationError(f"Graph does not accept the token: {reason}", 401, answer.request_id, self._tokens.remedy)
 
 
 def _items_of(request: Request) -> list[dict]:

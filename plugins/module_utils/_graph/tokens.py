@@ -47,7 +47,7 @@ def check_tenant(token: str, tenant_id: str | None) -> None:
 class ReadyToken:
     """A token that somebody else got."""
 
-    remedy = "Give a fresh access_token"
+    remedy = "give a fresh access_token"
     is_ambient = False  # whether the environment, rather than the options, decides who is signed in
 
     def __init__(self, token: str, tenant_id: str | None = None) -> None:
@@ -72,7 +72,7 @@ class ReadyToken:
 class AzureCli:
     """The account that C(az login) signed in."""
 
-    remedy = "Sign in again with az login"
+    remedy = "sign in again with az login"
     is_ambient = True
 
     def __init__(self, cloud: Cloud, tenant_id: str | None, run_command: Callable) -> None:
@@ -118,7 +118,7 @@ class AzureCli:
 class MsalTokens:
     """Tokens of an MSAL application, which is made when the first is needed."""
 
-    remedy = "Check the credential and the consent of the application"
+    remedy = "check the credential and the consent of the application"
 
     def __init__(
         self,
@@ -173,7 +173,7 @@ class MsalTokens:
                     self._cache.remove_at(entry)
             result = self._acquire(self._app, claims)
         except TransportError as error:
-            if error.retriable:
+            if error.problem.retriable:
                 raise SignInUnavailableError(f"no token: {error.message}") from None
             raise AuthenticationError(f"no token: {error.message}") from None
         except LicensingError:

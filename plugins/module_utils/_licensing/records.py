@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from .._errors import OptionError
 from .catalog import Catalog
-from .desired.validate import ListOf, Named, Record, faults_of
+from .desired.validate import ListOf, Named, Record, problems_of
 from .model import Assignment, Group, Principal
 from .tables.countries import CODES
 
@@ -100,9 +100,9 @@ def snapshot_of(text: str, tenant: str | None, path: str) -> dict:
         raise OptionError(f"{path} is no snapshot of licenses; give another path")
     if tenant is not None and found.get("tenant") not in (tenant, None):
         raise OptionError(f"{path} is of the tenant {found.get('tenant')}, not of {tenant}; give another path")
-    fault = next(iter(faults_of(found["people"], _PEOPLE, "people")), None)
-    if fault is not None:
-        raise OptionError(f"{path} is damaged: {fault.where}: {fault.text}; take the file out of a backup, or give another path")
+    problem = next(iter(problems_of(found["people"], _PEOPLE, "people")), None)
+    if problem is not None:
+        raise OptionError(f"{path} is damaged: {problem.message}; take the file out of a backup, or give another path")
     blank = {"usage_location": None}
     tidy = {name: {**blank, **row, **_tidy(row)} for name, row in found["people"].items()}
     return {**found, "people": tidy}

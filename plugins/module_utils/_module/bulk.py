@@ -7,12 +7,12 @@ from __future__ import annotations
 import signal
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any, Protocol
 
 from .._engine.report import RunReport
-from .._errors import AuthenticationError, GraphError, LicensingError, OptionError, RefusedError, SignInUnavailableError
+from .._errors import AuthenticationError, GraphError, LicensingError, OptionError, PredictedError, Problem, SignInUnavailableError
 from .._graph.batch import SIZE
 from .._licensing.catalog import Catalog
 from .._licensing.plan.changes import Changes
@@ -21,7 +21,7 @@ from .._licensing.plan.predict import no_seats_any_more, too_many_removals
 from .._licensing.show.results import diff_of, finding_rows, operation_rows
 from .._tenant.writer import Writer, Written
 from .options import GraphModule
-from .results import ResultList, explained
+from .results import ResultList, explained, failure_of
 from .run import guarded
 from .session import Session
 
@@ -70,7 +70,7 @@ class BulkRun:
         self._refused: dict[str, set[str]] = {}
         self._written: set[str] = set()
         self._lock = threading.Lock()
-        self._outcomes: dict[int, tuple[str, tuple[str, dict] | None]] = {}
+        self._outcomes: dict[int, tuple[str, Sequence[Problem]]] = {}
         self.ended: LicensingError | None = None
 
     def run(self) -> None:
@@ -94,8 +94,8 @@ class BulkRun:
             self._write([plan for plan in todo if plan.is_to_write])
         for plan in todo:
             if plan.duplicate_of is not None:
-                outcome, failure = self._outcomes[plan.duplicate_of]
-                self._record(plan, "unchanged" if outcome == "changed" else outcome, failure=failure)
+                outcome, problems = self._outcomes[plan.duplicate_of]
+                self._record(plan, "unchanged" if outcome == "changed" else outcome, problems=problems)
 
     def _plan(self, plan: Plan, seen: Counter) -> None:
         who = self._listed.principal_id(plan.index)
@@ -111,8 +111,7 @@ class BulkRun:
         """Refuses the whole run when it would remove more than it may."""
         limit, count = self._params.get("max_removals"), removals(plans)
         if limit is not None and count > limit:
-            finding = too_many_removals(count, limit)
-            raise RefusedError(finding.code, finding.message, finding.remedy)
+            raise PredictedError(too_many_removals(count, limit))
 
     def _record_unwritten(self, plan: Plan, is_open: bool, is_held_back: bool) -> None:
         """What was done before, is refused, has nothing to be done, or is not done: in check mode, or because another entry is refused."""
@@ -131,22 +130,19 @@ class BulkRun:
 
     def _record_error(self, plan: Plan) -> None:
         if plan.error is not None:
-            self._record(plan, "failed", failure=explained(plan.error, self._catalog(plan)))
+            self._record(plan, "failed", problems=explained(plan.error, self._catalog(plan)))
         elif plan.changes is not None:
-            first = plan.changes.errors[0]
-            said = "; ".join(finding.message for finding in plan.changes.errors)
-            failure = {"code": first.code, "status": None, "request_id": None, "retriable": False, "remedy": first.remedy}
-            self._record(plan, "failed", failure=(said, failure))
+            self._record(plan, "failed", problems=plan.changes.errors)
 
-    def _record(self, plan: Plan, outcome: str, operations: tuple = (), failure: tuple[str, dict] | None = None, request_id: str | None = None) -> None:
+    def _record(self, plan: Plan, outcome: str, operations: tuple = (), problems: Sequence[Problem] = (), request_id: str | None = None) -> None:
         changes = operation_rows(operations, plan.changes.catalog) if plan.changes else []
         findings = finding_rows(plan.changes.findings) if plan.changes else []
-        self._outcomes[plan.index] = (outcome, failure)
-        self.results.add(plan.index, plan.who, outcome, changes, findings, failure)
+        self._outcomes[plan.index] = (outcome, problems)
+        self.results.add(plan.index, plan.who, outcome, changes, findings, problems)
         if plan.changes is not None and outcome == "changed" and self._module._diff:
             self.results.show(plan.index, diff_of(plan.changes))
         if outcome != "skipped":
-            self._remember(plan, outcome, changes, request_id, failure[0] if failure else None)
+            self._remember(plan, outcome, changes, request_id, failure_of(problems)["msg"] if problems else None)
         plan.changes = None  # a hundred thousand of them are never held longer than needed
 
     def _remember(self, plan: Plan, outcome: str, changes: list[dict], request_id: str | None, message: str | None) -> None:
@@ -217,10 +213,10 @@ class BulkRun:
 
     def _record_failure(self, plan: Plan, result: Written) -> None:
         kind = type(plan.operations[min(len(result.done), len(plan.operations) - 1)]).__name__
-        failure = explained(result.error, self._catalog(plan), kind in self._written) if result.error else None
+        problems = explained(result.error, self._catalog(plan), kind in self._written) if result.error else ()
         wanted = plan.new_sku_ids
-        self._record(plan, "failed", tuple(result.done), failure, result.request_id)
-        if failure and failure[1]["code"] == "no_seats" and len(wanted) == 1:
+        self._record(plan, "failed", tuple(result.done), problems, result.request_id)
+        if problems and problems[0].code == "no_seats" and len(wanted) == 1:
             self._full |= wanted
         if self._params["on_error"] == "stop" and self.ended is None:
             self.ended = LicensingError("stopped after the first failure, as on_error is stop")
@@ -236,8 +232,7 @@ def _plan_of(index: int, entry: dict, keys: tuple[str, ...]) -> Plan:
 
 
 def _no_seats(plan: Plan) -> LicensingError:
-    finding = no_seats_any_more(plan.name)
-    return RefusedError(finding.code, finding.message, finding.remedy)
+    return PredictedError(no_seats_any_more(plan.name))
 
 
 def _batches(plans: list[Plan]) -> Iterator[list[Plan]]:
@@ -273,6 +268,6 @@ def _run_list(module: GraphModule, session: Session, listed: Listed) -> None:
     answer = {"changed": results.is_changed, "results": results.rows(), "summary": summary, "diff": results.diffs()}
     if bulk.ended is None and not counts["failed"]:
         module.exit_json(**answer)
-    said = ([bulk.ended.message] if bulk.ended else []) + ([results.message()] if counts["failed"] else [])
-    failure = {"code": "ended" if bulk.ended else "some_failed", "status": None, "request_id": None, "retriable": True, "remedy": None}
-    module.fail_json(msg="; ".join(said), failure=failure, **answer)
+    ended = [Problem(bulk.ended.message, code="ended", retriable=True)] if bulk.ended else []
+    failed = [Problem(results.message(), code="some_failed", retriable=True)] if counts["failed"] else []
+    module.fail_json(**failure_of(ended + failed), **answer)

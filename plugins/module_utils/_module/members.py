@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Mapping
 
-from .._errors import LicensingError, OptionError, WaitTimeoutError
+from .._errors import LicensingError, OptionError, Problem, WaitTimeoutError
 from .._graph import retry
 from .._graph.answers import Answer, Request
 from .._graph.batch import SIZE, send_all, slices
@@ -18,7 +18,7 @@ from .._licensing.plan.memberships import Group, MemberChanges, member_diff, mem
 from .._licensing.show.results import error_rows, finding_rows
 from .._tenant.user_list import UserList
 from .options import GraphModule, check_user
-from .results import explained
+from .results import explained, failure_of
 from .run import Run, check_findings, guarded
 from .session import Session
 
@@ -41,7 +41,7 @@ class Membership:
             raise OptionError(f"max_removals is {params['max_removals']}: give zero or more")
         self.unknown: dict[str, str] = {}
         self._named: dict[str, str] = {}
-        self.failed: dict[str, tuple[str, dict]] = {}
+        self.failed: dict[str, tuple[Problem, ...]] = {}
         self.added: dict[str, str] = {}
         self.removed: dict[str, str] = {}
 
@@ -126,8 +126,8 @@ class Membership:
 
     def _note_error(self, name: str, row: dict) -> None:
         """A member to whom the group's license does not come."""
-        failure = {"code": row["error"], "status": None, "request_id": None, "retriable": True, "remedy": row["remedy"]}
-        self.failed[name] = (f"is a member now, and does not get {row['sku']} from the group: {row['cause']}: {row['remedy']}", failure)
+        cause = f"is a member now, and does not get {row['sku']} from the group: {row['cause']}"
+        self.failed[name] = (Problem(cause, row["remedy"], row["error"], retriable=True),)
 
 
 def run_members(module: GraphModule) -> None:
@@ -147,14 +147,16 @@ def _run(module: GraphModule, run: Run) -> None:
             if module.params["wait"]:
                 membership.wait(changes, module.params["wait_timeout"])
         except LicensingError as error:
-            message, failure = explained(error, Catalog())
-            module.fail_json(msg=message, failure=failure, **_answer(membership, changes))
+            module.fail_json(**failure_of(explained(error, Catalog())), **_answer(membership, changes))
     answer = _answer(membership, changes)
-    failed = {**membership.unknown, **{name: said for name, (said, dummy) in membership.failed.items()}}
+    failed = {**membership.unknown, **{name: failure_of(problems)["msg"] for name, problems in membership.failed.items()}}
     if failed:
         msg = f"{len(failed)} failed: " + "; ".join(f"{name}: {said}" for name, said in failed.items())
-        failure = {"code": "some_failed", "status": None, "request_id": None, "retriable": True, "remedy": None}
-        module.fail_json(msg=msg, failure=failure, failed_users=[{"user": name, "msg": said} for name, said in failed.items()], **answer)
+        module.fail_json(
+            **failure_of([Problem(msg, code="some_failed", retriable=True)]),
+            failed_users=[{"user": name, "msg": said} for name, said in failed.items()],
+            **answer,
+        )
     module.exit_json(failed_users=[], **answer)
 
 

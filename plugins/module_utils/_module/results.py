@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 
-from .._errors import GraphError, LicensingError
+from .._errors import GraphError, LicensingError, Problem
 from .._licensing.catalog import Catalog
 from .._licensing.show.text import with_names
 from .._licensing.tables.graph_errors import explain
@@ -26,13 +28,13 @@ class ResultList:
         self._diffs: dict[int, dict] = {}
         self.first_failures: list[str] = []
 
-    def add(self, index: int, who: dict[str, str], outcome: str, changes: list[dict], findings: list[dict], failure: tuple[str, dict] | None = None) -> None:
-        """What became of an entry, which says who; failure is the message and the machine-readable side of why."""
+    def add(self, index: int, who: dict[str, str], outcome: str, changes: list[dict], findings: list[dict], problems: Sequence[Problem] = ()) -> None:
+        """What became of an entry, which says who, and why."""
         self.counts[outcome] += 1
         self.is_changed = self.is_changed or bool(changes)
-        said = {"msg": failure[0], "failure": failure[1]} if failure else {}
-        if failure and len(self.first_failures) < _FIRST:
-            self.first_failures.append(f"{next(iter(who.values()))}: {failure[0]}")
+        said = failure_of(problems) if problems else {}
+        if said and len(self.first_failures) < _FIRST:
+            self.first_failures.append(f"{next(iter(who.values()))}: {said['msg']}")
         if outcome in self._shown:
             is_failed = outcome == "failed"
             base = {**who, "outcome": outcome, "changed": bool(changes), "failed": is_failed}
@@ -57,20 +59,19 @@ class ResultList:
         return f"{failed} of {total} failed: " + "; ".join(self.first_failures) + rest
 
 
-def explained(error: LicensingError, catalog: Catalog, are_others_written: bool = False) -> tuple[str, dict]:
-    """What an error means: cause, remedy and Graph's own words, with names beside the ids in them; and its machine-readable side.
+def explained(error: LicensingError, catalog: Catalog, are_others_written: bool = False) -> tuple[Problem, ...]:
+    """What an error means: cause, remedy and Graph's own words, with names beside the ids in them.
 
     are_others_written says that the same write to other objects succeeded.
     """
-    failure = error.as_failure()
-    message = with_names(error.message, catalog)
-    if not isinstance(error, GraphError):
-        return message, failure
-    meaning = explain(error.status, error.code, error.text, *error.asked, error.object_facts, are_others_written)
-    if meaning is None:
-        return message, failure
-    failure["code"] = meaning.code
-    if error.remedy is None:
-        failure["remedy"] = meaning.remedy
-        message = f"{meaning.cause}: {meaning.remedy}. {message}"
-    return message, failure
+    if isinstance(error, GraphError):
+        meaning = explain(error.status, error.code, error.text, *error.asked, error.object_facts, are_others_written)
+        if meaning is not None:
+            problem = error.problem
+            error.means(problem.cause if problem.remedy else meaning.cause, problem.remedy or meaning.remedy, meaning.code)
+    return tuple(replace(one, cause=with_names(one.cause, catalog), words=with_names(one.words, catalog)) for one in error.problems)
+
+
+def failure_of(problems: Sequence[Problem]) -> dict:
+    """How problems are returned: C(msg) has all of them, C(failure) the first."""
+    return {"msg": "; ".join(problem.message for problem in problems), "failure": problems[0].as_failure()}

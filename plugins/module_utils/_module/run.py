@@ -9,14 +9,13 @@ from collections.abc import Callable, Mapping
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from .._errors import LicensingError, MissingLibraryError
+from .._errors import LicensingError, MissingLibraryError, Problem
 from .._licensing.catalog import Catalog
 from .._licensing.plan.changes import Changes, Outcome
-from .._licensing.plan.predict import Finding
 from .._licensing.show.results import diff_of, finding_rows, operation_rows, outcome_rows
 from .._tenant.reader import Reader
 from .options import GraphModule, passwords_in_addresses
-from .results import explained
+from .results import explained, failure_of
 from .session import Session
 
 
@@ -83,7 +82,7 @@ def _change(run: Run, make_changes: Callable[[Mapping, Reader], Changes], result
     )
 
 
-def check_findings(module: AnsibleModule, findings: tuple[Finding, ...]) -> None:
+def check_findings(module: AnsibleModule, findings: tuple[Problem, ...]) -> None:
     """Warns, and fails for what Graph would reject, alike in check mode and in the real run, before any write."""
     for finding in findings:
         if not finding.is_error:
@@ -91,14 +90,7 @@ def check_findings(module: AnsibleModule, findings: tuple[Finding, ...]) -> None
     errors = [finding for finding in findings if finding.is_error]
     if not errors:
         return
-    first = errors[0]
-    module.fail_json(
-        msg="; ".join(finding.message for finding in errors),
-        changed=False,
-        changes=[],
-        findings=finding_rows(findings),
-        failure={"code": first.code, "status": None, "request_id": None, "retriable": False, "remedy": first.remedy},
-    )
+    module.fail_json(**failure_of(errors), changed=False, changes=[], findings=finding_rows(findings))
 
 
 def _fail(run: Run, error: LicensingError) -> None:
@@ -110,7 +102,7 @@ def _fail(run: Run, error: LicensingError) -> None:
     if changes is not None and session is not None:
         results = {"changed": bool(session.writer.done), **outcome_rows(session.writer.outcome, changes)}
         results |= {"changes": operation_rows(tuple(session.writer.done), changes.catalog), "findings": finding_rows(changes.findings)}
-    message, failure = explained(error, changes.catalog if changes else Catalog())
+    results |= failure_of(explained(error, changes.catalog if changes else Catalog()))
     if isinstance(error, MissingLibraryError):
-        message, results["exception"] = f"{error.message}. {missing_required_lib(error.library)}", traceback.format_exc()
-    module.fail_json(msg=message, **{"changed": False, "changes": [], "findings": [], **results}, failure=failure)
+        results |= {"msg": f"{error.message}. {missing_required_lib(error.library)}", "exception": traceback.format_exc()}
+    module.fail_json(**{"changed": False, "changes": [], "findings": [], **results})

@@ -97,9 +97,7 @@ class CloudReader:
         requests = [Request("GET", f"{key_segment(COLLECTIONS[who.kind], who.id)}/cloudLicensing/{name}") for who in asked]
         for who, answer in zip(asked, send_all(self._client, "beta", requests)):
             if not answer.is_ok:
-                error = answer.error()
-                error.message = f"{who.kind} {who.name}: {error.message}"
-                raise error
+                raise answer.error().at(f"{who.kind} {who.name}")
             for row in self._client.rows("beta", answer.body):
                 yield row, who
 

@@ -228,8 +228,7 @@ class Reader:
         """The principal that was asked for by name, or the error that there is none."""
         if answer.status == 404:
             error = answer.error()
-            error.remedy = "check the spelling and the tenant"
-            error.message = f"{kind}: this tenant has no {kind} {name!r}; {error.remedy}. {error.message}"
+            error.means(f"{kind}: this tenant has no {kind} {name!r}", "check the spelling and the tenant")
             raise error
         return answer.checked()
 

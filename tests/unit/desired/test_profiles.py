@@ -114,7 +114,7 @@ def test_the_schema_takes_what_the_code_takes():
 def test_all_mistakes_are_told_at_once():
     with pytest.raises(FileError) as caught:
         entries([{"user": "a", "profile": "x"}, {"user": "b", "profile": "y"}], {"z": {"inherits": "u"}})
-    assert len(caught.value.faults) == 3
+    assert len(caught.value.problems) == 3
 
 
 def test_a_move_needs_a_profile():

@@ -94,7 +94,7 @@ FAILURES = {
     "wrong secret": ("client_secret", {"client_secret": "made-up-and-wrong"}, "AADSTS7000215"),
     "wrong client": ("client_secret", {"client_id": "00000000-0000-4000-8000-000000000000"}, "AADSTS700016"),
     "wrong tenant": ("client_secret", {"tenant_id": "elsewhere.example"}, "elsewhere.example"),
-    "expired token": ("access_token", {"access_token": "{expired}"}, "the token is expired. Give a fresh access_token"),
+    "expired token": ("access_token", {"access_token": "{expired}"}, "the token is expired: give a fresh access_token"),
     "token with a blank": ("access_token", {"access_token": "Bearer abc"}, "without 'Bearer'"),
     "no certificate file": ("certificate", {"certificate_path": "{tmp}/none.pem"}, "certificate_path: cannot read"),
     "certificate without key": ("certificate", {"certificate_path": "{ca}"}, "must hold an RSA private key and its certificate"),

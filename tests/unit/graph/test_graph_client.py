@@ -61,7 +61,7 @@ def test_a_token_that_graph_does_not_accept_has_a_status_and_a_request_id(graph)
     graph.table["GET", "/v1.0/users/ann@c.example"] = (401, {}, error)
     result = run(graph, "user_assign_license")
     assert result["failure"] == {
-        "code": "not_authenticated", "status": 401, "request_id": "r-1", "retriable": False, "remedy": "Give a fresh access_token",
+        "code": "not_authenticated", "status": 401, "request_id": "r-1", "retriable": False, "remedy": "give a fresh access_token",
     }  # fmt: skip
     assert "request-id r-1" in result["msg"]
 
@@ -127,7 +127,7 @@ def test_an_unanswered_item_of_a_batch_is_an_error(graph):
 def test_a_claims_challenge_with_a_ready_token(graph):
     challenge = 'Bearer realm="", error="insufficient_claims", claims="eyJhIjoxfQ=="'
     graph.reply = lambda *dummy: (401, {"WWW-Authenticate": challenge}, {"error": {"code": "InvalidAuthenticationToken", "message": "Continuous access"}})
-    assert "Continuous access. Give a fresh access_token" in run(graph)["msg"]
+    assert "Continuous access: give a fresh access_token" in run(graph)["msg"]
 
 
 @given(st.dictionaries(st.text(max_size=5), st.text(max_size=20)))
@@ -294,12 +294,12 @@ def test_what_was_done_is_said_when_the_token_ends_in_the_middle(graph):
     assert result["failed"]
     assert result["changed"]
     assert [row["action"] for row in result["changes"]] == ["set_usage_location"]
-    assert "Give a fresh access_token" in result["msg"]
+    assert "give a fresh access_token" in result["msg"]
 
 
 def test_a_401_of_an_item_is_explained(graph):
     graph.table["GET", "/v1.0/subscribedSkus"] = (401, {}, {"error": {"code": "InvalidAuthenticationToken", "message": "expired"}})
-    assert "expired. Give a fresh access_token" in run(graph, "user_assign_license", usage_location="DE")["msg"]
+    assert "expired: give a fresh access_token" in run(graph, "user_assign_license", usage_location="DE")["msg"]
 
 
 @pytest.mark.parametrize("responses", [["x"], [{"id": "0", "status": None}, {"id": "1", "status": "?"}], None, {}])

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
-from ..._errors import OptionError
+from ..._errors import OptionError, Problem
 from ..tables.countries import country_fault
-from .validate import Choice, Fault, ListOf, Named, Record, faults_of, nearest
+from .validate import Choice, ListOf, Named, Record, nearest, problems_of
 
 _PLANS = {"disabled_plans": ListOf(str), "enabled_plans": ListOf(str), "plans_mode": Choice(("set", "merge"))}
 _SKU = Record({"sku": str, **_PLANS}, ("sku",))
@@ -30,15 +31,12 @@ _LONGEST_GRACE = 36_500  # a hundred years
 
 
 class FileError(OptionError):
-    """Files that cannot be used. origin says of a value which file, line and column it comes from, if that is known."""
+    """Files that cannot be used."""
 
-    def __init__(self, faults: Sequence[Fault], origin: Callable[[Any], str | None] = lambda value: None) -> None:
-        said = []
-        for fault in faults:
-            place = origin(fault.value)
-            said.append(f"{fault.where}: {fault.text}{f' ({place})' if place else ''}")
-        super().__init__("; ".join(said))
-        self.faults = faults
+    def placed(self, origin: Callable[[Any], str | None]) -> FileError:
+        """The same, with file, line and column of each value where origin knows them."""
+        places = [(problem, origin(problem.value)) for problem in self.problems]
+        return FileError(*(replace(problem, cause=f"{problem.cause} ({place})") if place else problem for problem, place in places))
 
 
 def people_with_profiles(people: Any, profiles: Any, variable: str, is_move: bool = False, today: str | None = None, grace_days: Any = 0) -> list[dict]:
@@ -47,57 +45,57 @@ def people_with_profiles(people: Any, profiles: Any, variable: str, is_move: boo
     Who is over a last day and the days of grace after it by today, is left out.
 
     With is_move, SKUs, pools and groups of the profile that a person comes from, or of all others when that is not said, are to go.
-    Raises FileError with every fault of both files.
+    Raises FileError with every problem of both files.
     """
     people = _with_days(people)
-    faults = [*faults_of(profiles, PROFILES, "license_profiles"), *faults_of(people, PEOPLE, variable)]
-    if not faults:
-        faults = [*_profile_faults(profiles), *_people_faults(people, profiles, variable, is_move), *_duplicate_faults(people, variable)]
-    if faults:
-        raise FileError(faults)
+    problems = [*problems_of(profiles, PROFILES, "license_profiles"), *problems_of(people, PEOPLE, variable)]
+    if not problems:
+        problems = [*_profile_problems(profiles), *_people_problems(people, profiles, variable, is_move), *_duplicate_problems(people, variable)]
+    if problems:
+        raise FileError(*problems)
     gone = {person["user"] for person in leavers(people, today, grace_days, variable, is_at_once=False)} if today else set()
     whole = {name: _whole(name, profiles) for name in profiles}
     return [_entry(person, whole, is_move) for person in people if person["user"] not in gone]
 
 
-def _profile_faults(profiles: Mapping) -> Iterator[Fault]:
+def _profile_problems(profiles: Mapping) -> Iterator[Problem]:
     for name, profile in profiles.items():
         where = f"license_profiles.{name}"
         parent = profile.get("inherits")
         if parent and parent not in profiles:
-            yield Fault(f"{where}.inherits", f"there is no profile {parent!r}{nearest(parent, profiles)}", parent)
+            yield Problem(f"there is no profile {parent!r}{nearest(parent, profiles)}", where=f"{where}.inherits", value=parent)
         elif parent and _is_circular(name, profiles):
-            yield Fault(f"{where}.inherits", f"the profile inherits from itself, by way of {parent!r}", parent)
-        yield from _entry_faults(profile, where, "pools")
+            yield Problem(f"the profile inherits from itself, by way of {parent!r}", where=f"{where}.inherits", value=parent)
+        yield from _entry_problems(profile, where, "pools")
     if not any(_is_circular(name, profiles) or (profile.get("inherits") or name) not in profiles for name, profile in profiles.items()):
         for name, profile in profiles.items():
             if profile.get("inherits"):
                 yield from _both_ways(_whole(name, profiles), f"license_profiles.{name}.inherits", profile)
 
 
-def _people_faults(people: Sequence[Mapping], profiles: Mapping, variable: str, is_move: bool) -> Iterator[Fault]:
-    is_sound = not list(_profile_faults(profiles))
+def _people_problems(people: Sequence[Mapping], profiles: Mapping, variable: str, is_move: bool) -> Iterator[Problem]:
+    is_sound = not list(_profile_problems(profiles))
     for index, person in enumerate(people):
         where = f"{variable}[{index}]"
         for key in ("profile", "from"):
             if person.get(key) and person[key] not in profiles:
-                yield Fault(f"{where}.{key}", f"there is no profile {person[key]!r}{nearest(person[key], profiles)}", person[key])
+                yield Problem(f"there is no profile {person[key]!r}{nearest(person[key], profiles)}", where=f"{where}.{key}", value=person[key])
         if is_move and not person.get("profile") and not person.get("last_day"):
-            yield Fault(where, "profile is missing: to which one shall the person move?", person)
+            yield Problem("profile is missing: to which one shall the person move?", where=where, value=person)
         elif not any(key in person for key in ("profile", "licenses", "cloud_assignments", "groups", "usage_location", "last_day")):
-            yield Fault(where, "profile is missing, and nothing else is desired", person)
-        own = list(_entry_faults(person, where, "cloud_assignments"))
+            yield Problem("profile is missing, and nothing else is desired", where=where, value=person)
+        own = list(_entry_problems(person, where, "cloud_assignments"))
         yield from own
         if not own and person.get("profile") in profiles and is_sound:
             yield from _both_ways(_over(_whole(person["profile"], profiles), person, "cloud_assignments"), where, person)
 
 
-def _duplicate_faults(people: Sequence[Mapping], variable: str) -> Iterator[Fault]:
+def _duplicate_problems(people: Sequence[Mapping], variable: str) -> Iterator[Problem]:
     first: dict[str, int] = {}
     for index, person in enumerate(people):
         earlier = first.setdefault(person["user"].lower(), index)
         if earlier != index:
-            yield Fault(f"{variable}[{index}].user", f"{person['user']} is also {variable}[{earlier}]; leave one of them out", person["user"])
+            yield Problem(f"{person['user']} is also {variable}[{earlier}]; leave one of them out", where=f"{variable}[{index}].user", value=person["user"])
 
 
 def _with_days(people: Any) -> Any:
@@ -107,36 +105,36 @@ def _with_days(people: Any) -> Any:
     return [{**one, "last_day": str(one["last_day"])} if isinstance(one, Mapping) and isinstance(one.get("last_day"), date) else one for one in people]
 
 
-def _entry_faults(entry: Mapping, where: str, pools: str) -> Iterator[Fault]:
+def _entry_problems(entry: Mapping, where: str, pools: str) -> Iterator[Problem]:
     location = entry.get("usage_location")
     fault = country_fault(location) if location else None
     if fault:
-        yield Fault(f"{where}.usage_location", fault, location)
+        yield Problem(fault, where=f"{where}.usage_location", value=location)
     seen: dict[str, str] = {}
     for place, choice in _choices(entry.get("licenses") or (), f"{where}.licenses"):
         earlier = seen.setdefault(choice["sku"].lower(), place)
         if earlier != place:
-            yield Fault(f"{place}.sku", f"{choice['sku']} is also at {earlier}; name each SKU in one place", choice["sku"])
-        yield from _plan_faults(choice, place)
+            yield Problem(f"{choice['sku']} is also at {earlier}; name each SKU in one place", where=f"{place}.sku", value=choice["sku"])
+        yield from _plan_problems(choice, place)
     for index, pool in enumerate(entry.get(pools) or ()):
         place = f"{where}.{pools}[{index}]"
         if bool(pool.get("sku")) == bool(pool.get("allotment")):
-            yield Fault(place, "give one of sku and allotment", pool)
+            yield Problem("give one of sku and allotment", where=place, value=pool)
         if pool.get("sku") and pool["sku"].lower() in seen:
-            yield Fault(f"{place}.sku", f"{pool['sku']} is also at {seen[pool['sku'].lower()]}; name each SKU in one place", pool["sku"])
-        yield from _plan_faults(pool, place)
+            yield Problem(f"{pool['sku']} is also at {seen[pool['sku'].lower()]}; name each SKU in one place", where=f"{place}.sku", value=pool["sku"])
+        yield from _plan_problems(pool, place)
 
 
-def _plan_faults(entry: Mapping, where: str) -> Iterator[Fault]:
+def _plan_problems(entry: Mapping, where: str) -> Iterator[Problem]:
     if entry.get("disabled_plans") is not None and entry.get("enabled_plans") is not None and entry.get("plans_mode") != "merge":
-        yield Fault(where, "disabled_plans and enabled_plans exclude each other; give one of them, or plans_mode: merge", entry)
+        yield Problem("disabled_plans and enabled_plans exclude each other; give one of them, or plans_mode: merge", where=where, value=entry)
 
 
-def _both_ways(whole: Mapping, where: str, profile: Mapping) -> Iterator[Fault]:
+def _both_ways(whole: Mapping, where: str, profile: Mapping) -> Iterator[Problem]:
     """A SKU that inheritance, or a profile with the person's own entry, brings in twice: as an alternative, or directly and from a pool."""
     named = [choice["sku"].lower() for dummy, choice in _choices(whole["licenses"], "")] + [(pool.get("sku") or "").lower() for pool in whole["pools"]]
     for sku in sorted({name for name in named if name and named.count(name) > 1}):
-        yield Fault(where, f"{sku.upper()} comes in twice, with what the profile gives; name each SKU in one place", profile)
+        yield Problem(f"{sku.upper()} comes in twice, with what the profile gives; name each SKU in one place", where=where, value=profile)
 
 
 def _choices(licenses: Sequence[Mapping], where: str) -> Iterator[tuple[str, Mapping]]:
@@ -210,19 +208,21 @@ def _what_goes(left: Sequence[Mapping], desired: Mapping) -> dict:
 def leavers(people: Any, today: str, grace_days: Any, variable: str, is_at_once: bool = True) -> list[dict]:
     """Those whose last day, and as many days of grace, are over; with is_at_once, also those who have no last day.
 
-    Each with what the person is to keep. Raises FileError with every fault.
+    Each with what the person is to keep. Raises FileError with every problem.
     """
     people = _with_days(people)
-    faults = list(faults_of(people, PEOPLE, variable)) or list(_duplicate_faults(people, variable))
+    problems = list(problems_of(people, PEOPLE, variable)) or list(_duplicate_problems(people, variable))
     days: list[date | None] = []
-    for index, person in enumerate(people if not faults else ()):
+    for index, person in enumerate(people if not problems else ()):
         try:
             days.append(_day(person["last_day"]) if "last_day" in person else None)
         except ValueError:
-            faults.append(Fault(f"{variable}[{index}].last_day", f"{person['last_day']!r} is no day, such as 2026-12-31", person["last_day"] or person))
+            problems.append(
+                Problem(f"{person['last_day']!r} is no day, such as 2026-12-31", where=f"{variable}[{index}].last_day", value=person["last_day"] or person)
+            )
     now, grace = _now_and_grace(today, grace_days)
-    if faults:
-        raise FileError(faults)
+    if problems:
+        raise FileError(*problems)
     due = [person for person, day in zip(people, days) if (is_at_once if day is None else day < now - timedelta(days=grace))]
     return [{name: person[name] for name in ("user", "keep") if person.get(name)} for person in due]
 
@@ -243,25 +243,25 @@ def _now_and_grace(today: str, grace_days: Any) -> tuple[date, int]:
 
 
 def entries_of_groups(groups: Any, variable: str) -> list[dict]:
-    """Groups as options of M(m365.licensing.group_assign_license). Raises FileError with every fault."""
-    faults = list(faults_of(groups, GROUPS, variable)) or list(_group_faults(groups, variable))
-    if faults:
-        raise FileError(faults)
+    """Groups as options of M(m365.licensing.group_assign_license). Raises FileError with every problem."""
+    problems = list(problems_of(groups, GROUPS, variable)) or list(_group_problems(groups, variable))
+    if problems:
+        raise FileError(*problems)
     return [_group_entry(group) for group in groups]
 
 
-def _group_faults(groups: Sequence[Mapping], variable: str) -> Iterator[Fault]:
+def _group_problems(groups: Sequence[Mapping], variable: str) -> Iterator[Problem]:
     first: dict[str, int] = {}
     for index, group in enumerate(groups):
         where = f"{variable}[{index}]"
         earlier = first.setdefault(group["group"].lower(), index)
         if earlier != index:
-            yield Fault(f"{where}.group", f"{group['group']} is also {variable}[{earlier}]; leave one of them out", group["group"])
+            yield Problem(f"{group['group']} is also {variable}[{earlier}]; leave one of them out", where=f"{where}.group", value=group["group"])
         if group.get("exactly") and group.get("remove"):
-            yield Fault(f"{where}.remove", "with exactly, everything else is removed anyway; leave it out", group["remove"])
+            yield Problem("with exactly, everything else is removed anyway; leave it out", where=f"{where}.remove", value=group["remove"])
         if not group.get("licenses") and not group.get("remove"):
-            yield Fault(where, "give licenses or remove", group)
-        yield from _entry_faults(group, where, "pools")
+            yield Problem("give licenses or remove", where=where, value=group)
+        yield from _entry_problems(group, where, "pools")
 
 
 def _group_entry(group: Mapping) -> dict:

@@ -9,16 +9,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from ..._errors import Problem
+
 _NAMES = {str: "text", int: "a number", bool: "true or false"}
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong, where; value is what was found there, by which the file can be told."""
-
-    where: str
-    text: str
-    value: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +20,10 @@ class Choice:
 
     values: tuple[str, ...]
 
-    def faults(self, value: Any, where: str) -> Iterator[Fault]:
+    def problems(self, value: Any, where: str) -> Iterator[Problem]:
         """What is wrong with a value."""
         if not isinstance(value, str) or value not in self.values:
-            yield Fault(where, f"{value!r} is none of {', '.join(self.values)}", value)
+            yield Problem(f"{value!r} is none of {', '.join(self.values)}", where=where, value=value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +32,13 @@ class ListOf:
 
     form: Any
 
-    def faults(self, value: Any, where: str) -> Iterator[Fault]:
+    def problems(self, value: Any, where: str) -> Iterator[Problem]:
         """What is wrong with a value."""
         if not isinstance(value, Sequence) or isinstance(value, str):
-            yield Fault(where, f"{value!r} is no list", value)
+            yield Problem(f"{value!r} is no list", where=where, value=value)
             return
         for index, part in enumerate(value):
-            yield from faults_of(part, self.form, f"{where}[{index}]")
+            yield from problems_of(part, self.form, f"{where}[{index}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +47,13 @@ class Named:
 
     form: Any
 
-    def faults(self, value: Any, where: str) -> Iterator[Fault]:
+    def problems(self, value: Any, where: str) -> Iterator[Problem]:
         """What is wrong with a value."""
         if not isinstance(value, Mapping):
-            yield Fault(where, f"{value!r} is no dictionary", value)
+            yield Problem(f"{value!r} is no dictionary", where=where, value=value)
             return
         for name, part in value.items():
-            yield from faults_of(part, self.form, f"{where}.{name}")
+            yield from problems_of(part, self.form, f"{where}.{name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,31 +64,31 @@ class Record:
     required: tuple[str, ...] = ()
     is_open: bool = False
 
-    def faults(self, value: Any, where: str) -> Iterator[Fault]:
+    def problems(self, value: Any, where: str) -> Iterator[Problem]:
         """What is wrong with a value."""
         if not isinstance(value, Mapping):
-            yield Fault(where, f"{value!r} is no dictionary", value)
+            yield Problem(f"{value!r} is no dictionary", where=where, value=value)
             return
         for name in self.required:
             if value.get(name) is None:
-                yield Fault(where, f"{name} is missing", value)
+                yield Problem(f"{name} is missing", where=where, value=value)
         for name, part in value.items():
             if name not in self.keys and self.is_open:
                 continue
             if name not in self.keys:
                 known = nearest(str(name), self.keys) or f"; there are {', '.join(self.keys)}"
-                yield Fault(f"{where}.{name}", f"there is no such key{known}", name)
+                yield Problem(f"there is no such key{known}", where=f"{where}.{name}", value=name)
             elif part is not None:
-                yield from faults_of(part, self.keys[name], f"{where}.{name}")
+                yield from problems_of(part, self.keys[name], f"{where}.{name}")
 
 
-def faults_of(value: Any, form: Any, where: str) -> Iterator[Fault]:
+def problems_of(value: Any, form: Any, where: str) -> Iterator[Problem]:
     """Everything that is not of the form. A form is str, int or bool, or one of the classes above."""
     if form not in (str, int, bool):
-        yield from form.faults(value, where)
+        yield from form.problems(value, where)
     elif not isinstance(value, form) or (form is int and isinstance(value, bool)) or value == "":
         hint = "; put it in quotes" if form is str and isinstance(value, (bool, int, float)) else ""
-        yield Fault(where, "it is empty" if value in ("", None) else f"{value!r} is not {_NAMES[form]}{hint}", value)
+        yield Problem("it is empty" if value in ("", None) else f"{value!r} is not {_NAMES[form]}{hint}", where=where, value=value)
 
 
 def nearest(name: str, known: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ..._errors import OptionError
+from ..._errors import OptionError, Problem
 from ..catalog import Catalog
 from ..desired.licenses import DesiredAssignment
 from ..model import Allotment, Assignment, CloudState, Group, Sku
@@ -16,9 +16,8 @@ from ..tables.product_names import NO_NAMES, ProductNames
 from ..tables.service_plan_conflicts import broken_rules
 from . import predict as findings
 from .changes import Changes, CreateAssignment, DeleteAssignment, SetUsageLocation, UpdateAssignment, disabled_after, unlisted_plans
-from .predict import Finding
 
-Planned = tuple[list[Assignment], list[Any], list[Finding]]  # what stays or comes, operations, findings
+Planned = tuple[list[Assignment], list[Any], list[Problem]]  # what stays or comes, operations, findings
 
 
 def plan_assignment(state: CloudState, desired: DesiredAssignment, names: ProductNames = NO_NAMES) -> Changes:
@@ -36,7 +35,7 @@ def plan_assignment(state: CloudState, desired: DesiredAssignment, names: Produc
     notes = [findings.pool_unknown(held.id) for held in state.assignments if held.allotment_id is None]
     kept: list[Assignment]
     operations: list[Any]
-    planned: list[Finding]
+    planned: list[Problem]
     if not desired.is_present:
         kept, operations, planned = [], [DeleteAssignment(state.principal, held) for held in matching], []
     elif matching and (_living(state, matching) or is_narrow or not _fitting(state, pools)):
@@ -121,12 +120,12 @@ def _fitting(state: CloudState, pools: list[Allotment]) -> list[Allotment]:
     return [pool for pool in pools if pool.sku.is_owned and not pool.has_ended and state.principal.kind in pool.assignable_to]
 
 
-def _unlisted(state: CloudState, sku: Sku, old: Assignment, new: Assignment, desired: DesiredAssignment) -> list[Finding]:
+def _unlisted(state: CloudState, sku: Sku, old: Assignment, new: Assignment, desired: DesiredAssignment) -> list[Problem]:
     names = unlisted_plans(desired.plans, old.disabled_plans, new.disabled_plans, sku)
     return [findings.plans_not_listed(state.principal, sku, names)] if names else []
 
 
-def _conflicts(state: CloudState, after: CloudState, operations: list[Any], desired: DesiredAssignment) -> list[Finding]:
+def _conflicts(state: CloudState, after: CloudState, operations: list[Any], desired: DesiredAssignment) -> list[Problem]:
     """Service plans that exclude or need each other, of a user: what is on by any path, and what will be.
 
     cloudLicensing refuses those that exclude each other; what is needed and missing shows in assignmentErrors (graph-contract 4.4, 4.5).
@@ -178,7 +177,7 @@ def _choose(state: CloudState, pools: list[Allotment], desired: DesiredAssignmen
 def _create(state: CloudState, sku: Sku, pool: Allotment, desired: DesiredAssignment, resolver: Resolver) -> Planned:
     """A new assignment, and what Graph would refuse of it."""
     principal = state.principal
-    found: list[Finding] = []
+    found: list[Problem] = []
     if principal.kind not in pool.assignable_to:
         found.append(findings.wrong_kind(pool, principal.kind))
     elif pool.has_ended:
@@ -195,13 +194,13 @@ def _create(state: CloudState, sku: Sku, pool: Allotment, desired: DesiredAssign
     return [created], [CreateAssignment(principal, created)], found
 
 
-def _waiting(group: Group, pool: Allotment) -> list[Finding]:
+def _waiting(group: Group, pool: Allotment) -> list[Problem]:
     what = f"allotment {pool.id} of {pool.sku.part_number}"
     found = [findings.members_wait(group, what, pool.free, group.member_count)] if group.member_count and group.member_count > pool.free else []
     return found + ([findings.nested_groups(group, group.nested)] if group.nested else [])
 
 
-def _second_seats(state: CloudState, pool: Allotment, is_exclusive: bool) -> list[Finding]:
+def _second_seats(state: CloudState, pool: Allotment, is_exclusive: bool) -> list[Problem]:
     """Whether a new assignment takes a seat of a SKU that the principal has a seat of elsewhere, and keeps."""
     if pool.id in state.reached:
         return []

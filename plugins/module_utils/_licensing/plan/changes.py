@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from ..._errors import Problem
 from ..catalog import Catalog
 from ..desired.licenses import PlanRule
 from ..model import Assignment, Group, License, Principal, Sku
 from ..resolve import Resolver
-from .predict import Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Changes:
     before: Any
     after: Any
     operations: tuple
-    findings: tuple[Finding, ...]
+    findings: tuple[Problem, ...]
     catalog: Catalog
     subject: Assignment | None = None
 
@@ -106,7 +106,7 @@ class Changes:
         return frozenset(lic.sku_id for call in calls for lic in call.add if call.principal.direct(lic.sku_id) is None)
 
     @property
-    def errors(self) -> tuple[Finding, ...]:
+    def errors(self) -> tuple[Problem, ...]:
         """The findings for which the task must fail before anything is written."""
         return tuple(finding for finding in self.findings if finding.is_error)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ..._errors import Problem
 from ..catalog import Catalog
 from ..desired.holders import first_free
 from ..desired.licenses import DesiredLicenses, WantedLicense
@@ -15,7 +16,6 @@ from ..resolve import Resolver
 from ..tables.service_plan_conflicts import broken_rules
 from . import predict as findings
 from .changes import AssignLicenses, Changes, SetUsageLocation, disabled_after, plans_on, unlisted_plans
-from .predict import Finding
 
 
 def plan_licenses(principal: Principal, catalog: Catalog, desired: DesiredLicenses) -> Changes:
@@ -49,7 +49,7 @@ def plan_licenses(principal: Principal, catalog: Catalog, desired: DesiredLicens
     return replace(changes, findings=(*changes.findings, *_findings_of_all(changes, desired)))
 
 
-def _findings_of_all(changes: Changes, desired: DesiredLicenses) -> list[Finding]:
+def _findings_of_all(changes: Changes, desired: DesiredLicenses) -> list[Problem]:
     """What is to be said of the end state as a whole, when licenses are to change."""
     before, after, calls = changes.before, changes.after, [one for one in changes.operations if isinstance(one, AssignLicenses)]
     if not calls:
@@ -63,7 +63,7 @@ def _findings_of_all(changes: Changes, desired: DesiredLicenses) -> list[Finding
     return found + [findings.plans_conflict(before, rule, before.kind == "user", desired.plan_check) for rule in rules]
 
 
-def _findings_of_group(changes: Changes, group: Group) -> list[Finding]:
+def _findings_of_group(changes: Changes, group: Group) -> list[Problem]:
     """What keeps a group, or members of it, from getting what it shall hold (graph-contract 3.3, 4.3)."""
     found = [] if group.is_security_enabled else [findings.group_not_security_enabled(group)]
     for sku_id in sorted(changes.new_sku_ids):
@@ -119,7 +119,7 @@ class _Removal:
     def __init__(self, principal: Principal, catalog: Catalog, protected: set[str]) -> None:
         self._principal, self._catalog, self._protected = principal, catalog, protected
         self.sku_ids: list[str] = []
-        self.findings: list[Finding] = []
+        self.findings: list[Problem] = []
 
     def leave_only(self, sku_ids: set[str]) -> None:
         """Removes every direct license that is neither named nor protected."""
@@ -157,7 +157,7 @@ class _Addition:
     def __init__(self, principal: Principal, desired: DesiredLicenses, resolver: Resolver, removed: list[Sku]) -> None:
         self._principal, self._desired, self._resolver, self._removed = principal, desired, resolver, removed
         self.licenses: list[License] = []
-        self.findings: list[Finding] = []
+        self.findings: list[Problem] = []
 
     def want(self, sku: Sku, want: WantedLicense) -> None:
         """Adds the license, changes its service plans, or leaves it as it is."""

@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from ..._errors import Problem
 from ..model import Group
-from .predict import Finding, too_many_removals
+from .predict import too_many_removals
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class MemberChanges:
     group: Group
     add: dict[str, str]
     remove: dict[str, str]
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[Problem, ...] = ()
 
     @property
     def is_change(self) -> bool:
@@ -40,10 +41,10 @@ def plan_members(
     findings = []
     if (add or remove) and group.managed_by:
         cause = f"the members of group {group.name} cannot be changed here, as {group.managed_by}"
-        findings.append(Finding("members_not_manageable", cause, "change them there, or name another group"))
+        findings.append(Problem(cause, "change them there, or name another group", "members_not_manageable"))
     if (add or remove) and group.is_role_assignable and not may_manage_roles:
         cause = f"group {group.name} can carry directory roles, and only its owners, and RoleManagement.ReadWrite.Directory, may change its members"
-        findings.append(Finding("group_role_assignable", cause, "make sure of that, or use another group for licenses", is_error=False))
+        findings.append(Problem(cause, "make sure of that, or use another group for licenses", "group_role_assignable", "warning"))
     if max_removals is not None and len(remove) > max_removals:
         findings.append(too_many_removals(len(remove), max_removals))
     return MemberChanges(group, _sorted(add), _sorted(remove), tuple(findings))

@@ -4,75 +4,58 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ..._errors import Problem
 from ..model import Allotment, Assignment, License, Principal, Sku
 from ..tables.service_plan_conflicts import BrokenRule
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A predicted error, or a warning: what is wrong, and what to do about it. group_ids are the groups that it would like to name."""
-
-    code: str
-    cause: str
-    remedy: str | None = None
-    is_error: bool = True
-    group_ids: tuple[str, ...] = ()
-
-    @property
-    def message(self) -> str:
-        """Cause and remedy."""
-        return f"{self.cause}: {self.remedy}" if self.remedy else self.cause
-
-
-def not_owned(sku: Sku) -> Finding:
+def not_owned(sku: Sku) -> Problem:
     """The tenant does not own the SKU (graph-contract E7)."""
-    return Finding("sku_not_owned", f"the tenant no longer owns SKU {sku.part_number}", "it can only be removed")
+    return Problem(f"the tenant no longer owns SKU {sku.part_number}", "it can only be removed", "sku_not_owned")
 
 
-def nothing_to_remove(principal: Principal, sku: Sku) -> Finding:
+def nothing_to_remove(principal: Principal, sku: Sku) -> Problem:
     """An id that the tenant does not own and the principal does not hold: an old entry, or a mistyped one."""
     cause = f"the tenant does not own SKU {sku.part_number}, and {principal.name} does not hold it, so there is nothing to remove"
-    return Finding("sku_not_owned", cause, "check the id, or take it out", is_error=False)
+    return Problem(cause, "check the id, or take it out", "sku_not_owned", severity="warning")
 
 
-def not_assignable(sku: Sku) -> Finding | None:
+def not_assignable(sku: Sku) -> Problem | None:
     """The SKU is for the organization (graph-contract E8), or its subscription has ended."""
     if sku.applies_to.lower() != "user":
         cause = f"SKU {sku.part_number} applies to the organization and cannot be assigned to a user"
-        return Finding("sku_not_assignable", cause, "leave it out")
+        return Problem(cause, "leave it out", "sku_not_assignable")
     if sku.status.lower() not in ("enabled", "warning"):
-        return Finding("sku_not_assignable", f"the subscription of SKU {sku.part_number} is {sku.status}", "renew it before assigning the SKU")
+        return Problem(f"the subscription of SKU {sku.part_number} is {sku.status}", "renew it before assigning the SKU", "sku_not_assignable")
     return None
 
 
-def no_seats(principal: Principal, what: str, owned: int, used: int, seat_check: str) -> Finding:
+def no_seats(principal: Principal, what: str, owned: int, used: int, seat_check: str) -> Problem:
     """Nobody can take another seat (graph-contract E2, noAvailableLicenses)."""
     cause = f"no free seat of {what} for {principal.name}, {used} of {owned} are in use"
     if seat_check == "try":
-        return Finding("no_seats", cause, "Graph decides, as seat_check is try", is_error=False)
-    return Finding("no_seats", cause, "free or buy a seat, or let Graph decide with seat_check: try")
+        return Problem(cause, "Graph decides, as seat_check is try", "no_seats", severity="warning")
+    return Problem(cause, "free or buy a seat, or let Graph decide with seat_check: try", "no_seats")
 
 
-def no_seats_any_more(name: str) -> Finding:
+def no_seats_any_more(name: str) -> Problem:
     """Graph has refused an earlier principal of the list a seat of the same SKU: nobody else is sent there."""
-    return Finding("no_seats", f"{name} was not sent, as Graph has no seat of that SKU any more", "free or buy seats, then run the task again")
+    return Problem(f"{name} was not sent, as Graph has no seat of that SKU any more", "free or buy seats, then run the task again", "no_seats")
 
 
-def members_wait(principal: Principal, what: str, free: int, members: int) -> Finding:
+def members_wait(principal: Principal, what: str, free: int, members: int) -> Problem:
     """Members of a group for whom no seat is left go without, or queue (graph-contract 2.1, 4.3 CountViolation)."""
     cause = f"{what} has {max(free, 0)} free seats, and {principal.name} has {members} members: those beyond that, who hold it in no other way, go without"
-    return Finding("members_wait", cause, "free or buy seats", is_error=False)
+    return Problem(cause, "free or buy seats", "members_wait", severity="warning")
 
 
-def no_usage_location(principal: Principal) -> Finding:
+def no_usage_location(principal: Principal) -> Problem:
     """No license without a usage location (graph-contract E1, invalidUsageLocation)."""
     cause = f"{principal.name} has no usage location, and Graph assigns no license without one"
-    return Finding("usage_location_missing", cause, "give usage_location a country code")
+    return Problem(cause, "give usage_location a country code", "usage_location_missing")
 
 
-def plans_conflict(principal: Principal, rule: BrokenRule, is_error: bool, plan_check: str) -> Finding:
+def plans_conflict(principal: Principal, rule: BrokenRule, is_error: bool, plan_check: str) -> Problem:
     """Service plans exclude or need each other (graph-contract E3, E4, mutuallyExclusiveServicePlans)."""
     if rule.lacking:
         code, cause = "plans_need", f"service plan {rule.lacking} of {principal.name} needs {_one_of(rule.needed)}, which would be off"
@@ -81,141 +64,141 @@ def plans_conflict(principal: Principal, rule: BrokenRule, is_error: bool, plan_
         code, cause = "plans_exclude", f"service plans {' and '.join(rule.excluding)} exclude each other, and {principal.name} would have both on"
         remedy = "turn all but one off, or remove the SKU that brings the other"
     if not is_error or not rule.is_certain:
-        return Finding(code, cause, remedy, is_error=False)
+        return Problem(cause, remedy, code, severity="warning")
     if plan_check == "try":
-        return Finding(code, cause, "Graph decides, as plan_check is try", is_error=False)
-    return Finding(code, cause, f"{remedy}; if this tenant allows it, let Graph decide with plan_check: try")
+        return Problem(cause, "Graph decides, as plan_check is try", code, severity="warning")
+    return Problem(cause, f"{remedy}; if this tenant allows it, let Graph decide with plan_check: try", code)
 
 
-def plans_not_listed(principal: Principal, sku: Sku, names: list[str]) -> Finding:
+def plans_not_listed(principal: Principal, sku: Sku, names: list[str]) -> Problem:
     """An allow-list that was in force once meets service plans that are on and not in it: Microsoft adds such (graph-contract 3.3)."""
     cause = f"enabled_plans does not name {' and '.join(names)} of {sku.part_number}, on for {principal.name} so far and perhaps new"
-    return Finding("plans_not_listed", cause, "off from now on; name what shall stay on", is_error=False)
+    return Problem(cause, "off from now on; name what shall stay on", "plans_not_listed", severity="warning")
 
 
-def inherited_only(principal: Principal, sku: Sku, paths: tuple[License, ...]) -> Finding:
+def inherited_only(principal: Principal, sku: Sku, paths: tuple[License, ...]) -> Problem:
     """What comes from a group cannot be removed from the user (graph-contract E6)."""
     groups, ids = _groups(principal, paths)
     if not ids:
         return origin_unknown(principal, sku)
     cause = f"{principal.name} holds {sku.part_number} only through {groups}"
-    return Finding("inherited_only", cause, "remove the user from the group, or the license from the group", group_ids=ids)
+    return Problem(cause, "remove the user from the group, or the license from the group", "inherited_only", group_ids=ids)
 
 
-def still_inherited(principal: Principal, sku: Sku, paths: tuple[License, ...]) -> Finding:
+def still_inherited(principal: Principal, sku: Sku, paths: tuple[License, ...]) -> Problem:
     """The direct license goes, and the SKU stays (graph-contract 3.3); asked again, the task will say that it is only inherited."""
     groups, ids = _groups(principal, paths)
     cause = f"{principal.name} loses the direct license of {sku.part_number}, but still holds it through {groups}"
-    return Finding("still_inherited", cause, is_error=False, group_ids=ids)
+    return Problem(cause, code="still_inherited", severity="warning", group_ids=ids)
 
 
-def already_inherited(principal: Principal, sku: Sku, paths: tuple[License, ...]) -> Finding:
+def already_inherited(principal: Principal, sku: Sku, paths: tuple[License, ...]) -> Problem:
     """The task asked to fail when the SKU is inherited."""
     groups, ids = _groups(principal, paths)
     cause = f"{principal.name} holds {sku.part_number} already through {groups}, and inherited is fail"
-    return Finding("already_inherited", cause, "leave it to the group, or choose assign or accept", group_ids=ids)
+    return Problem(cause, "leave it to the group, or choose assign or accept", "already_inherited", group_ids=ids)
 
 
-def license_in_error(principal: Principal, sku: Sku, path: License) -> Finding:
+def license_in_error(principal: Principal, sku: Sku, path: License) -> Problem:
     """A license in state Error is not held (graph-contract 4.3)."""
     groups, ids = _groups(principal, (path,))
     origin = f"through {groups}" if ids else "direct"
     cause, remedy = error_of(path.error)
     text = f"{sku.part_number} ({origin}) of {principal.name} is in state Error and does not count as held, as {cause} ({path.error})"
-    return Finding("license_in_error", text, remedy, is_error=False, group_ids=ids)
+    return Problem(text, remedy, "license_in_error", severity="warning", group_ids=ids)
 
 
-def is_protected(sku: Sku, is_asked: bool) -> Finding:
+def is_protected(sku: Sku, is_asked: bool) -> Problem:
     """A protected SKU is never removed: asking for it is refused, an exact list leaves it."""
     if is_asked:
-        return Finding("protected", f"licenses.remove names {sku.part_number}, which protect forbids to remove", "take it out of one of them")
-    return Finding("protected", f"{sku.part_number} is not in licenses.set, but stays, as protect names it", is_error=False)
+        return Problem(f"licenses.remove names {sku.part_number}, which protect forbids to remove", "take it out of one of them", "protected")
+    return Problem(f"{sku.part_number} is not in licenses.set, but stays, as protect names it", code="protected", severity="warning")
 
 
-def too_many_removals(count: int, limit: int) -> Finding:
+def too_many_removals(count: int, limit: int) -> Problem:
     """More removals than the task allows."""
-    return Finding("too_many_removals", f"{count} licenses would be removed, and max_removals is {limit}", "look at the diff, then raise max_removals")
+    return Problem(f"{count} licenses would be removed, and max_removals is {limit}", "look at the diff, then raise max_removals", "too_many_removals")
 
 
-def group_not_security_enabled(group: Principal) -> Finding:
+def group_not_security_enabled(group: Principal) -> Problem:
     """Only groups that are security enabled take licenses (graph-contract 3.3)."""
     cause = f"group {group.name} is not security enabled, and Graph gives such a group no licenses"
-    return Finding("group_not_security_enabled", cause, "take a security group, or a Microsoft 365 group with securityEnabled")
+    return Problem(cause, "take a security group, or a Microsoft 365 group with securityEnabled", "group_not_security_enabled")
 
 
-def group_role_assignable(group: Principal) -> Finding:
+def group_role_assignable(group: Principal) -> Problem:
     """Whether a group that can carry directory roles takes licenses, Microsoft's pages say differently (graph-contract 12, no. 2)."""
     cause = f"group {group.name} can carry directory roles (isAssignableToRole), and Graph may refuse it licenses"
-    return Finding("group_role_assignable", cause, "use another group for licenses", is_error=False)
+    return Problem(cause, "use another group for licenses", "group_role_assignable", severity="warning")
 
 
-def nested_groups(group: Principal, names: tuple[str, ...]) -> Finding:
+def nested_groups(group: Principal, names: tuple[str, ...]) -> Problem:
     """The members of groups inside a licensed group get nothing (graph-contract 3.3)."""
     cause = f"the members of {' and '.join(names)}, inside group {group.name}, get no license, as group licensing does not look into nested groups"
-    return Finding("nested_groups", cause, "make them members themselves", is_error=False)
+    return Problem(cause, "make them members themselves", "nested_groups", severity="warning")
 
 
-def wrong_kind(pool: Allotment, kind: str) -> Finding:
+def wrong_kind(pool: Allotment, kind: str) -> Problem:
     """The allotment is not for this kind of principal (graph-contract 4.5, invalidAssigneeType)."""
     allowed = " or ".join(sorted(pool.assignable_to - {"none"})) or "no principal"
     cause = f"allotment {pool.id} of {pool.sku.part_number} can be assigned to {allowed}, not to a {kind}"
-    return Finding("not_assignable_to_kind", cause, "choose another allotment")
+    return Problem(cause, "choose another allotment", "not_assignable_to_kind")
 
 
-def pool_ended(pool: Allotment) -> Finding:
+def pool_ended(pool: Allotment) -> Problem:
     """No subscription feeds the allotment any more."""
     states = ", ".join(sorted({sub.state for sub in pool.subscriptions}))
     cause = f"the subscriptions of allotment {pool.id} of {pool.sku.part_number} are {states}"
-    return Finding("sku_not_assignable", cause, "renew one, or choose another allotment")
+    return Problem(cause, "renew one, or choose another allotment", "sku_not_assignable")
 
 
-def held_in_ended_pool(principal: Principal, sku: Sku, held: Assignment, is_exclusive: bool) -> Finding:
+def held_in_ended_pool(principal: Principal, sku: Sku, held: Assignment, is_exclusive: bool) -> Problem:
     """An assignment on an allotment that no subscription feeds any more does not count as held: another one is created."""
     cause = f"{principal.name} holds {sku.part_number} in allotment {held.allotment_id}, whose subscription has ended, and gets a seat of another one"
     remedy = None if is_exclusive else "remove the old assignment with exclusive: true"
-    return Finding("held_in_ended_allotment", cause, remedy, is_error=False)
+    return Problem(cause, remedy, "held_in_ended_allotment", severity="warning")
 
 
-def only_in_ended_pool(principal: Principal, sku: Sku, held: Assignment) -> Finding:
+def only_in_ended_pool(principal: Principal, sku: Sku, held: Assignment) -> Problem:
     """The assignment is there, and gives nothing: no subscription feeds its allotment, and there is no other allotment to draw on."""
     cause = f"{principal.name} holds {sku.part_number} only in allotment {held.allotment_id}, whose subscription has ended"
-    return Finding("held_in_ended_allotment", cause, "renew the subscription, or name another allotment", is_error=False)
+    return Problem(cause, "renew the subscription, or name another allotment", "held_in_ended_allotment", severity="warning")
 
 
-def pool_unknown(assignment_id: str | None) -> Finding:
+def pool_unknown(assignment_id: str | None) -> Problem:
     """Graph may answer an assignment without its allotment (graph-contract 1.6, no. 12)."""
     cause = f"Graph does not say which allotment assignment {assignment_id} draws on, so it was left out of account"
-    return Finding("allotment_unknown", cause, is_error=False)
+    return Problem(cause, code="allotment_unknown", severity="warning")
 
 
-def second_seat(principal: Principal, pool: Allotment, others: tuple[str, ...]) -> Finding:
+def second_seat(principal: Principal, pool: Allotment, others: tuple[str, ...]) -> Problem:
     """Who is reached from two allotments takes a seat of each (graph-contract 2.1)."""
     cause = f"{principal.name} has a seat of {pool.sku.part_number} in allotment {' and '.join(others)} already, and takes a second one in {pool.id}"
-    return Finding("second_seat", cause, "leave one with exclusive: true, unless that is meant", is_error=False)
+    return Problem(cause, "leave one with exclusive: true, unless that is meant", "second_seat", severity="warning")
 
 
-def both_apis(principal: Principal, pool: Allotment) -> Finding:
+def both_apis(principal: Principal, pool: Allotment) -> Problem:
     """assignLicense and cloudLicensing act on the same licenses (graph-contract 3.4)."""
     cause = f"{principal.name} holds {pool.sku.part_number} outside the allotments, as assignLicense gives it, and takes a second seat in {pool.id}"
-    return Finding("both_apis", cause, "manage one principal's SKU with one of the two APIs", is_error=False)
+    return Problem(cause, "manage one principal's SKU with one of the two APIs", "both_apis", severity="warning")
 
 
-def origin_unknown(principal: Principal, sku: Sku, is_error: bool = True) -> Finding:
+def origin_unknown(principal: Principal, sku: Sku, is_error: bool = True) -> Problem:
     """Graph lists the SKU as held, but not by which path: it must not be taken for direct."""
     cause = f"{principal.name} holds {sku.part_number}, but Graph does not say whether directly or through a group, so it stays as it is"
-    return Finding("origin_unknown", cause, "try again later, or look at licenseAssignmentStates", is_error)
+    return Problem(cause, "try again later, or look at licenseAssignmentStates", "origin_unknown", "error" if is_error else "warning")
 
 
-def rights_unreadable(principal: Principal) -> Finding:
+def rights_unreadable(principal: Principal) -> Problem:
     """Without usage rights, what is on and which seats are taken by other paths is not known (graph-contract U9)."""
     cause = f"the usage rights of {principal.name} cannot be read, so the dry run cannot predict whether service plans conflict or a second seat is taken"
-    return Finding("rights_unreadable", cause, "grant the permission to read them", is_error=False)
+    return Problem(cause, "grant the permission to read them", "rights_unreadable", severity="warning")
 
 
-def origin_ambiguous(principal: Principal, sku: Sku) -> Finding:
+def origin_ambiguous(principal: Principal, sku: Sku) -> Problem:
     """A license is added although Graph lists the SKU as held by a path that it does not name."""
     cause = f"{principal.name} holds {sku.part_number} by a path that Graph does not name, and gets it directly as well"
-    return Finding("origin_unknown", cause, is_error=False)
+    return Problem(cause, code="origin_unknown", severity="warning")
 
 
 def error_of(code: str | None) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..catalog import Catalog
-from ..desired.validate import ListOf, Record, faults_of
+from ..desired.validate import ListOf, Record, problems_of
 from ..model import CompanySubscription, Principal, Sku
 from .results import error_rows
 
@@ -171,7 +171,7 @@ _REPORT = Record({"created": str, "skus": ListOf(_SKU_ROW), "disabled": ListOf(_
 
 def is_report(found: Any) -> bool:
     """Whether something is a report that this version can be compared with."""
-    return isinstance(found, dict) and found.get("version") == VERSION and not list(faults_of(found, _REPORT, "report"))
+    return isinstance(found, dict) and found.get("version") == VERSION and not list(problems_of(found, _REPORT, "report"))
 
 
 def drift_of(now: Mapping, earlier: Mapping) -> dict:

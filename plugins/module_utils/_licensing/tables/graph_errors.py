@@ -5,19 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
+from ..._errors import Problem
 from .permissions import needed_for
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """A short name that a playbook can branch on (that of the finding which foresees the same), the cause and the remedy."""
-
-    code: str
-    cause: str
-    remedy: str
-
 
 # status, what is in code and message (lower case, without blanks and underscores), short name, cause, remedy
 _ROWS: tuple[tuple[int, tuple[str, ...], str, str, str], ...] = (
@@ -152,24 +142,24 @@ _ALONE = (
 )
 
 
-def explain(status: int, code: str, text: str, method: str, path: str, facts: Collection[str] = (), are_others_written: bool = False) -> Explanation | None:
+def explain(status: int, code: str, text: str, method: str, path: str, facts: Collection[str] = (), are_others_written: bool = False) -> Problem | None:
     """The cause and remedy of an error, or None for one that nobody knows. method and path say what was asked, the path from below the version.
 
     facts are what is known of the object that was written to. are_others_written says that the same write to other objects succeeded.
     """
     found = next((meaning for fact, meaning in _OBJECTS.items() if fact in facts), _ALONE if status == 403 and are_others_written else None)
     if found is not None and (status == 403 or "role_assignable" in facts):
-        return Explanation("object_protected", *found)
+        return Problem(*found, "object_protected")
     if status == 403:
         return _forbidden(method, path)
     said = f"{code} {text}".lower().replace(" ", "").replace("_", "")
     for known, signs, name, cause, remedy in _ROWS:
         if status == known and any(sign in said for sign in signs):
-            return Explanation(name, cause, remedy)
+            return Problem(cause, remedy, name)
     return None
 
 
-def _forbidden(method: str, path: str) -> Explanation:
+def _forbidden(method: str, path: str) -> Problem:
     needed = needed_for(method, path)
     cause = "the application, or the signed-in user, lacks a permission or a role"
     remedy = "grant it, with the consent of an administrator"
@@ -177,4 +167,4 @@ def _forbidden(method: str, path: str) -> Explanation:
         remedy = f"for {method} {path.split('?', maxsplit=1)[0]} {needed.text}; grant it with the consent of an administrator"
     if method != "GET":
         remedy += ". If they are granted, the object itself is the reason: an account with a directory role, or in a restricted management administrative unit"
-    return Explanation("forbidden", cause, remedy)
+    return Problem(cause, remedy, "forbidden")
