@@ -10,7 +10,7 @@ GATE := $(PYTHON) .ci/gate.py
 export ANSIBLE_COLLECTIONS_PATH := $(TREE)
 export PATH := $(BIN):$(PATH)
 
-.PHONY: demo test build lint sanity integration importer environment docs unit chaos truth matrix bench tree clean
+.PHONY: demo test build lint sanity integration importer environment docs unit plays chaos truth matrix bench tree clean
 
 demo: .venv/demo tree
 	@$(BIN)/python $(COLLECTION)/demo/run.py
@@ -18,6 +18,7 @@ demo: .venv/demo tree
 test: .venv/test
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint sanity integration importer environment docs
 	@$(MAKE) --no-print-directory chaos truth RUNS=50 LISTS=30 TRUTHS=100
+	@$(MAKE) --no-print-directory plays
 	@$(MAKE) --no-print-directory unit
 
 lint: .venv/test tree
@@ -26,6 +27,7 @@ lint: .venv/test tree
 	yamllint --strict .
 	reuse lint --quiet || reuse lint
 	antsibull-changelog lint
+	$(GATE) changelog
 	cd $(TREE) && mypy --config-file $(CURDIR)/mypy.ini -p ansible_collections.m365.licensing.plugins
 	cd $(COLLECTION)/roles/sandbox_tenant/files && mypy --config-file $(CURDIR)/mypy.ini -p sandbox_tenant
 	cd $(COLLECTION) && ansible-lint
@@ -61,7 +63,11 @@ environment: .venv/test
 	@touch $@
 
 unit: .venv/test .work/awx .work/browser tree
-	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python -m pytest -n 2 tests/unit
+	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python -m pytest -q --cov --cov-config=tests/coverage.ini $(addprefix tests/unit/,desired plan tables show)
+	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python -m pytest -n 2 -m "not plays" tests/unit
+
+plays: .venv/test .work/awx .work/browser tree
+	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python -m pytest -n 2 -m plays tests/unit
 
 RUNS ?= 2000
 LISTS ?= 1000

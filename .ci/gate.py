@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the tools that want a collection in its place, out of any checkout: ansible-test, galaxy-importer, and the matrix of both."""
+"""Runs the tools that want a collection in its place, out of any checkout: ansible-test, galaxy-importer, and the matrix of both. COMMANDS lists them."""
 
 from __future__ import annotations
 
@@ -56,29 +56,6 @@ CHECK_REQUIRED_TAGS = True
 CHECK_RUNTIME_FILE = True
 CHECK_CHANGELOG = True
 """
-
-
-def main() -> None:
-    """Runs one command."""
-    command, *arguments = sys.argv[1:]
-    if command == "tree":
-        copy_collection(Path(arguments[0]))
-    elif command == "ansible-test":
-        run_ansible_test(Path(arguments[0]), arguments[1:])
-    elif command == "build":
-        build(ROOT / ".venv")
-    elif command == "importer":
-        run_importer()
-    elif command == "browser":
-        fetch_browser()
-    elif command == "environment":
-        try_environment(ROOT / ".venv")
-    elif command == "awx":
-        fetch_awx(Path(arguments[0]))
-    elif command == "matrix":
-        run_matrix()
-    else:
-        sys.exit(f"unknown command {command}")
 
 
 def copy_collection(where: Path) -> Path:
@@ -156,6 +133,17 @@ def fetch_browser() -> None:
             if subprocess.run(["apt-get", *arguments], env=quiet, stdout=subprocess.DEVNULL, check=False).returncode:
                 print("Chromium could not be installed: the tests that look at pages are skipped")
                 return
+
+
+def check_changelog() -> None:
+    """Fails when a branch changes what ships and adds nothing to the changelog; the main branch itself has nothing to be compared with."""
+    listed = subprocess.run(
+        ["git", "diff", "--name-only", "origin/main...HEAD"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False
+    )
+    changed = listed.stdout.splitlines()
+    shipped = [name for name in changed if name.startswith(("plugins/", "roles/", "playbooks/"))]
+    if shipped and not any(name.startswith("changelogs/") for name in changed):
+        sys.exit(f"{len(shipped)} files that ship differ from origin/main, such as {shipped[0]}: add a fragment to changelogs/fragments")
 
 
 def try_environment(venv: Path) -> None:
@@ -280,5 +268,19 @@ def _run(command: list[str], cwd: Path = ROOT, env: dict[str, str] | None = None
     return "".join(lines)
 
 
+COMMANDS = {
+    "tree": lambda where: copy_collection(Path(where)),
+    "ansible-test": lambda venv, *arguments: run_ansible_test(Path(venv), list(arguments)),
+    "build": lambda: build(ROOT / ".venv"),
+    "importer": run_importer,
+    "browser": fetch_browser,
+    "changelog": check_changelog,
+    "environment": lambda: try_environment(ROOT / ".venv"),
+    "awx": lambda where: fetch_awx(Path(where)),
+    "matrix": run_matrix,
+}
+
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == [] or sys.argv[1] not in COMMANDS:
+        sys.exit(f"give one of {', '.join(COMMANDS)}")
+    COMMANDS[sys.argv[1]](*sys.argv[2:])

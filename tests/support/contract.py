@@ -14,7 +14,7 @@ def prove(tenant, module: str, **params) -> dict:
     assert tenant.state() == before
     tenant.forget()
     real = tenant.run(module, **params)
-    for part in ("failed", "changed", "diff", "msg", "findings", "changes", "licenses", "user"):
+    for part in ("failed", "changed", "diff", "msg", "findings", "changes", "licenses", "user", "results"):
         assert predicted.get(part) == real.get(part), part
     assert bool(tenant.writes()) == real["changed"]
     after = tenant.state()

@@ -16,6 +16,8 @@ from ansible_collections.m365.licensing.plugins.module_utils._licensing.tables.p
 from support.plays import GUIDES, blocks, environment
 from support.tenant import ROOT
 
+pytestmark = pytest.mark.plays
+
 NAMES = """Product_Display_Name,String_Id,GUID,Service_Plan_Name,Service_Plan_Id,Service_Plans_Included_Friendly_Names
 Microsoft 365 E3,SPE_E3,05e9a617-0261-4cee-bb44-138d3ef5d965,SWAY,a23b959c-7ce8-4e57-9140-b90eb88a9e97,Sway
 Microsoft 365 E5,SPE_E5,06ebc4ee-1bb5-47dd-8120-11324bc54e06,YAMMER_ENTERPRISE,7547a3fe-08ee-4ccb-b430-5077c5041653,Yammer Enterprise

@@ -24,6 +24,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from support.plays import environment
 from support.tenant import ROOT
 
+pytestmark = pytest.mark.plays
+
 AWX = next((parent / ".work/awx" for parent in ROOT.parents if (parent / ".work/awx").is_dir()), ROOT.parents[3] / "awx")
 DATA_FILE = ROOT / "extensions/awx/controller.yml"
 PLACES = {"m365_awx_organization": "Default", "m365_awx_project": "Licenses", "m365_awx_inventory": "Licenses", "m365_awx_execution_environment": "Licenses"}

@@ -15,6 +15,8 @@ from sandbox_tenant.seed import load_seed
 from support.plays import Stage
 from support.tenant import ROOT
 
+pytestmark = pytest.mark.plays
+
 DATA = yaml.safe_load((Path(__file__).parent / "flows.yml").read_text())
 TURNS = ("dry", "real", "again")
 

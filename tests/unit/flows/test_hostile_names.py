@@ -14,6 +14,8 @@ from sandbox_tenant.seed import load_seed
 from support.plays import Stage
 from support.seeds import upn
 
+pytestmark = pytest.mark.plays
+
 EVIL = [
     "{{ lookup('pipe', 'touch pwned') }}",
     "{% raw %}{{ lookup('pipe', 'touch pwned') }}{% endraw %}",

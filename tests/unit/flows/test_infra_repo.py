@@ -15,6 +15,8 @@ import yaml
 from support.plays import environment
 from support.tenant import ROOT
 
+pytestmark = pytest.mark.plays
+
 SCHEMA = json.loads((ROOT / "docs/license_profiles.schema.json").read_text())
 
 EXAMPLE = ROOT / "docs/examples/infra-repo"

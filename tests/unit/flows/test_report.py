@@ -18,6 +18,8 @@ from support.plays import Stage
 from support.seeds import upn
 from support.tenant import ROOT
 
+pytestmark = pytest.mark.plays
+
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 WIDTHS = {"phone": 400, "desktop": 1200}
 MEASURE = """<script>

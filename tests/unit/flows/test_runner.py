@@ -11,9 +11,12 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
 import yaml
 from sandbox_tenant.seed import load_seed
 from support.plays import GUIDES, blocks, environment
+
+pytestmark = pytest.mark.plays
 
 RUNNER = Path(sys.executable).parent / "ansible-runner"
 SLICES, PEOPLE = 2, 120

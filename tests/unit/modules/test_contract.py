@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The law of every module, proved on the sandbox's journal: the dry run writes nothing and tells the truth, the second run writes nothing."""
+"""The contract of every module, proved on the sandbox's journal: the dry run writes nothing and tells the truth, the second run writes nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.contract import prove
-from support.tenant import SEED
+from support.tenant import ROOT, SEED
 
 USER, CLOUD = "user_assign_license", "cloud_license_assignment"
 
@@ -382,3 +382,29 @@ def test_any_assignment_keeps_the_module_contract(tenant, entries):
         assert len({(claim["holder"], claim["allotment"]) for claim in claims}) == len(claims), "no duplicate"
         if not result["failed"] and entry["state"] == "absent":
             assert result["assignment"] is None
+
+
+# each module that writes to Graph: options of a task that changes something
+WRITERS = {
+    USER: {"user": "erin@contoso.example", "usage_location": "US"},
+    "users_assign_license": {"users": [{"user": "grace@contoso.example"}], "licenses": {"add": [{"sku": "POWER_BI_PRO"}]}},
+    CLOUD: {"user": "grace@contoso.example", "sku": "POWER_BI_PRO", "allotment_choice": "most_available"},
+    "cloud_license_assignments": {"assignments": [{"user": "grace@contoso.example", "sku": "POWER_BI_PRO"}], "allotment_choice": "most_available"},
+    "group_assign_license": {"group": "Support desk", "licenses": {"add": [{"sku": "SPE_E3", "disabled_plans": []}]}},
+    "group_members": {"group": "Support desk", "add": ["alice@contoso.example"]},
+    "sku_holders": {"skus": [{"sku": "POWER_BI_PRO"}], "users": {"add": ["grace@contoso.example"]}},
+}
+READERS = {"license_reprocess", "license_snapshot"}  # the one changes no license, the other writes a file
+
+
+def test_every_module_that_writes_is_proved():
+    assert {path.stem for path in (ROOT / "plugins/modules").glob("*.py") if not path.stem.endswith("_info")} == {*WRITERS, *READERS}
+
+
+@pytest.mark.parametrize("module", WRITERS)
+def test_the_contract_of_every_module_that_writes(tenant, module):
+    tenant.conditions({"group_reads": 0})
+    result = prove(tenant, module, **WRITERS[module])
+    assert not result["failed"], result
+    assert result["changed"]
+    assert result["diff"]

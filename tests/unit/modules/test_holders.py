@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+from support.contract import prove
 from support.seeds import crowd, outcomes, upn
 
 HOLDERS = "sku_holders"
@@ -17,22 +18,13 @@ def holders(tenant, sku: str) -> set[str]:
 
 
 def run(tenant, skus: list[str], check: bool = False, **options) -> dict:
+    return tenant.run(HOLDERS, check=check, **holder_params(skus, **options))
+
+
+def holder_params(skus: list[str], **options) -> dict:
     people = {name: options.pop(name) for name in ("add", "remove", "set", "group", "filter", "mode") if name in options}
     people |= {name: [upn(one) for one in people[name]] for name in ("add", "remove", "set") if name in people}
-    return tenant.run(HOLDERS, check=check, skus=[{"sku": sku} for sku in skus], users=people, **options)
-
-
-def prove(tenant, skus: list[str], **options) -> dict:
-    before = tenant.state()
-    predicted = run(tenant, skus, check=True, **options)
-    assert tenant.state() == before
-    real = run(tenant, skus, **options)
-    assert (predicted["changed"], predicted["diff"], predicted["results"]) == (real["changed"], real["diff"], real["results"])
-    tenant.forget()
-    again = run(tenant, skus, **options)
-    assert not again["changed"], again["results"]
-    assert not tenant.writes()
-    return real
+    return {"skus": [{"sku": sku} for sku in skus], "users": people, **options}
 
 
 # title: (SKUs, options, who holds each SKU afterwards)
@@ -62,7 +54,7 @@ ENTRIES = {
 @pytest.mark.parametrize("title", ENTRIES)
 def test_entry(tenant, title):
     skus, options, expected = ENTRIES[title]
-    result = prove(tenant, skus, **options)
+    result = prove(tenant, HOLDERS, **holder_params(skus, **options))
     assert not result["failed"], result
     assert {sku: holders(tenant, sku) for sku in expected} == expected
 
@@ -75,7 +67,7 @@ def test_a_move_is_one_call_and_carries_service_plans(tenant):
 
 
 def test_when_the_first_is_used_up_the_next_is_taken(tenant):
-    result = prove(tenant, ["SPE_E5", "SPE_E3"], add=["grace", "leo", "alice"], usage_location="DE")
+    result = prove(tenant, HOLDERS, **holder_params(["SPE_E5", "SPE_E3"], add=["grace", "leo", "alice"], usage_location="DE"))
     assert not result["failed"], result
     assert holders(tenant, "SPE_E5") == {"erin", "frank", "grace", "leo"}
     assert "alice" in holders(tenant, "SPE_E3")
@@ -149,7 +141,7 @@ def test_set_with_a_mistyped_name_takes_nothing_from_anybody(tenant):
 def test_a_sku_that_is_used_up_goes_from_some_to_others(tenant):
     for name in ("grace", "heidi"):
         assert not tenant.run("user_assign_license", user=upn(name), licenses={"add": [{"sku": "SPE_E5"}]})["failed"]
-    result = prove(tenant, ["SPE_E5"], set=["bob", "carol"])
+    result = prove(tenant, HOLDERS, **holder_params(["SPE_E5"], set=["bob", "carol"]))
     assert not result["failed"], result
     assert holders(tenant, "SPE_E5") == {"bob", "carol"}
 

@@ -109,7 +109,7 @@ def test_a_member_who_came_in_between_is_no_failure(tenant):
 
 
 def test_a_lost_answer_is_survived(tenant):
-    tenant.fault("/groups/", method="PATCH", kind="cut_after", times=1)
+    tenant.fault("/groups/", method="PATCH", action="cut_after", times=1)
     result = run(tenant, add=["alice", "bob"])
     assert not result["failed"], result
     assert members(tenant) == {"heidi", "ivan", "alice", "bob"}

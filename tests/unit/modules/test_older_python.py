@@ -14,6 +14,8 @@ import yaml
 from support.plays import environment
 from support.tenant import ROOT
 
+pytestmark = pytest.mark.plays
+
 CANDIDATES = [shutil.which("python3.9"), *map(str, Path.home().glob(".pyenv/versions/3.9.*/bin/python3.9"))]
 OLD = next((one for one in CANDIDATES if one and subprocess.run([one, "-c", ""], capture_output=True, check=False).returncode == 0), None)
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))

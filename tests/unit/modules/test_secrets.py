@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 USER, CLOUD = "m365.licensing.user_assign_license", "m365.licensing.cloud_license_assignment"
@@ -23,6 +24,7 @@ def referring(task: dict, number: int) -> dict:
     return {name: f"{{{{ vault[{number}].{name} }}}}" if isinstance(value, str) else value for name, value in task.items()}
 
 
+@pytest.mark.plays
 def test_no_secret_in_any_output(tenant, tmp_path):
     graph, credentials = dict(tenant.sign_in), tenant.credentials
     secret = graph["client_secret"]
