@@ -144,7 +144,7 @@ class Case:
         if isinstance(after, CloudState):
             shown = [claim for claim in state["assignments"] if claim["holder"] == after.principal.id and claim["allotment"] in state["allotments"]]
             have = sorted((claim["allotment"], claim["off"]) for claim in shown)
-            want = sorted((held.allotment_id, changes.catalog.plan_names(held.sku_id, held.disabled_plans)) for held in after.assignments)
+            want = sorted((held.allotment_id, changes.catalog.service_plan_names(held.sku_id, held.disabled_plans)) for held in after.assignments)
             principal = after.principal
         else:
             principal = after
@@ -153,7 +153,7 @@ class Case:
             else:
                 have = sorted((row["sku"], row["off"]) for row in state["users"][after.name]["licenses"] if row["group"] is None)
             own = [lic for lic in after.licenses if lic.is_direct]
-            want = sorted((changes.catalog.label(lic.sku_id), changes.catalog.plan_names(lic.sku_id, lic.disabled_plans)) for lic in own)
+            want = sorted((changes.catalog.label(lic.sku_id), changes.catalog.service_plan_names(lic.sku_id, lic.disabled_plans)) for lic in own)
         require(have == want, f"{want} was planned, {have} came")
         if principal.kind == "user":
             require(state["users"][principal.name]["usage_location"] == (principal.usage_location or None), "another usage location came")

@@ -37,14 +37,14 @@ class Catalog:
         is_shared = sum(sku.part_number == part_number for sku in self) > 1
         return f"{part_number} ({sku_id})" if is_shared else part_number
 
-    def plan_names(self, sku_id: str, plan_ids: Iterable[str]) -> list[str]:
+    def service_plan_names(self, sku_id: str, service_plan_ids: Iterable[str]) -> list[str]:
         """The names of service plans of a SKU, sorted; one that the SKU does not know goes by its id."""
         known = {plan.id: plan.name for plan in self.sku(sku_id).service_plans}
-        return sorted(known.get(plan_id, plan_id) for plan_id in plan_ids)
+        return sorted(known.get(service_plan_id, service_plan_id) for service_plan_id in service_plan_ids)
 
     def name_of(self, some_id: str) -> str | None:
         """The part number of a SKU or the name of a service plan, whichever an id is of."""
         if some_id in self._by_id:
             return self._by_id[some_id].part_number
         plans = (plan.name for sku in self for plan in sku.service_plans if plan.id == some_id)
-        return next(plans, None) or self.names.plan_name(some_id) or self.names.sku_name(some_id)
+        return next(plans, None) or self.names.service_plan_name(some_id) or self.names.sku_name(some_id)

@@ -236,8 +236,8 @@ class UsageRight:
 
     sku_id: str | None
     sku: str
-    plan_ids: frozenset[str]
-    plan_names: tuple[str, ...]
+    service_plan_ids: frozenset[str]
+    service_plan_names: tuple[str, ...]
     allotment_ids: tuple[str, ...] = ()
 
 

@@ -33,12 +33,13 @@ _PEOPLE = Named(
 def holding_of(user: Principal, assignments: Sequence[Assignment], groups: Mapping[str, Group], catalog: Catalog) -> dict:
     """What a user holds: direct licenses, assignments by allotment, and the groups that give licenses."""
     licenses = [
-        {"sku": catalog.label(lic.sku_id), "sku_id": lic.sku_id, "disabled_plans": catalog.plan_names(lic.sku_id, lic.disabled_plans)}
+        {"sku": catalog.label(lic.sku_id), "sku_id": lic.sku_id, "disabled_plans": catalog.service_plan_names(lic.sku_id, lic.disabled_plans)}
         for lic in user.licenses
         if lic.is_direct
     ]
     pools = [
-        {"allotment": one.allotment_id, "sku_id": one.sku_id, "disabled_plans": catalog.plan_names(one.sku_id or "", one.disabled_plans)} for one in assignments
+        {"allotment": one.allotment_id, "sku_id": one.sku_id, "disabled_plans": catalog.service_plan_names(one.sku_id or "", one.disabled_plans)}
+        for one in assignments
     ]
     ids = sorted({lic.group_id for lic in user.licenses if lic.group_id})
     return {

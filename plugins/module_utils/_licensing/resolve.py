@@ -52,7 +52,7 @@ class Resolver:
     def _plan(self, sku: Sku, name: str, where: str, must_switch: bool) -> ServicePlan | None:
         found = [plan for plan in sku.service_plans if name.lower() in (plan.id, plan.name.lower())]
         if not found:
-            named = self._catalog.names.plan_ids(name)
+            named = self._catalog.names.service_plan_ids(name)
             found = [plan for plan in sku.service_plans if plan.id in named]
         if len(found) > 1:
             ids = ", ".join(sorted(plan.id for plan in found))

@@ -165,9 +165,9 @@ def sku_of(entity: Mapping) -> Sku:
         id=sku_id.lower(),
         part_number=text(entity, "skuPartNumber") or sku_id,
         service_plans=tuple(
-            ServicePlan(plan_id.lower(), text(plan, "servicePlanName") or plan_id, (text(plan, "appliesTo") or "User").lower() == "user")
+            ServicePlan(service_plan_id.lower(), text(plan, "servicePlanName") or service_plan_id, (text(plan, "appliesTo") or "User").lower() == "user")
             for plan in rows(entity, "servicePlans")
-            if (plan_id := text(plan, "servicePlanId"))
+            if (service_plan_id := text(plan, "servicePlanId"))
         ),
         seats=_seats(entity),
         applies_to=text(entity, "appliesTo") or "User",
@@ -214,7 +214,7 @@ def assignment_of(body: Mapping) -> Assignment:
     entity = unwrap(body)
     check_selected(entity, "allotment")
     pool = part(entity, "allotment")
-    disabled = frozenset(plan_id.lower() for plan_id in texts(entity, "disabledServicePlanIds", must_be=True))
+    disabled = frozenset(service_plan_id.lower() for service_plan_id in texts(entity, "disabledServicePlanIds", must_be=True))
     return Assignment(identifier(entity), text(pool, "id"), _sku_id(pool), disabled)
 
 
@@ -263,8 +263,8 @@ def right_of(entity: Mapping) -> UsageRight:
     return UsageRight(
         sku_id=sku_id,
         sku=text(entity, "skuPartNumber") or sku_id or "",
-        plan_ids=frozenset(plan.id for plan in services),
-        plan_names=tuple(sorted(plan.name for plan in services)),
+        service_plan_ids=frozenset(plan.id for plan in services),
+        service_plan_names=tuple(sorted(plan.name for plan in services)),
         allotment_ids=tuple(identifier(pool) for pool in rows(entity, "allotments")),
     )
 
@@ -281,10 +281,10 @@ def _sku_id(pool: Mapping) -> str | None:
 
 def _pool_plans(entity: Mapping) -> Iterable[ServicePlan]:
     for service in rows(entity, "services"):
-        plan_id = text(service, "planId")
-        if plan_id:
+        service_plan_id = text(service, "planId")
+        if service_plan_id:
             is_switchable = bool(_flags(text(service, "assignableTo")) - {"none"})
-            yield ServicePlan(plan_id.lower(), text(service, "planName") or plan_id, is_switchable)
+            yield ServicePlan(service_plan_id.lower(), text(service, "planName") or service_plan_id, is_switchable)
 
 
 def _flags(listed: str | None) -> frozenset[str]:
@@ -293,4 +293,4 @@ def _flags(listed: str | None) -> frozenset[str]:
 
 
 def _ids(entity: Mapping, name: str) -> frozenset[str]:
-    return frozenset(plan_id.lower() for plan_id in texts(entity, name))
+    return frozenset(service_plan_id.lower() for service_plan_id in texts(entity, name))

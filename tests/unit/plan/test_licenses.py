@@ -225,7 +225,7 @@ def test_rules_that_are_not_certain_are_a_warning():
     kiosk, plan1 = "4a82b400-a79f-41a4-b4e2-e94f5787b113", "9aaf7827-d63c-4b61-89c3-182f06f82e5c"
     (rule,) = broken_rules([kiosk], [kiosk, plan1])
     assert not rule.is_certain
-    assert not findings.plans_conflict(user(), rule, True, "enforce").is_error
+    assert not findings.service_plans_conflict(user(), rule, True, "enforce").is_error
     assert broken_rules([kiosk, plan1], [kiosk, plan1]) == [], "what is broken already does not hold here"
 
 
@@ -235,7 +235,7 @@ def test_no_product_breaks_a_rule_alone_but_for_what_is_sold_to_others():
     with (schema_path().parent / "product-names.csv").open(encoding="utf-8-sig", newline="") as lines:
         for row in csv.DictReader(lines):
             skus.setdefault(row["String_Id"].strip(), set()).add(row["Service_Plan_Id"].strip().lower())
-    broken = {name for name, plan_ids in skus.items() if broken_rules((), plan_ids)}
+    broken = {name for name, service_plan_ids in skus.items() if broken_rules((), service_plan_ids)}
     assert all(name.startswith(("MCO", "BUSINESS_VOICE")) for name in broken), "calling and audio conferencing come on top of something"
 
 

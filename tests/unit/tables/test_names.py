@@ -41,8 +41,8 @@ def test_oddities_of_the_file():
     assert names.sku_ids("Visio Plan 1") == {OTHER, OTHER[:-1] + "2"}
     assert names.sku_name("visio plan1_dept") == "Visio Plan 1", "a part number with a blank"
     assert names.sku_name(E3.upper()) == "Microsoft 365 E3, Unattended"
-    assert names.plan_ids("microsoft teams") == {TEAMS}
-    assert (names.plan_name(TEAMS), names.plan_name("teams1")) == ("Microsoft Teams", "Microsoft Teams")
+    assert names.service_plan_ids("microsoft teams") == {TEAMS}
+    assert (names.service_plan_name(TEAMS), names.service_plan_name("teams1")) == ("Microsoft Teams", "Microsoft Teams")
     assert names.sku_name("nothing") is None
 
 

@@ -12,7 +12,7 @@ from ..tables.countries import country_code
 
 
 @dataclass(frozen=True, slots=True)
-class PlanRule:
+class ServicePlanRule:
     """What is to become of service plans: exactly these off, exactly these on, or (merge) these off and those on."""
 
     disabled: tuple[str, ...] | None = None
@@ -25,7 +25,7 @@ class WantedLicense:
     """A SKU to hold, with its service plans, and what may stand in for it when no seat is free, in order of preference."""
 
     sku: str
-    plans: PlanRule
+    plans: ServicePlanRule
     where: str
     alternatives: tuple[WantedLicense, ...] = ()
     prefer: str = "held"
@@ -60,7 +60,7 @@ class DesiredAssignment:
     sku: str | None = None
     allotment: str | None = None
     subscription_id: str | None = None
-    plans: PlanRule = PlanRule()
+    plans: ServicePlanRule = ServicePlanRule()
     is_present: bool = True
     is_exclusive: bool = False
     allotment_choice: str = "only"
@@ -69,7 +69,7 @@ class DesiredAssignment:
     usage_location: str | None = None
 
 
-def plan_rule(entry: Mapping, where: str) -> PlanRule:
+def plan_rule(entry: Mapping, where: str) -> ServicePlanRule:
     """The rule of an entry's disabled_plans, enabled_plans and plans_mode. Raises OptionError for a contradiction."""
     disabled, enabled = entry.get("disabled_plans"), entry.get("enabled_plans")
     is_merge = entry.get("plans_mode") == "merge"
@@ -78,7 +78,7 @@ def plan_rule(entry: Mapping, where: str) -> PlanRule:
             f"{where}disabled_plans and {where}enabled_plans exclude each other: each says the whole list. "
             "Give one of them, or plans_mode: merge to turn some off and others on"
         )
-    return PlanRule(_names(disabled), _names(enabled), is_merge)
+    return ServicePlanRule(_names(disabled), _names(enabled), is_merge)
 
 
 def wanted_license(entry: Mapping, where: str) -> WantedLicense:

@@ -115,17 +115,17 @@ def _entry_problems(entry: Mapping, where: str, pools: str) -> Iterator[Problem]
         earlier = seen.setdefault(choice["sku"].lower(), place)
         if earlier != place:
             yield Problem(f"{choice['sku']} is also at {earlier}; name each SKU in one place", where=f"{place}.sku", value=choice["sku"])
-        yield from _plan_problems(choice, place)
+        yield from _service_plan_problems(choice, place)
     for index, pool in enumerate(entry.get(pools) or ()):
         place = f"{where}.{pools}[{index}]"
         if bool(pool.get("sku")) == bool(pool.get("allotment")):
             yield Problem("give one of sku and allotment", where=place, value=pool)
         if pool.get("sku") and pool["sku"].lower() in seen:
             yield Problem(f"{pool['sku']} is also at {seen[pool['sku'].lower()]}; name each SKU in one place", where=f"{place}.sku", value=pool["sku"])
-        yield from _plan_problems(pool, place)
+        yield from _service_plan_problems(pool, place)
 
 
-def _plan_problems(entry: Mapping, where: str) -> Iterator[Problem]:
+def _service_plan_problems(entry: Mapping, where: str) -> Iterator[Problem]:
     if entry.get("disabled_plans") is not None and entry.get("enabled_plans") is not None and entry.get("plans_mode") != "merge":
         yield Problem("disabled_plans and enabled_plans exclude each other; give one of them, or plans_mode: merge", where=where, value=entry)
 

@@ -15,7 +15,7 @@ from ..resolve import Resolver
 from ..tables.product_names import NO_NAMES, ProductNames
 from ..tables.service_plan_conflicts import broken_rules
 from . import predict as findings
-from .changes import Changes, CreateAssignment, DeleteAssignment, SetUsageLocation, UpdateAssignment, disabled_after, unlisted_plans
+from .changes import Changes, CreateAssignment, DeleteAssignment, SetUsageLocation, UpdateAssignment, disabled_after, unlisted_service_plans
 
 Planned = tuple[list[Assignment], list[Any], list[Problem]]  # what stays or comes, operations, findings
 
@@ -121,8 +121,8 @@ def _fitting(state: CloudState, pools: list[Allotment]) -> list[Allotment]:
 
 
 def _unlisted(state: CloudState, sku: Sku, old: Assignment, new: Assignment, desired: DesiredAssignment) -> list[Problem]:
-    names = unlisted_plans(desired.plans, old.disabled_plans, new.disabled_plans, sku)
-    return [findings.plans_not_listed(state.principal, sku, names)] if names else []
+    names = unlisted_service_plans(desired.plans, old.disabled_plans, new.disabled_plans, sku)
+    return [findings.service_plans_not_listed(state.principal, sku, names)] if names else []
 
 
 def _conflicts(state: CloudState, after: CloudState, operations: list[Any], desired: DesiredAssignment) -> list[Problem]:
@@ -136,19 +136,19 @@ def _conflicts(state: CloudState, after: CloudState, operations: list[Any], desi
     if not state.are_rights_known:
         return [findings.rights_unreadable(state.principal)]
     sku_id = written[0].sku_id
-    before = frozenset(plan_id for right in state.rights for plan_id in right.plan_ids)
-    others = frozenset(plan_id for right in state.rights if right.sku_id != sku_id for plan_id in right.plan_ids)
+    before = frozenset(service_plan_id for right in state.rights for service_plan_id in right.service_plan_ids)
+    others = frozenset(service_plan_id for right in state.rights if right.sku_id != sku_id for service_plan_id in right.service_plan_ids)
     later = others | _on(after, sku_id)
-    return [findings.plans_conflict(state.principal, rule, not rule.lacking, desired.plan_check) for rule in broken_rules(before, later)]
+    return [findings.service_plans_conflict(state.principal, rule, not rule.lacking, desired.plan_check) for rule in broken_rules(before, later)]
 
 
 def _on(state: CloudState, sku_id: str | None) -> frozenset[str]:
     """The service plans of a SKU that are on by assignments of the principal's own, or by licenses that come from elsewhere."""
     pools = [pool for pool in state.allotments if pool.sku.id == sku_id]
-    plan_ids = frozenset(plan.id for pool in pools for plan in pool.sku.service_plans)
+    service_plan_ids = frozenset(plan.id for pool in pools for plan in pool.sku.service_plans)
     own = [held.disabled_plans for held in state.assignments if held.sku_id == sku_id]
     inherited = [lic.disabled_plans for lic in state.principal.not_direct(sku_id or "") if lic.group_id]
-    return frozenset(plan_id for off in own + inherited for plan_id in plan_ids - off)
+    return frozenset(service_plan_id for off in own + inherited for service_plan_id in service_plan_ids - off)
 
 
 def _with_plans(held: Assignment, state: CloudState, sku: Sku, desired: DesiredAssignment, resolver: Resolver) -> Assignment:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..._errors import Problem
 from ..catalog import Catalog
-from ..desired.licenses import PlanRule
+from ..desired.licenses import ServicePlanRule
 from ..model import Assignment, Group, License, Principal, Sku
 from ..resolve import Resolver
 
@@ -129,7 +129,7 @@ class Changes:
         return tuple(sorted(ids - set(principal.group_names)))
 
 
-def disabled_after(rule: PlanRule, current: frozenset[str], sku: Sku, resolver: Resolver, where: str) -> frozenset[str]:
+def disabled_after(rule: ServicePlanRule, current: frozenset[str], sku: Sku, resolver: Resolver, where: str) -> frozenset[str]:
     """The ids of the service plans that are off once a rule was applied to those that are off now.
 
     Every list leaves alone what people cannot switch.
@@ -137,8 +137,8 @@ def disabled_after(rule: PlanRule, current: frozenset[str], sku: Sku, resolver: 
     disabled = resolver.plans(sku, rule.disabled or (), f"{where}disabled_plans", must_switch=True)
     enabled = resolver.plans(sku, rule.enabled or (), f"{where}enabled_plans")
     if rule.is_merge:
-        for plan_id in sorted(disabled & enabled):
-            resolver.problem(f"{where}disabled_plans and {where}enabled_plans both name {Catalog([sku]).plan_names(sku.id, [plan_id])[0]}")
+        for service_plan_id in sorted(disabled & enabled):
+            resolver.problem(f"{where}disabled_plans and {where}enabled_plans both name {Catalog([sku]).service_plan_names(sku.id, [service_plan_id])[0]}")
         return (current | disabled) - enabled
     switchable = frozenset(plan.id for plan in sku.service_plans if plan.is_switchable)
     if rule.disabled is not None:
@@ -148,13 +148,13 @@ def disabled_after(rule: PlanRule, current: frozenset[str], sku: Sku, resolver: 
     return current
 
 
-def plans_on(licenses: Iterable[License], catalog: Catalog) -> frozenset[str]:
+def service_plans_on(licenses: Iterable[License], catalog: Catalog) -> frozenset[str]:
     """The ids of the service plans that licenses in effect turn on: one path is enough."""
     held = (lic for lic in licenses if lic.is_held)
     return frozenset(plan.id for lic in held for plan in catalog.sku(lic.sku_id).service_plans if plan.id not in lic.disabled_plans)
 
 
-def unlisted_plans(rule: PlanRule, before: frozenset[str], after: frozenset[str], sku: Sku) -> list[str]:
+def unlisted_service_plans(rule: ServicePlanRule, before: frozenset[str], after: frozenset[str], sku: Sku) -> list[str]:
     """The names of service plans that an allow-list turns off although it was in force before: some were off, and all that it names were on."""
     if rule.enabled is None or rule.is_merge or not before or not before <= after:
         return []

@@ -15,7 +15,7 @@ from ..model import Group, License, Principal, Sku, shared
 from ..resolve import Resolver
 from ..tables.service_plan_conflicts import broken_rules
 from . import predict as findings
-from .changes import AssignLicenses, Changes, SetUsageLocation, disabled_after, plans_on, unlisted_plans
+from .changes import AssignLicenses, Changes, SetUsageLocation, disabled_after, service_plans_on, unlisted_service_plans
 
 
 def plan_licenses(principal: Principal, catalog: Catalog, desired: DesiredLicenses) -> Changes:
@@ -59,8 +59,8 @@ def _findings_of_all(changes: Changes, desired: DesiredLicenses) -> list[Problem
         found = _findings_of_group(changes, before)
     elif calls[0].add and not after.usage_location:
         found.append(findings.no_usage_location(before))
-    rules = broken_rules(plans_on(before.licenses, changes.catalog), plans_on(after.licenses, changes.catalog))
-    return found + [findings.plans_conflict(before, rule, before.kind == "user", desired.plan_check) for rule in rules]
+    rules = broken_rules(service_plans_on(before.licenses, changes.catalog), service_plans_on(after.licenses, changes.catalog))
+    return found + [findings.service_plans_conflict(before, rule, before.kind == "user", desired.plan_check) for rule in rules]
 
 
 def _findings_of_group(changes: Changes, group: Group) -> list[Problem]:
@@ -211,15 +211,15 @@ class _Addition:
         for old in self._removed:
             license_ = self._principal.direct(old.id)
             names = {plan.id: plan.name.lower() for plan in old.service_plans}
-            for plan_id in license_.disabled_plans if license_ else ():
-                carried.add(plan_id if plan_id in ids else by_name.get(names.get(plan_id, "")))
-        return frozenset(plan_id for plan_id in carried if plan_id)
+            for service_plan_id in license_.disabled_plans if license_ else ():
+                carried.add(service_plan_id if service_plan_id in ids else by_name.get(names.get(service_plan_id, "")))
+        return frozenset(service_plan_id for service_plan_id in carried if service_plan_id)
 
     def _note_unlisted(self, sku: Sku, direct: License, want: WantedLicense, disabled: frozenset[str]) -> None:
         """Says so when an allow-list turns off what Microsoft has perhaps added."""
-        names = unlisted_plans(want.plans, direct.disabled_plans, disabled, sku)
+        names = unlisted_service_plans(want.plans, direct.disabled_plans, disabled, sku)
         if names:
-            self.findings.append(findings.plans_not_listed(self._principal, sku, names))
+            self.findings.append(findings.service_plans_not_listed(self._principal, sku, names))
 
     def _note_errors(self, sku: Sku) -> None:
         for path in self._principal.licenses:

@@ -55,7 +55,7 @@ def no_usage_location(principal: Principal) -> Problem:
     return Problem(cause, "give usage_location a country code", "usage_location_missing")
 
 
-def plans_conflict(principal: Principal, rule: BrokenRule, is_error: bool, plan_check: str) -> Problem:
+def service_plans_conflict(principal: Principal, rule: BrokenRule, is_error: bool, plan_check: str) -> Problem:
     """Service plans exclude or need each other (graph-contract E3, E4, mutuallyExclusiveServicePlans)."""
     if rule.lacking:
         code, cause = "plans_need", f"service plan {rule.lacking} of {principal.name} needs {_one_of(rule.needed)}, which would be off"
@@ -70,7 +70,7 @@ def plans_conflict(principal: Principal, rule: BrokenRule, is_error: bool, plan_
     return Problem(cause, f"{remedy}; if this tenant allows it, let Graph decide with plan_check: try", code)
 
 
-def plans_not_listed(principal: Principal, sku: Sku, names: list[str]) -> Problem:
+def service_plans_not_listed(principal: Principal, sku: Sku, names: list[str]) -> Problem:
     """An allow-list that was in force once meets service plans that are on and not in it: Microsoft adds such (graph-contract 3.3)."""
     cause = f"enabled_plans does not name {' and '.join(names)} of {sku.part_number}, on for {principal.name} so far and perhaps new"
     return Problem(cause, "off from now on; name what shall stay on", "plans_not_listed", severity="warning")

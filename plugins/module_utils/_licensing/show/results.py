@@ -136,7 +136,7 @@ def _named(held: License | Assignment, catalog: Catalog) -> dict:
 
 
 def _off(held: License | Assignment, catalog: Catalog) -> list[str]:
-    return catalog.plan_names(held.sku_id or "", held.disabled_plans)
+    return catalog.service_plan_names(held.sku_id or "", held.disabled_plans)
 
 
 def reprocess_result(changes: Changes, dummy: Outcome) -> dict:

@@ -30,7 +30,7 @@ def sku_row(sku: Sku, catalog: Catalog) -> dict:
             "locked_out": seats.locked_out,
         },
         "service_plans": [
-            {"service_plan": plan.name, "service_plan_id": plan.id, "name": catalog.names.plan_name(plan.id), "is_switchable": plan.is_switchable}
+            {"service_plan": plan.name, "service_plan_id": plan.id, "name": catalog.names.service_plan_name(plan.id), "is_switchable": plan.is_switchable}
             for plan in sorted(sku.service_plans, key=lambda plan: plan.name)
         ],
     }
@@ -114,7 +114,7 @@ def assignment_row(held: Assignment, holder: Holder, catalog: Catalog) -> dict:
         "allotment": held.allotment_id,
         "sku": catalog.label(held.sku_id) if held.sku_id else None,
         "sku_id": held.sku_id,
-        "disabled_plans": catalog.plan_names(held.sku_id or "", held.disabled_plans),
+        "disabled_plans": catalog.service_plan_names(held.sku_id or "", held.disabled_plans),
         "assigned_to": holder_row(holder),
     }
 
@@ -152,7 +152,7 @@ def right_row(right: UsageRight, holder: Holder) -> dict:
     return {
         "sku": right.sku,
         "sku_id": right.sku_id,
-        "service_plans": list(right.plan_names),
+        "service_plans": list(right.service_plan_names),
         "allotments": sorted(right.allotment_ids),
         "assigned_to": holder_row(holder),
     }

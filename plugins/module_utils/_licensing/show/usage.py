@@ -95,7 +95,7 @@ class LicenseUsage:
     def _sku_row(self, sku: Sku, end: str | None) -> dict:
         held, seats = self._held.get(sku.id, _Held()), sku.seats
         names = {plan.id: plan.name for plan in sku.service_plans}
-        off = [{"service_plan": names.get(plan_id, plan_id), "people": count} for plan_id, count in held.off.items()]
+        off = [{"service_plan": names.get(service_plan_id, service_plan_id), "people": count} for service_plan_id, count in held.off.items()]
         return {
             "sku": self._catalog.label(sku.id),
             "sku_id": sku.id,

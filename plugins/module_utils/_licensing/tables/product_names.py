@@ -26,20 +26,20 @@ class ProductNames:
         for row in rows:
             self._add(**row)
 
-    def _add(self, sku: str, part: str, sku_id: str, plan: str, plan_id: str, plan_code: str) -> None:
+    def _add(self, sku: str, part: str, sku_id: str, plan: str, service_plan_id: str, plan_code: str) -> None:
         self._names.setdefault(sku_id, sku)
         self._ids.setdefault(sku.lower(), set()).add(sku_id)
         self._ids_of_part.setdefault(part.lower(), set()).add(sku_id)
-        if plan_id and plan:
-            self._plan_names.setdefault(plan_id, plan)
+        if service_plan_id and plan:
+            self._plan_names.setdefault(service_plan_id, plan)
             self._plan_names.setdefault(plan_code.lower(), plan)
-            self._plan_ids.setdefault(plan.lower(), set()).add(plan_id)
+            self._plan_ids.setdefault(plan.lower(), set()).add(service_plan_id)
 
     def sku_ids(self, name: str) -> frozenset[str]:
         """The ids of the SKUs of a product name, in any case."""
         return frozenset(self._ids.get(_clean(name).lower(), ()))
 
-    def plan_ids(self, name: str) -> frozenset[str]:
+    def service_plan_ids(self, name: str) -> frozenset[str]:
         """The ids of the service plans of a name that people know, in any case."""
         return frozenset(self._plan_ids.get(_clean(name).lower(), ()))
 
@@ -48,7 +48,7 @@ class ProductNames:
         ids = self._ids_of_part.get(_clean(name).lower(), set())
         return self._names.get(name.lower()) or (self._names[next(iter(ids))] if len(ids) == 1 else None)
 
-    def plan_name(self, name: str) -> str | None:
+    def service_plan_name(self, name: str) -> str | None:
         """The name that people know, of the id or name of a service plan."""
         return self._plan_names.get(_clean(name).lower())
 
@@ -72,7 +72,7 @@ def product_names(lines: Iterable[str], where: str) -> ProductNames:
             "part": row[_PART],
             "sku_id": row[_SKU_ID].lower(),
             "plan": row[_PLAN],
-            "plan_id": row[_PLAN_ID].lower(),
+            "service_plan_id": row[_PLAN_ID].lower(),
             "plan_code": row[_PLAN_CODE],
         }
         for row in rows

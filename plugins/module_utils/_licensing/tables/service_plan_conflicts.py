@@ -127,14 +127,14 @@ def broken_rules(before: Iterable[str], after: Iterable[str]) -> list[BrokenRule
     for family in EXCLUSIVE + ONCE_EXCLUSIVE:
         clash = family.keys() & new
         if len(clash) > 1 and not clash <= old:
-            broken.append(BrokenRule(excluding=tuple(sorted(family[plan_id] for plan_id in clash)), is_certain=family in EXCLUSIVE))
+            broken.append(BrokenRule(excluding=tuple(sorted(family[service_plan_id] for service_plan_id in clash)), is_certain=family in EXCLUSIVE))
     known = {rule.excluding for rule in broken if rule.is_certain}
     broken = [rule for rule in broken if rule.is_certain or rule.excluding not in known]
-    for plan_id, (name, needed) in NEEDS.items():
-        if _lacks(plan_id, needed, new) and not _lacks(plan_id, needed, old):
+    for service_plan_id, (name, needed) in NEEDS.items():
+        if _lacks(service_plan_id, needed, new) and not _lacks(service_plan_id, needed, old):
             broken.append(BrokenRule(lacking=name, needed=tuple(needed.values())))
     return broken
 
 
-def _lacks(plan_id: str, needed: Iterable[str], on: frozenset[str]) -> bool:
-    return plan_id in on and on.isdisjoint(needed)
+def _lacks(service_plan_id: str, needed: Iterable[str], on: frozenset[str]) -> bool:
+    return service_plan_id in on and on.isdisjoint(needed)
