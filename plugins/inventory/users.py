@@ -80,8 +80,8 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.m365.licensing.plugins.module_utils._errors import LicensingError, OptionError
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.catalog import Catalog
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.model import is_guid
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.show.problems import explained
 from ansible_collections.m365.licensing.plugins.module_utils._module.options import SHARED
-from ansible_collections.m365.licensing.plugins.module_utils._module.results import explained
 from ansible_collections.m365.licensing.plugins.module_utils._module.session import Session
 
 GROUP = "m365_users"
@@ -109,7 +109,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             session = Session(params, run_command, given)
             self._fill(self._users(session, params, path, cache))
         except LicensingError as error:
-            raise AnsibleParserError(explained(error, Catalog())[0]) from error
+            raise AnsibleParserError(failure_of(explained(error, Catalog()))["msg"]) from error
         finally:
             if session is not None:
                 session.close()

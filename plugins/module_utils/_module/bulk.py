@@ -1,31 +1,28 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The law of every module, for a list: plan all, refuse or write each, in batches side by side, and forget nothing of what was done."""
+"""The contract of every module, for a list: plan all, refuse or write each, in batches side by side, and forget nothing of what was done."""
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from .._engine.report import RunReport
-from .._errors import AuthenticationError, GraphError, LicensingError, OptionError, PredictedError, Problem, SignInUnavailableError
+from .._engine.run import Engine
+from .._errors import LicensingError, PredictedError, Problem
 from .._graph.batch import SIZE
 from .._licensing.catalog import Catalog
-from .._licensing.plan.changes import Changes
+from .._licensing.plan.changes import Changes, Written
 from .._licensing.plan.entries import Plan, check_duplicates, removals
-from .._licensing.plan.predict import no_seats_any_more, too_many_removals
-from .._licensing.show.results import diff_of, finding_rows, operation_rows
-from .._tenant.writer import Writer, Written
+from .._licensing.plan.predict import too_many_removals
+from .._licensing.show.problems import explained, failure_of, finding_rows
+from .._licensing.show.results import diff_of, operation_rows
+from .._tenant.writer import Writer
 from .options import GraphModule
-from .results import ResultList, explained, failure_of
+from .results import ResultList
 from .run import guarded
 from .session import Session
-
-_REFUSED = 20  # objects to which a kind of write must be forbidden, and to none allowed, until a run takes it for forbidden altogether
 
 
 class Listed(Protocol):
@@ -66,12 +63,9 @@ class BulkRun:
         self._module, self._session, self._listed, self._params = module, session, listed, module.params
         self.report = RunReport(self._params["report_path"], module.check_mode, self._params["resume"])
         self.results = ResultList(self._params["results"])
-        self._full: set[str] = set()
-        self._refused: dict[str, set[str]] = {}
-        self._written: set[str] = set()
-        self._lock = threading.Lock()
         self._outcomes: dict[int, tuple[str, Sequence[Problem]]] = {}
-        self.ended: LicensingError | None = None
+        self._writer = Writer(session.client, session.reader, "principal")
+        self.engine = Engine(self._send, session.client.flow.stop, SIZE, self._params["concurrency"], self._params["on_error"])
 
     def run(self) -> None:
         """Plans, and writes unless in check mode. Raises LicensingError for what forbids the whole, before anything is written."""
@@ -152,102 +146,30 @@ class BulkRun:
         try:
             self.report.add(plan.name, self._listed.entries[plan.index], outcome, changes, request_id, message)
         except OSError as error:
-            self.ended = self.ended or LicensingError(f"report_path: cannot write any more: {error.strerror}; what was done is in results")
+            self.engine.end(f"report_path: cannot write any more: {error.strerror}; what was done is in results")
             self._session.client.flow.stop()
 
     def _catalog(self, plan: Plan) -> Catalog:
         return plan.changes.catalog if plan.changes else Catalog()
 
     def _write(self, plans: list[Plan]) -> None:
-        """Writes first what needs no seat that another one gives back, then the rest. A signal ends the run, with what was done recorded."""
-        before = {sign: signal.signal(sign, self._interrupt) for sign in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
-        writer = Writer(self._session.client, self._session.reader, "principal")
-        try:
-            with ThreadPoolExecutor(self._params["concurrency"]) as pool:
-                for number in sorted({plan.stage for plan in plans}):
-                    self._full.clear()
-                    stage = [plan for plan in plans if plan.stage == number]
-                    sent = {pool.submit(self._send, writer, batch): batch for batch in _batches(stage)}
-                    for future in as_completed(sent):
-                        self._record_answers(sent.pop(future), future.result())
-        finally:
-            for sign, handler in before.items():
-                signal.signal(sign, handler)
-
-    def _send(self, writer: Writer, plans: list[Plan]) -> list[Written | None]:
-        """Sends one batch, without those whose seats turned out to be gone. None for what was not sent, as the run has ended."""
-        if self.ended is not None:
-            return [None for dummy in plans]
-        rest = [plan for plan in plans if not self._full & plan.new_sku_ids]
-        written = writer.apply_all(self._listed.version, [(plan.operations, self._listed.route(plan.index)) for plan in rest]) if rest else []
-        for plan, result in zip(rest, written):
-            self._judge(plan, result)
-        found = {plan.index: result for plan, result in zip(rest, written)}
-        return [found.get(plan.index) or Written(error=_no_seats(plan)) for plan in plans]
-
-    def _judge(self, plan: Plan, result: Written) -> None:
-        """Ends the run where what one principal was answered holds for all: right when the answer is there, before another batch is sent."""
-        kinds = [type(operation).__name__ for operation in plan.operations]
-        with self._lock:
-            self._written |= set(kinds[: len(result.done)])
-            if isinstance(result.error, (AuthenticationError, SignInUnavailableError, OptionError)):  # of what was sent, only a token can be wrong
-                self.ended = self.ended or LicensingError("stopped, as Graph does not let the task in any more")
-            if isinstance(result.error, GraphError) and result.error.status == 403:
-                self._count_refused(kinds[min(len(result.done), len(kinds) - 1)], plan)
-
-    def _count_refused(self, kind: str, plan: Plan) -> None:
-        """A 403 belongs to the object (graph-contract 12, no. 1), unless the first writes of a kind, to different objects, all get it."""
-        refused = self._refused.setdefault(kind, set())
-        refused.add(plan.name.lower())
-        if len(refused) >= _REFUSED and kind not in self._written:
-            self.ended = self.ended or LicensingError(f"stopped, as Graph forbade the first {len(refused)} writes of this kind, each to another object")
-
-    def _record_answers(self, plans: list[Plan], written: list[Written | None]) -> None:
-        for plan, result in zip(plans, written):
+        """Writes first what needs no seat that another one gives back, then the rest, and records each as its answer comes."""
+        for plan, result in self.engine.run(plans):
             if result is None:
                 self._record(plan, "skipped")
             elif result.error is None:
                 self._record(plan, "changed", tuple(result.done), request_id=result.request_id)
             else:
-                self._record_failure(plan, result)
+                problems = self.engine.failed(plan, result, self._catalog(plan))
+                self._record(plan, "failed", tuple(result.done), problems, result.request_id)
 
-    def _record_failure(self, plan: Plan, result: Written) -> None:
-        kind = type(plan.operations[min(len(result.done), len(plan.operations) - 1)]).__name__
-        problems = explained(result.error, self._catalog(plan), kind in self._written) if result.error else ()
-        wanted = plan.new_sku_ids
-        self._record(plan, "failed", tuple(result.done), problems, result.request_id)
-        if problems and problems[0].code == "no_seats" and len(wanted) == 1:
-            self._full |= wanted
-        if self._params["on_error"] == "stop" and self.ended is None:
-            self.ended = LicensingError("stopped after the first failure, as on_error is stop")
-
-    def _interrupt(self, *dummy: Any) -> None:
-        self.ended = LicensingError("interrupted; what was done is in results, and in the file of report_path, from which resume: true takes the run up")
-        self._session.client.flow.stop()
+    def _send(self, plans: Sequence[Plan]) -> list[Written]:
+        return self._writer.apply_all(self._listed.version, [(plan.operations, self._listed.route(plan.index)) for plan in plans])
 
 
 def _plan_of(index: int, entry: dict, keys: tuple[str, ...]) -> Plan:
     kind = next((key for key in keys if entry.get(key)), keys[0])
     return Plan(index, kind, str(entry.get(kind)))
-
-
-def _no_seats(plan: Plan) -> LicensingError:
-    return PredictedError(no_seats_any_more(plan.name))
-
-
-def _batches(plans: list[Plan]) -> Iterator[list[Plan]]:
-    """Plans in lists of as many operations as a batch holds, in their order; one principal is never in two of them."""
-    batch: list[Plan] = []
-    size = 0
-    for plan in plans:
-        count = len(plan.operations)
-        if batch and size + count > SIZE:
-            yield batch
-            batch, size = [], 0
-        batch.append(plan)
-        size += count
-    if batch:
-        yield batch
 
 
 def run_list(module: GraphModule, make_listed: Callable[[dict], Listed]) -> None:
@@ -266,8 +188,8 @@ def _run_list(module: GraphModule, session: Session, listed: Listed) -> None:
     counts = {name: results.counts[name] for name in ("changed", "unchanged", "failed", "skipped")}
     summary = {"total": len(listed.entries), **counts, "requests": flow.requests, "seconds_throttled": round(flow.seconds_throttled, 1)}
     answer = {"changed": results.is_changed, "results": results.rows(), "summary": summary, "diff": results.diffs()}
-    if bulk.ended is None and not counts["failed"]:
+    if bulk.engine.ended is None and not counts["failed"]:
         module.exit_json(**answer)
-    ended = [Problem(bulk.ended.message, code="ended", retriable=True)] if bulk.ended else []
+    ended = [Problem(bulk.engine.ended.message, code="ended", retriable=True)] if bulk.engine.ended else []
     failed = [Problem(results.message(), code="some_failed", retriable=True)] if counts["failed"] else []
     module.fail_json(**failure_of(ended + failed), **answer)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The law of every module, for the members of a group: plan all, refuse or write, and forget nothing of what was done."""
+"""The contract of every module, for the members of a group: plan all, refuse or write, and forget nothing of what was done."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .._graph.batch import SIZE, send_all, slices
 from .._graph.odata import key_segment
 from .._licensing.catalog import Catalog
 from .._licensing.plan.memberships import Group, MemberChanges, member_diff, member_rows, plan_members
-from .._licensing.show.results import error_rows, finding_rows
+from .._licensing.show.problems import explained, failure_of, finding_rows
+from .._licensing.show.results import error_rows
 from .._tenant.user_list import UserList
 from .options import GraphModule, check_user
-from .results import explained, failure_of
 from .run import Run, check_findings, guarded
 from .session import Session
 

@@ -6,12 +6,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 
-from .._errors import GraphError, LicensingError, Problem
-from .._licensing.catalog import Catalog
-from .._licensing.show.text import with_names
-from .._licensing.tables.graph_errors import explain
+from .._errors import Problem
+from .._licensing.show.problems import failure_of
 
 _SHOWN = {"all": ("changed", "unchanged", "skipped", "failed"), "changed": ("changed", "failed"), "failed": ("failed",), "none": ()}
 _FIRST = 3  # failures that the message of the task quotes
@@ -57,21 +54,3 @@ class ResultList:
         failed, total = self.counts["failed"], sum(self.counts.values())
         rest = f"; and {failed - len(self.first_failures)} more" if failed > len(self.first_failures) else ""
         return f"{failed} of {total} failed: " + "; ".join(self.first_failures) + rest
-
-
-def explained(error: LicensingError, catalog: Catalog, are_others_written: bool = False) -> tuple[Problem, ...]:
-    """What an error means: cause, remedy and Graph's own words, with names beside the ids in them.
-
-    are_others_written says that the same write to other objects succeeded.
-    """
-    if isinstance(error, GraphError):
-        meaning = explain(error.status, error.code, error.text, *error.asked, error.object_facts, are_others_written)
-        if meaning is not None:
-            problem = error.problem
-            error.means(problem.cause if problem.remedy else meaning.cause, problem.remedy or meaning.remedy, meaning.code)
-    return tuple(replace(one, cause=with_names(one.cause, catalog), words=with_names(one.words, catalog)) for one in error.problems)
-
-
-def failure_of(problems: Sequence[Problem]) -> dict:
-    """How problems are returned: C(msg) has all of them, C(failure) the first."""
-    return {"msg": "; ".join(problem.message for problem in problems), "failure": problems[0].as_failure()}

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The law of every module: plan by reading, refuse or write, and report what will be. The one place that decides on check mode."""
+"""The contract of every module: plan by reading, refuse or write, and report what will be. The one place that decides on check mode."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from .._errors import LicensingError, MissingLibraryError, Problem
 from .._licensing.catalog import Catalog
 from .._licensing.plan.changes import Changes, Outcome
-from .._licensing.show.results import diff_of, finding_rows, operation_rows, outcome_rows
+from .._licensing.show.problems import explained, failure_of, finding_rows
+from .._licensing.show.results import diff_of, operation_rows, outcome_rows
 from .._tenant.reader import Reader
 from .options import GraphModule, passwords_in_addresses
-from .results import explained, failure_of
 from .session import Session
 
 

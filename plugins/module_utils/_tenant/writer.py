@@ -7,7 +7,6 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from .._errors import LicensingError, WaitTimeoutError
@@ -16,23 +15,13 @@ from .._graph.answers import Answer, Request, is_unknown
 from .._graph.batch import send_chains
 from .._graph.client import GraphClient
 from .._licensing.model import Assignment, Group, Principal
-from .._licensing.plan.changes import AssignLicenses, Changes, CreateAssignment, DeleteAssignment, Outcome, SetUsageLocation
+from .._licensing.plan.changes import AssignLicenses, Changes, CreateAssignment, DeleteAssignment, Outcome, SetUsageLocation, Written
 from .parse import unwrap
 from .reader import Reader
 from .requests import Call, calls_of, principal_path
 
 _LOOK = 5.0  # seconds to look for the id of what was created
 _LOOKS = 20  # objects at which a run looks to find out why Graph refuses to write to them
-
-
-@dataclass
-class Written:
-    """What became of one principal's operations: those carried out, the id of what was created, Graph's request id, and why the rest was not."""
-
-    done: list[Any] = field(default_factory=list)
-    created_id: str | None = None
-    request_id: str | None = None
-    error: LicensingError | None = None
 
 
 class Writer:

@@ -28,6 +28,7 @@ from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.cha
     UpdateAssignment,
 )
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.show import results, rows
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.show.problems import finding_rows
 from support.values import allotment, guid, off, sku, user
 
 E3, BI = sku("E3", "MAIL SWAY tenant"), sku("BI", "BI")
@@ -196,4 +197,4 @@ def test_a_problem_is_one_text_of_its_parts():
     problem = Problem("no seat", "buy one", "no_seats", where="users[0]", words="Graph said so", status=400, request_id="r")
     assert problem.message == "users[0]: no seat: buy one. Graph said so (request-id r)"
     assert problem.as_failure() == {"code": "no_seats", "status": 400, "request_id": "r", "retriable": False, "remedy": "buy one"}
-    assert results.finding_rows((problem,))[0] == {"code": "no_seats", "severity": "error", "message": problem.message, "remedy": "buy one"}
+    assert finding_rows((problem,))[0] == {"code": "no_seats", "severity": "error", "message": problem.message, "remedy": "buy one"}

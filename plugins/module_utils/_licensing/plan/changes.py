@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from ..._errors import Problem
+from ..._errors import LicensingError, Problem
 from ..catalog import Catalog
 from ..desired.licenses import ServicePlanRule
 from ..model import Assignment, Group, License, Principal, Sku
@@ -72,6 +72,16 @@ class Outcome:
     processing_state: str | None = None
     seconds_waited: float = 0.0
     members: tuple[Principal, ...] | None = None
+
+
+@dataclass
+class Written:
+    """What became of one principal's operations: those carried out, the id of what was created, Graph's request id, and why the rest was not."""
+
+    done: list[Any] = field(default_factory=list)
+    created_id: str | None = None
+    request_id: str | None = None
+    error: LicensingError | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..._errors import Problem
 from ..catalog import Catalog
 from ..model import Assignment, CloudState, Group, License, Principal
 from ..plan.changes import AssignLicenses, Changes, CreateAssignment, Outcome, Reprocess, SetUsageLocation, UpdateAssignment
 from ..plan.predict import error_of
-
-
-def finding_rows(findings: tuple[Problem, ...]) -> list[dict]:
-    """The findings as results."""
-    return [{"code": found.code, "severity": found.severity, "message": found.message, "remedy": found.remedy} for found in findings]
 
 
 def license_result(changes: Changes, outcome: Outcome) -> dict:
