@@ -80,7 +80,7 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.m365.licensing.plugins.module_utils._errors import LicensingError, OptionError
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.catalog import Catalog
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.model import is_guid
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.show.problems import explained
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.show.problems import explained, failure_of
 from ansible_collections.m365.licensing.plugins.module_utils._module.options import SHARED
 from ansible_collections.m365.licensing.plugins.module_utils._module.session import Session
 

@@ -5,10 +5,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from .._errors import OptionError
+from .._errors import OptionError, Problem
 from .catalog import Catalog
 from .model import ServicePlan, Sku, is_guid
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedPlans:
+    """What is to be off and on of a SKU's service plans, by id; nothing of the one that is not said."""
+
+    disabled: frozenset[str] | None = None
+    enabled: frozenset[str] | None = None
+    is_merge: bool = False
+
+    def after(self, current: frozenset[str], sku: Sku) -> frozenset[str]:
+        """The ids of the service plans that are off, once this was applied to those that are off now. Every list leaves alone what people cannot switch."""
+        if self.is_merge:
+            return (current | (self.disabled or frozenset())) - (self.enabled or frozenset())
+        switchable = frozenset(plan.id for plan in sku.service_plans if plan.is_switchable)
+        if self.disabled is not None:
+            return self.disabled | (current - switchable)
+        if self.enabled is not None:
+            return (switchable | (current - switchable)) - self.enabled
+        return current
 
 
 class Resolver:
@@ -49,6 +70,15 @@ class Resolver:
         found = (self._plan(sku, name, f"{where}[{index}]", must_switch) for index, name in enumerate(names))
         return frozenset(plan.id for plan in found if plan is not None)
 
+    def rule(self, sku: Sku, disabled: Iterable[str] | None, enabled: Iterable[str] | None, is_merge: bool, where: str) -> ResolvedPlans:
+        """The service plans that a SKU's lists name. where is the place of the lists, with a dot behind it where there is one."""
+        off = None if disabled is None else self.plans(sku, disabled, f"{where}disabled_plans", must_switch=True)
+        on = None if enabled is None else self.plans(sku, enabled, f"{where}enabled_plans")
+        for service_plan_id in sorted((off or frozenset()) & (on or frozenset())) if is_merge else ():
+            name = next((plan.name for plan in sku.service_plans if plan.id == service_plan_id), service_plan_id)
+            self.problem(f"{where}disabled_plans and {where}enabled_plans both name {name}")
+        return ResolvedPlans(off, on, is_merge)
+
     def _plan(self, sku: Sku, name: str, where: str, must_switch: bool) -> ServicePlan | None:
         found = [plan for plan in sku.service_plans if name.lower() in (plan.id, plan.name.lower())]
         if not found:
@@ -85,6 +115,11 @@ class Resolver:
         """Notes a problem once, however often it is found."""
         if text not in self._problems:
             self._problems.append(text)
+
+    def taken(self) -> tuple[Problem, ...]:
+        """Every problem noted so far, which is then forgotten."""
+        problems, self._problems = self._problems, []
+        return tuple(Problem(text, code="name_unknown") for text in problems)
 
     def check(self) -> None:
         """Raises one OptionError that lists every problem noted so far."""

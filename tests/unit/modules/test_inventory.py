@@ -101,6 +101,13 @@ def test_mistakes_are_said(tenant, tmp_path, options, said):
     assert said in " ".join(told.split())
 
 
+def test_an_error_of_graph_is_explained(tenant, tmp_path):
+    tenant.fault("/users", status=403, code="Authorization_RequestDenied", message="Insufficient privileges to complete the operation.", times=9)
+    listed, told = inventory(tenant, tmp_path, {})
+    assert hosts(listed) == set()
+    assert "the application, or the signed-in user, lacks a permission or a role: for GET /users" in " ".join(told.split())
+
+
 def test_another_file_is_not_of_this_plugin(tenant, tmp_path):
     listed, dummy = inventory(tenant, tmp_path, {}, "users.yml")
     assert hosts(listed) == set()

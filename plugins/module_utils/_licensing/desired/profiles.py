@@ -4,30 +4,27 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from ..._errors import OptionError, Problem
 from ..tables.countries import country_fault
+from .dates import day_of, days_of, is_over, today_of
 from .validate import Choice, ListOf, Named, Record, nearest, problems_of
 
-_PLANS = {"disabled_plans": ListOf(str), "enabled_plans": ListOf(str), "plans_mode": Choice(("set", "merge"))}
-_SKU = Record({"sku": str, **_PLANS}, ("sku",))
-_LICENSE = Record({"sku": str, **_PLANS, "alternatives": ListOf(_SKU), "prefer": Choice(("held", "first"))}, ("sku",))
-_POOL = Record({"sku": str, "allotment": str, "subscription_id": str, **_PLANS, "allotment_choice": Choice(("only", "most_available"))})
-_DESIRED = {"usage_location": str, "licenses": ListOf(_LICENSE), "groups": ListOf(str)}
+SERVICE_PLANS = {"disabled_plans": ListOf(str), "enabled_plans": ListOf(str), "plans_mode": Choice(("set", "merge"))}
+_SKU = Record({"sku": str, **SERVICE_PLANS}, ("sku",))
+LICENSE = Record({"sku": str, **SERVICE_PLANS, "alternatives": ListOf(_SKU), "prefer": Choice(("held", "first"))}, ("sku",))
+_POOL = Record({"sku": str, "allotment": str, "subscription_id": str, **SERVICE_PLANS, "allotment_choice": Choice(("only", "most_available"))})
+_DESIRED = {"usage_location": str, "licenses": ListOf(LICENSE), "groups": ListOf(str)}
 PROFILES = Named(Record({"description": str, "inherits": str, **_DESIRED, "pools": ListOf(_POOL)}))
 PERSON = {"user": str, "profile": str, **_DESIRED, "cloud_assignments": ListOf(_POOL), "from": str, "last_day": str, "keep": ListOf(str)}
 PEOPLE = ListOf(Record(PERSON, ("user",)))
 
-_GROUP = {"group": str, "licenses": ListOf(_LICENSE), "remove": ListOf(str), "exactly": bool, "protect": ListOf(str), "max_removals": int}
+_GROUP = {"group": str, "licenses": ListOf(LICENSE), "remove": ListOf(str), "exactly": bool, "protect": ListOf(str), "max_removals": int}
 GROUPS = ListOf(Record(_GROUP, ("group",)))
-
-
-_LONGEST_GRACE = 36_500  # a hundred years
 
 
 class FileError(OptionError):
@@ -64,10 +61,10 @@ def _profile_problems(profiles: Mapping) -> Iterator[Problem]:
         parent = profile.get("inherits")
         if parent and parent not in profiles:
             yield Problem(f"there is no profile {parent!r}{nearest(parent, profiles)}", where=f"{where}.inherits", value=parent)
-        elif parent and _is_circular(name, profiles):
+        elif parent and is_circular(name, profiles):
             yield Problem(f"the profile inherits from itself, by way of {parent!r}", where=f"{where}.inherits", value=parent)
         yield from _entry_problems(profile, where, "pools")
-    if not any(_is_circular(name, profiles) or (profile.get("inherits") or name) not in profiles for name, profile in profiles.items()):
+    if not any(is_circular(name, profiles) or (profile.get("inherits") or name) not in profiles for name, profile in profiles.items()):
         for name, profile in profiles.items():
             if profile.get("inherits"):
                 yield from _both_ways(_whole(name, profiles), f"license_profiles.{name}.inherits", profile)
@@ -145,7 +142,7 @@ def _choices(licenses: Sequence[Mapping], where: str) -> Iterator[tuple[str, Map
             yield f"{where}[{index}].alternatives[{number}]", other
 
 
-def _is_circular(name: str, profiles: Mapping) -> bool:
+def is_circular(name: str, profiles: Mapping) -> bool:
     seen, parent = {name}, profiles[name].get("inherits")
     while parent in profiles:
         if parent in seen:
@@ -215,31 +212,16 @@ def leavers(people: Any, today: str, grace_days: Any, variable: str, is_at_once:
     days: list[date | None] = []
     for index, person in enumerate(people if not problems else ()):
         try:
-            days.append(_day(person["last_day"]) if "last_day" in person else None)
+            days.append(day_of(person["last_day"]) if "last_day" in person else None)
         except ValueError:
             problems.append(
                 Problem(f"{person['last_day']!r} is no day, such as 2026-12-31", where=f"{variable}[{index}].last_day", value=person["last_day"] or person)
             )
-    now, grace = _now_and_grace(today, grace_days)
+    now, grace = today_of(today), days_of(grace_days, "grace_days")
     if problems:
         raise FileError(*problems)
-    due = [person for person, day in zip(people, days) if (is_at_once if day is None else day < now - timedelta(days=grace))]
+    due = [person for person, day in zip(people, days) if (is_at_once if day is None else is_over(day, now, grace))]
     return [{name: person[name] for name in ("user", "keep") if person.get(name)} for person in due]
-
-
-def _day(text: str | None) -> date:
-    return date.fromisoformat(text or "")
-
-
-def _now_and_grace(today: str, grace_days: Any) -> tuple[date, int]:
-    """The day and the days of grace. Raises OptionError for what is none."""
-    try:
-        now = _day(today)
-    except ValueError:
-        raise OptionError(f"today is {today!r}: give a day, such as 2026-12-31") from None
-    if not re.fullmatch("[0-9]{1,5}", str(grace_days)) or int(grace_days) > _LONGEST_GRACE:
-        raise OptionError(f"grace_days is {grace_days!r}: give a number of days, from 0 to {_LONGEST_GRACE}")
-    return now, int(grace_days)
 
 
 def entries_of_groups(groups: Any, variable: str) -> list[dict]:

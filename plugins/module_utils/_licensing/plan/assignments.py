@@ -15,7 +15,7 @@ from ..resolve import Resolver
 from ..tables.product_names import NO_NAMES, ProductNames
 from ..tables.service_plan_conflicts import broken_rules
 from . import predict as findings
-from .changes import Changes, CreateAssignment, DeleteAssignment, SetUsageLocation, UpdateAssignment, disabled_after, unlisted_service_plans
+from .changes import Changes, CreateAssignment, DeleteAssignment, SetUsageLocation, UpdateAssignment, unlisted_service_plans
 
 Planned = tuple[list[Assignment], list[Any], list[Problem]]  # what stays or comes, operations, findings
 
@@ -153,8 +153,9 @@ def _on(state: CloudState, sku_id: str | None) -> frozenset[str]:
 
 def _with_plans(held: Assignment, state: CloudState, sku: Sku, desired: DesiredAssignment, resolver: Resolver) -> Assignment:
     """The assignment with the service plans that are wanted, out of those of its own pool."""
-    pool = state.allotment(held.allotment_id)
-    disabled = disabled_after(desired.plans, held.disabled_plans, pool.sku if pool else sku, resolver, "")
+    pool, plans = state.allotment(held.allotment_id), desired.plans
+    of = pool.sku if pool else sku
+    disabled = resolver.rule(of, plans.disabled, plans.enabled, plans.is_merge, "").after(held.disabled_plans, of)
     known = {plan.id for plan in pool.sku.service_plans} if pool else disabled
     return replace(held, disabled_plans=disabled if disabled == held.disabled_plans else disabled & known)
 

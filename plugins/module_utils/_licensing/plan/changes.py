@@ -12,7 +12,6 @@ from ..._errors import LicensingError, Problem
 from ..catalog import Catalog
 from ..desired.licenses import ServicePlanRule
 from ..model import Assignment, Group, License, Principal, Sku
-from ..resolve import Resolver
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,25 +136,6 @@ class Changes:
                 touched = {lic.sku_id for lic in operation.add} | set(operation.remove)
                 ids |= {lic.group_id for lic in principal.licenses if lic.group_id and lic.sku_id in touched}
         return tuple(sorted(ids - set(principal.group_names)))
-
-
-def disabled_after(rule: ServicePlanRule, current: frozenset[str], sku: Sku, resolver: Resolver, where: str) -> frozenset[str]:
-    """The ids of the service plans that are off once a rule was applied to those that are off now.
-
-    Every list leaves alone what people cannot switch.
-    """
-    disabled = resolver.plans(sku, rule.disabled or (), f"{where}disabled_plans", must_switch=True)
-    enabled = resolver.plans(sku, rule.enabled or (), f"{where}enabled_plans")
-    if rule.is_merge:
-        for service_plan_id in sorted(disabled & enabled):
-            resolver.problem(f"{where}disabled_plans and {where}enabled_plans both name {Catalog([sku]).service_plan_names(sku.id, [service_plan_id])[0]}")
-        return (current | disabled) - enabled
-    switchable = frozenset(plan.id for plan in sku.service_plans if plan.is_switchable)
-    if rule.disabled is not None:
-        return disabled | (current - switchable)
-    if rule.enabled is not None:
-        return (switchable | (current - switchable)) - enabled
-    return current
 
 
 def service_plans_on(licenses: Iterable[License], catalog: Catalog) -> frozenset[str]:

@@ -12,10 +12,10 @@ from ..catalog import Catalog
 from ..desired.holders import first_free
 from ..desired.licenses import DesiredLicenses, WantedLicense
 from ..model import Group, License, Principal, Sku, shared
-from ..resolve import Resolver
+from ..resolve import ResolvedPlans, Resolver
 from ..tables.service_plan_conflicts import broken_rules
 from . import predict as findings
-from .changes import AssignLicenses, Changes, SetUsageLocation, disabled_after, service_plans_on, unlisted_service_plans
+from .changes import AssignLicenses, Changes, SetUsageLocation, service_plans_on, unlisted_service_plans
 
 
 def plan_licenses(principal: Principal, catalog: Catalog, desired: DesiredLicenses) -> Changes:
@@ -164,7 +164,9 @@ class _Addition:
         direct = self._principal.direct(sku.id)
         elsewhere = tuple(path for path in self._principal.not_direct(sku.id) if path.is_held)
         self._note_errors(sku)
-        disabled = disabled_after(want.plans, self._base(sku, direct, elsewhere), sku, self._resolver, f"{want.where}.")
+        disabled = self._resolver.rule(sku, want.plans.disabled, want.plans.enabled, want.plans.is_merge, f"{want.where}.").after(
+            self._base(sku, direct, elsewhere), sku
+        )
         if direct and direct.is_held:
             if disabled != direct.disabled_plans:
                 self._note_unlisted(sku, direct, want, disabled)
@@ -180,6 +182,9 @@ class _Addition:
                 self.findings.append(findings.origin_ambiguous(self._principal, sku))
             self._check_seats(sku)
             self._add(sku, disabled)
+
+    def _rule(self, sku: Sku, want: WantedLicense) -> ResolvedPlans:
+        return self._resolver.rule(sku, want.plans.disabled, want.plans.enabled, want.plans.is_merge, f"{want.where}.")
 
     def _add(self, sku: Sku, disabled: frozenset[str]) -> None:
         problem = findings.not_assignable(sku) if sku.is_owned else findings.not_owned(sku)

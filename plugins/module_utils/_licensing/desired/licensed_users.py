@@ -1,0 +1,195 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What M(m365.licensing.licensed_users) declares: profiles, and users with a profile or licenses of their own. Names stay names, each with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from ..._errors import OptionError, Problem
+from ..tables.countries import country_fault
+from .dates import day_of, days_of, is_early, is_over, today_of
+from .licenses import WantedLicense, usage_location_of, wanted_license
+from .profiles import LICENSE, is_circular
+from .users import check_user
+from .validate import ListOf, Named, Record, nearest, problems_of
+
+_DESIRED = {"usage_location": str, "licenses": ListOf(LICENSE)}
+_PROFILES = Named(Record({"description": str, "inherits": str, **_DESIRED}))
+_USER = Record({"user": str, "profile": str, "from": str, **_DESIRED, "keep": ListOf(str), "first_day": str, "last_day": str}, ("user",))
+_ELSEWHERE = {
+    "groups": "m365.licensing.group_members puts users into groups",
+    "allotments": "m365.licensing.cloud_license_assignments assigns seats of allotments",
+    "pools": "m365.licensing.cloud_license_assignments assigns seats of allotments",
+    "cloud_assignments": "m365.licensing.cloud_license_assignments assigns seats of allotments",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What one place of a file declares: licenses and a usage location. A later layer replaces what an earlier one says of the same SKU."""
+
+    where: str
+    licenses: tuple[WantedLicense, ...] = ()
+    usage_location: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredUser:
+    """A user with the layers that apply, base first. previous are the profiles whose licenses are removed, keep the SKUs that stay in any case.
+
+    skipped says why nothing is done.
+    """
+
+    where: str
+    name: str
+    profile: str | None = None
+    layers: tuple[Layer, ...] = ()
+    previous: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+    skipped: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredRun:
+    """The users of a task, and its profiles with what they inherit, base first."""
+
+    users: tuple[DesiredUser, ...]
+    profiles: Mapping[str, tuple[Layer, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Calendar:
+    today: date
+    grace_days: int
+    lead_days: int
+
+    def skipped(self, entry: Mapping) -> str | None:
+        """Why an entry does not count on this day."""
+        if entry.get("last_day") and is_over(day_of(entry["last_day"]), self.today, self.grace_days):
+            return f"the last day was {entry['last_day']}"
+        if entry.get("first_day") and is_early(day_of(entry["first_day"]), self.today, self.lead_days):
+            return f"the first day is {entry['first_day']}"
+        return None
+
+
+def desired_run(params: Mapping) -> DesiredRun:
+    """Profiles and users of a task's options. Raises OptionError with every problem of form of both."""
+    calendar = _Calendar(today_of(params["today"]), days_of(params["grace_days"], "grace_days"), days_of(params["lead_days"], "lead_days"))
+    profiles, users = params.get("profiles") or {}, [_as_entry(user) for user in _list_of(params["users"], "users")]
+    earlier = {_as_entry(one).get("user", "").lower(): _as_entry(one).get("profile") for one in _list_of(params.get("previous_users") or [], "previous_users")}
+    problems = [*_profile_problems(profiles), *_user_problems(users, profiles)]
+    if problems:
+        raise OptionError(*problems)
+    layers = {name: _layers(name, profiles) for name in profiles}
+    made = tuple(_user(index, entry, layers, params["remove"], earlier, calendar) for index, entry in enumerate(users))
+    return DesiredRun(made, layers)
+
+
+def _list_of(value: Any, option: str) -> list:
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    is_dated = isinstance(value, str) and "datetime.date(" in value
+    remedy = "put dates into quotes, as ansible-core 2.18 makes a text of a list with dates" if is_dated else "give one entry for each user"
+    raise OptionError(Problem(f"a list belongs here, and this is a {'text' if isinstance(value, str) else type(value).__name__}", remedy, where=option))
+
+
+def _as_entry(user: Any) -> Any:
+    """An entry. A name alone is an entry, and a day that YAML has read as a date is a text."""
+    if isinstance(user, str):
+        return {"user": user}
+    return {key: str(part) if isinstance(part, date) else part for key, part in user.items()} if isinstance(user, Mapping) else user
+
+
+def _profile_problems(profiles: Any) -> Iterator[Problem]:
+    if not isinstance(profiles, Mapping):
+        yield Problem("a dictionary of profiles by name belongs here", where="profiles", value=profiles)
+        return
+    for name, profile in profiles.items():
+        yield from _elsewhere(profile, f"profiles.{name}")
+    of_form = list(problems_of({name: _known(profile) for name, profile in profiles.items()}, _PROFILES, "profiles"))
+    yield from of_form
+    for name, profile in profiles.items() if not of_form else ():
+        parent = profile.get("inherits")
+        if parent and parent not in profiles:
+            yield Problem(f"there is no profile {parent!r}{nearest(parent, profiles)}", where=f"profiles.{name}.inherits", value=parent)
+        elif parent and is_circular(name, profiles):
+            yield Problem(f"circular inheritance, by way of {parent!r}", where=f"profiles.{name}.inherits", value=parent)
+        yield from _layer_problems(profile, f"profiles.{name}")
+
+
+def _user_problems(users: list, profiles: Any) -> Iterator[Problem]:
+    for index, entry in enumerate(users):
+        where = f"users[{index}]"
+        yield from _elsewhere(entry, where)
+        of_form = list(problems_of(_known(entry), _USER, where))
+        yield from of_form or _entry_problems(entry, where, profiles if isinstance(profiles, Mapping) else {})
+
+
+def _entry_problems(entry: Mapping, where: str, profiles: Mapping) -> Iterator[Problem]:
+    try:
+        check_user(entry["user"], f"{where}.user")
+    except OptionError as error:
+        yield from error.problems
+    for key in ("profile", "from"):
+        if entry.get(key) and entry[key] not in profiles:
+            yield Problem(f"there is no profile {entry[key]!r}{nearest(entry[key], profiles)}", where=f"{where}.{key}", value=entry[key])
+    for key in ("first_day", "last_day"):
+        try:
+            if entry.get(key):
+                day_of(entry[key])
+        except ValueError:
+            yield Problem(f"{entry[key]!r} is no day, such as 2026-12-31", where=f"{where}.{key}", value=entry[key])
+    if not any(entry.get(key) for key in ("profile", "licenses", "usage_location", "last_day")):
+        yield Problem("nothing is desired; give profile, licenses or usage_location", where=where, value=entry)
+    yield from _layer_problems(entry, where)
+
+
+def _layer_problems(entry: Mapping, where: str) -> Iterator[Problem]:
+    location = entry.get("usage_location")
+    fault = country_fault(location) if location else None
+    if fault:
+        yield Problem(fault, where=f"{where}.usage_location", value=location)
+    try:
+        for index, one in enumerate(entry.get("licenses") or ()):
+            wanted_license(one, f"{where}.licenses[{index}]")
+    except OptionError as error:
+        yield from error.problems
+
+
+def _elsewhere(entry: Any, where: str) -> Iterator[Problem]:
+    """Keys that this module does not manage, so that no part of a profile is left out in silence."""
+    for key in _ELSEWHERE.keys() & entry.keys() if isinstance(entry, Mapping) else ():
+        yield Problem(f"licensed_users manages direct licenses, and {_ELSEWHERE[key]}", where=f"{where}.{key}", value=entry[key])
+
+
+def _known(entry: Any) -> Any:
+    return {key: part for key, part in entry.items() if key not in _ELSEWHERE} if isinstance(entry, Mapping) else entry
+
+
+def _layer(entry: Mapping, where: str) -> Layer:
+    licenses = tuple(wanted_license(one, f"{where}.licenses[{index}]") for index, one in enumerate(entry.get("licenses") or ()))
+    return Layer(where, licenses, usage_location_of(entry.get("usage_location") or None))
+
+
+def _layers(name: str, profiles: Mapping) -> tuple[Layer, ...]:
+    """A profile, behind what it inherits."""
+    profile = profiles[name]
+    base = _layers(profile["inherits"], profiles) if profile.get("inherits") else ()
+    return (*base, _layer(profile, f"profiles.{name}"))
+
+
+def _user(index: int, entry: Mapping, layers: Mapping[str, tuple[Layer, ...]], remove: str, earlier: Mapping[str, Any], calendar: _Calendar) -> DesiredUser:
+    where, profile = f"users[{index}]", entry.get("profile")
+    own = _layer(entry, where)
+    known = str(entry.get("from") or earlier.get(entry["user"].lower()) or "")
+    previous: tuple[str, ...] = ()
+    if profile and remove == "previous" and known in layers and known != profile:
+        previous = (known,)
+    elif profile and remove == "other_profiles":
+        previous = tuple(name for name in layers if name != profile)
+    whole = (*layers.get(profile or "", ()), *((own,) if own.licenses or own.usage_location else ()))
+    return DesiredUser(where, entry["user"], profile, whole, previous, tuple(entry.get("keep") or ()), calendar.skipped(entry))
