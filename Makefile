@@ -62,9 +62,10 @@ environment: .venv/test
 	@$(GATE) browser
 	@touch $@
 
+PURE := $(addprefix tests/unit/,desired plan tables show engine)
 unit: .venv/test .work/awx .work/browser tree
-	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python -m pytest -q --cov --cov-config=tests/coverage.ini $(addprefix tests/unit/,desired plan tables show)
-	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python -m pytest -n 2 -m "not plays" tests/unit
+	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python -m pytest -q -n 2 --cov --cov-config=tests/coverage.ini $(PURE)
+	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python -m pytest -n 2 -m "not plays" $(PURE:%=--ignore=%) tests/unit
 
 plays: .venv/test .work/awx .work/browser tree
 	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python -m pytest -n 2 -m plays tests/unit

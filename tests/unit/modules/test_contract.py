@@ -387,6 +387,7 @@ def test_any_assignment_keeps_the_module_contract(tenant, entries):
 # each module that writes to Graph: options of a task that changes something
 WRITERS = {
     USER: {"user": "erin@contoso.example", "usage_location": "US"},
+    "licensed_users": {"users": [{"user": "erin@contoso.example", "usage_location": "US"}]},
     "users_assign_license": {"users": [{"user": "grace@contoso.example"}], "licenses": {"add": [{"sku": "POWER_BI_PRO"}]}},
     CLOUD: {"user": "grace@contoso.example", "sku": "POWER_BI_PRO", "allotment_choice": "most_available"},
     "cloud_license_assignments": {"assignments": [{"user": "grace@contoso.example", "sku": "POWER_BI_PRO"}], "allotment_choice": "most_available"},

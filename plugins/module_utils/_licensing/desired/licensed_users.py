@@ -41,7 +41,7 @@ class Layer:
 class DesiredUser:
     """A user with the layers that apply, base first. previous are the profiles whose licenses are removed, keep the SKUs that stay in any case.
 
-    skipped says why nothing is done.
+    skipped says why nothing is done, is_early that the first day is ahead.
     """
 
     where: str
@@ -51,6 +51,7 @@ class DesiredUser:
     previous: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
     skipped: str | None = None
+    is_early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +68,13 @@ class _Calendar:
     grace_days: int
     lead_days: int
 
-    def skipped(self, entry: Mapping) -> str | None:
-        """Why an entry does not count on this day."""
+    def skipped(self, entry: Mapping) -> tuple[str | None, bool]:
+        """Why an entry does not count on this day, and whether that is because the first day is ahead."""
         if entry.get("last_day") and is_over(day_of(entry["last_day"]), self.today, self.grace_days):
-            return f"the last day was {entry['last_day']}"
+            return f"the last day was {entry['last_day']}", False
         if entry.get("first_day") and is_early(day_of(entry["first_day"]), self.today, self.lead_days):
-            return f"the first day is {entry['first_day']}"
-        return None
+            return f"the first day is {entry['first_day']}", True
+        return None, False
 
 
 def desired_run(params: Mapping) -> DesiredRun:
@@ -192,4 +193,5 @@ def _user(index: int, entry: Mapping, layers: Mapping[str, tuple[Layer, ...]], r
     elif profile and remove == "other_profiles":
         previous = tuple(name for name in layers if name != profile)
     whole = (*layers.get(profile or "", ()), *((own,) if own.licenses or own.usage_location else ()))
-    return DesiredUser(where, entry["user"], profile, whole, previous, tuple(entry.get("keep") or ()), calendar.skipped(entry))
+    skipped, is_ahead = calendar.skipped(entry)
+    return DesiredUser(where, entry["user"], profile, whole, previous, tuple(entry.get("keep") or ()), skipped, is_ahead)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -149,3 +149,19 @@ def unlisted_service_plans(rule: ServicePlanRule, before: frozenset[str], after:
     if rule.enabled is None or rule.is_merge or not before or not before <= after:
         return []
     return sorted(plan.name for plan in sku.service_plans if plan.id in after - before)
+
+
+def plan_reprocess(user: Principal, catalog: Catalog, is_forced: bool) -> Changes:
+    """Reprocessing of what a user inherits (graph-contract 3.3)."""
+    is_needed = is_forced or any(lic.error or not lic.is_held for lic in user.licenses)
+    return _reprocessing(user, catalog, is_needed, is_cloud=False)
+
+
+def plan_cloud_reprocess(principal: Principal, troubles: Sequence | None, is_forced: bool) -> Changes:
+    """Reprocessing of assignments (graph-contract U7). troubles are what Graph says stands in the way, None when it does not say."""
+    return _reprocessing(principal, Catalog(), is_forced or troubles is None or bool(troubles), is_cloud=True)
+
+
+def _reprocessing(principal: Principal, catalog: Catalog, is_needed: bool, is_cloud: bool) -> Changes:
+    operations = (Reprocess(principal, is_cloud),) if is_needed else ()
+    return Changes(principal, principal, operations, (), catalog)

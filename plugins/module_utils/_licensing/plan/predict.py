@@ -92,6 +92,13 @@ def still_inherited(principal: Principal, sku: Sku, paths: tuple[License, ...]) 
     return Problem(cause, code="still_inherited", severity="warning", group_ids=ids)
 
 
+def only_working_copy(principal: Principal, sku: Sku, paths: tuple[License, ...]) -> Problem:
+    """The direct license goes, and what the group assigns is in state Error (graph-contract 4.3)."""
+    groups, ids = _groups(principal, paths)
+    cause = f"{principal.name} loses the direct license of {sku.part_number}, and the one through {groups} is in state Error ({paths[0].error})"
+    return Problem(cause, "mend the license of the group, then reprocess", "only_working_copy", "warning", group_ids=ids)
+
+
 def already_inherited(principal: Principal, sku: Sku, paths: tuple[License, ...]) -> Problem:
     """The task asked to fail when the SKU is inherited."""
     groups, ids = _groups(principal, paths)

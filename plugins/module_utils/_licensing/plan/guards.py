@@ -1,0 +1,59 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What forbids a run as a whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ..._errors import OptionError, Problem
+from .end_state import EndState
+
+_FROM = 10  # users from which on a limit holds although none was given
+_DEFAULT = 30
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalLimit:
+    """How many licenses a run may remove: a number, or a part in percent of what the listed users hold. is_default says that nobody gave one."""
+
+    number: int | None = None
+    percent: int | None = None
+    is_default: bool = False
+
+
+def removal_limit(value: Any) -> RemovalLimit:
+    """The limit of an option. Raises OptionError for what is none."""
+    if value is None:
+        return RemovalLimit(percent=_DEFAULT, is_default=True)
+    text = str(value)
+    if re.fullmatch("[0-9]{1,9}", text):
+        return RemovalLimit(int(text))
+    if re.fullmatch("[0-9]{1,3}%", text) and int(text[:-1]) <= 100:
+        return RemovalLimit(percent=int(text[:-1]))
+    raise OptionError(f"max_removals is {value!r}: give a number, or a part such as 30%")
+
+
+def removals_of(state: EndState) -> int:
+    """The licenses that a user loses, less those that the user gets: a replacement is no removal."""
+    verbs = [one.verb for one in state.changes if one.kind == "license"]
+    return max(0, verbs.count("remove") - verbs.count("add"))
+
+
+def too_many(states: Iterable[EndState], held: int, users: int, limit: RemovalLimit) -> Problem | None:
+    """The problem of a run that removes more than it may. held are the direct licenses that all listed users hold now."""
+    if limit.is_default and users < _FROM:
+        return None
+    listed = list(states)
+    count = sum(map(removals_of, listed))
+    replaced = sum(one.verb == "remove" for state in listed for one in state.changes) - count
+    allowed = limit.number if limit.number is not None else held * (limit.percent or 0) // 100
+    if count <= allowed:
+        return None
+    said = f"max_removals is {limit.number}" if limit.number is not None else f"max_removals is {limit.percent}% of {held}, which is {allowed}"
+    said += " by default" if limit.is_default else ""
+    cause = f"{count} licenses would be removed without replacement ({replaced} more are replaced), and {said}"
+    return Problem(cause, "look at the diff, then raise max_removals", "too_many_removals")

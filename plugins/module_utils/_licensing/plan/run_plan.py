@@ -1,0 +1,250 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan of a run: every listed user with an end state, the stage in which it is written, and what forbids it. Pure, and the same for a dry run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from ..._errors import Problem
+from ..catalog import Catalog
+from ..desired.licensed_users import DesiredRun, DesiredUser
+from ..model import License, Principal, shared
+from . import predict
+from .changes import AssignLicenses, SetUsageLocation
+from .choices import Choice, ProfileResolver, Resolved
+from .end_state import Decider, EndState, Settings
+from .guards import RemovalLimit, too_many
+from .seats import Claim, stages_of, supply_of
+
+
+@dataclass(frozen=True, slots=True)
+class UserPlan:
+    """What becomes of one listed user: an end state, errors, or the reason why nothing is done. duplicate_of is the first entry of the same user."""
+
+    index: int
+    desired: DesiredUser
+    state: EndState | None = None
+    stage: int = 0
+    problems: tuple[Problem, ...] = ()
+    duplicate_of: int | None = None
+
+    @property
+    def name(self) -> str:
+        """How the task calls the user."""
+        return self.desired.name
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """Why nothing is written for the user."""
+        return tuple(problem for problem in self.problems if problem.is_error)
+
+    @property
+    def outcome(self) -> str:
+        """What becomes of the user if the run goes as planned: failed, skipped, unchanged or changed. An entry that repeats another one changes nothing."""
+        if self.errors:
+            return "failed"
+        if self.duplicate_of is not None:
+            return "unchanged"
+        if self.state is None:
+            return "skipped"
+        return "changed" if self.state.changes else "unchanged"
+
+    @property
+    def is_to_write(self) -> bool:
+        """Whether something is to be done, and may be."""
+        return self.outcome == "changed"
+
+    @property
+    def operations(self) -> tuple:
+        """The steps, in their order: the usage location, then one call for all licenses."""
+        return steps_of(self.state) if self.state else ()
+
+    @property
+    def new_sku_ids(self) -> frozenset[str]:
+        """The SKUs of which a seat is taken."""
+        return self.state.takes if self.state else frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """The users in the order of the list. problem forbids the whole run, warnings concern no user in particular.
+
+    seats_due are the seats, by SKU part number, that users need whose first day is ahead.
+    """
+
+    users: tuple[UserPlan, ...]
+    catalog: Catalog
+    warnings: tuple[Problem, ...] = ()
+    problem: Problem | None = None
+    seats_due: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def data(self) -> list[dict]:
+        """The plan as plain values in a stable order, without time: what a digest is made of."""
+        states = sorted((plan.state for plan in self.users if plan.is_to_write and plan.state), key=lambda state: state.before.id)
+        return [
+            {"user": state.before.id, "changes": [[one.verb, one.kind, one.key, _plain(one.before), _plain(one.after)] for one in state.changes]}
+            for state in states
+        ]
+
+
+def _plain(value: frozenset[str] | str | None) -> list[str] | str | None:
+    return sorted(value) if isinstance(value, frozenset) else value
+
+
+def steps_of(state: EndState) -> tuple:
+    """The operations that lead to an end state."""
+    licenses = [one for one in state.changes if one.kind == "license"]
+    steps: tuple = (SetUsageLocation(state.before, state.after.usage_location or ""),) if len(licenses) < len(state.changes) else ()
+    if not licenses:
+        return steps
+    add = tuple(shared(License(one.key, one.after)) for one in licenses if isinstance(one.after, frozenset))
+    return (*steps, AssignLicenses(state.before, add, tuple(one.key for one in licenses if one.verb == "remove")))
+
+
+_NO_LIMIT = RemovalLimit(number=10**9)
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """What a run may not do: remove SKUs of protect, remove more than limit; is_missing_ok says that users whom the tenant does not have are skipped."""
+
+    protect: tuple[str, ...] = ()
+    limit: RemovalLimit = _NO_LIMIT
+    is_missing_ok: bool = False
+
+
+def plan_run(run: DesiredRun, users: Mapping[int, Principal], catalog: Catalog, settings: Settings, guards: Guards) -> RunPlan:
+    """The plan. users are those that the tenant has, by the place of the entry.
+
+    The end state of each user is decided first, seats are counted over all, and who cannot be served frees nothing; that is repeated until it is stable.
+    """
+    resolver = ProfileResolver(catalog, run.profiles, guards.protect)
+    plans = _listed(run, users, resolver, guards.is_missing_ok)
+    open_plans = [plan for plan in plans if plan.index in users and plan.duplicate_of is None and plan.desired.skipped is None]
+    planner = _Planner(catalog, settings, {plan.index: (users[plan.index], resolver.user(plan.desired)) for plan in open_plans})
+    states, stages = planner.decided()
+    unserved = planner.unserved(states, stages)
+    made = []
+    for plan in plans:
+        state = states.get(plan.index)
+        problems = (*plan.problems, *(state.problems if state else ()), *unserved.get(plan.index, ()))
+        made.append(replace(plan, state=state, stage=stages.get(plan.index, 0), problems=problems))
+    resolver.check_profiles()
+    held = sum(lic.is_direct for plan in open_plans for lic in users[plan.index].licenses)
+    problem = too_many((plan.state for plan in made if plan.is_to_write and plan.state), held, len(run.users), guards.limit)
+    early = [(users[plan.index], resolver.user(plan.desired)) for plan in plans if plan.desired.is_early and plan.index in users]
+    due = Counter(choice.options[0].sku.part_number for user, resolved in early for choice in resolved.choices if not _holds(user, choice))
+    return RunPlan(tuple(made), catalog, tuple(resolver.warnings.values()), problem, dict(sorted(due.items())))
+
+
+def _holds(user: Principal, choice: Choice) -> bool:
+    return any(user.holds(sku_id) for sku_id in choice.sku_ids)
+
+
+def _listed(run: DesiredRun, users: Mapping[int, Principal], resolver: ProfileResolver, is_missing_ok: bool) -> list[UserPlan]:
+    """An entry for each listed user. The same entry twice is one; different entries of one user are an error of both, under whatever names."""
+    first: dict[str, int] = {}
+    plans: list[UserPlan] = []
+    for index, desired in enumerate(run.users):
+        user = users.get(index)
+        plan = UserPlan(index, desired)
+        if user is None and desired.skipped is None:
+            remedy = "check the spelling and the tenant"
+            severity = "warning" if is_missing_ok else "error"
+            plan = replace(plan, problems=(Problem(f"this tenant has no user {desired.name!r}", remedy, "not_found", severity, where=desired.where),))
+        elif user is not None:
+            earlier = first.setdefault(user.id, index)
+            if earlier != index:
+                plan = replace(plan, duplicate_of=earlier)
+        plans.append(plan)
+    for plan in plans:
+        if plan.duplicate_of is not None and not _is_same(plan.desired, plans[plan.duplicate_of].desired, resolver):
+            other = plans[plan.duplicate_of]
+            cause = f"conflicting entries of one user, {other.desired.where} ({other.name}) and {plan.desired.where} ({plan.name})"
+            problem = Problem(cause, "leave one of them out", "conflicting_entries", where=plan.desired.where)
+            plans[plan.index] = replace(plan, problems=(*plan.problems, problem))
+            plans[other.index] = replace(plans[other.index], problems=(*plans[other.index].problems, problem))
+    return plans
+
+
+def _is_same(one: DesiredUser, other: DesiredUser, resolver: ProfileResolver) -> bool:
+    """Whether two entries declare the same, under whatever names."""
+    return _declared(resolver.user(one)) == _declared(resolver.user(other)) and one.skipped == other.skipped
+
+
+def _declared(resolved: Resolved) -> tuple:
+    choices = {(tuple((option.sku.id, option.plans) for option in choice.options), choice.prefers_first) for choice in resolved.choices}
+    return choices, resolved.usage_location, resolved.removable, resolved.keep
+
+
+class _Planner:
+    """Decides all users against one count of seats."""
+
+    def __init__(self, catalog: Catalog, settings: Settings, users: Mapping[int, tuple[Principal, Resolved]]) -> None:
+        self._catalog, self._settings, self._users = catalog, settings, users
+        self._decider = Decider(catalog, settings)
+        self._free = {sku.id: max(sku.seats.free, 0) for sku in catalog}
+        self._fixed = {index for index, (dummy, resolved) in users.items() if all(len(choice.options) == 1 for choice in resolved.choices)}
+
+    def decided(self) -> tuple[dict[int, EndState], dict[int, int]]:
+        """End states, and the stages of those that are served."""
+        states = {index: self._decider.decide(*self._users[index], _always) for index in self._users}
+        refused: set[int] = set()
+        while True:
+            self._choose_all(states, refused)
+            refused_now = {index for index, state in states.items() if any(problem.is_error for problem in state.problems)}
+            able = [index for index in states if index not in refused_now]
+            claims = [self._claim(states[index]) for index in able]
+            stages = {able[place]: stage for place, stage in stages_of(claims, self._free).items()}
+            refused_now |= set(able) - stages.keys()
+            if refused_now <= refused or self._fixed == self._users.keys():
+                return states, stages
+            refused |= refused_now
+
+    def _choose_all(self, states: dict[int, EndState], refused: set[int]) -> None:
+        """Decides those who have alternatives anew, in list order, counting what the whole list frees."""
+        if self._fixed == self._users.keys():
+            return
+        supply = supply_of((self._claim(state) for index, state in states.items() if index not in refused), self._free)
+        for index, state in states.items():
+            if index not in self._fixed:
+                for key in state.frees if index not in refused else ():
+                    supply[key] -= 1
+                states[index] = self._decider.decide(*self._users[index], _has_seat(supply))
+                for key in states[index].frees:
+                    supply[key] = supply.get(key, 0) + 1
+            for key in states[index].takes:
+                supply[key] = supply.get(key, 0) - 1
+
+    def _claim(self, state: EndState) -> Claim:
+        """What is counted. With seat_check: try, Graph decides, and nobody waits for a seat."""
+        takes = state.takes if self._settings.seat_check == "enforce" else frozenset(key for key in state.takes if self._free.get(key, 0) > 0)
+        return Claim(frozenset(key for key in takes if self._catalog.sku(key).is_owned), state.frees)
+
+    def unserved(self, states: Mapping[int, EndState], stages: Mapping[int, int]) -> dict[int, tuple[Problem, ...]]:
+        """Why those who are able are not served, and with seat_check: try, for whom the counters show no seat."""
+        left = supply_of((self._claim(states[index]) for index in stages), self._free)
+        for index in stages:
+            for key in self._claim(states[index]).takes:
+                left[key] = left.get(key, 0) - 1
+        found = {}
+        for index, state in states.items():
+            counted = self._claim(state).takes
+            short = [key for key in sorted(state.takes) if key not in counted or (index not in stages and left.get(key, 0) < 1)]
+            skus = [self._catalog.sku(key) for key in short]
+            found[index] = tuple(
+                predict.no_seats(state.before, sku.part_number, sku.seats.owned, sku.seats.consumed, self._settings.seat_check) for sku in skus if sku.is_owned
+            )
+        return found
+
+
+def _always(dummy: str) -> bool:
+    return True
+
+
+def _has_seat(supply: Mapping[str, int]) -> Callable[[str], bool]:
+    return lambda key: supply.get(key, 0) > 0

@@ -1,0 +1,122 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One count of seats over a whole run: who takes a seat that another user frees, and in which stage."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from heapq import heappop, heappush
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The seats that one user takes and frees, by key of what is counted. All of a claim is done in one request, or nothing of it."""
+
+    takes: frozenset[str]
+    frees: frozenset[str]
+
+
+def supply_of(claims: Iterable[Claim], free: Mapping[str, int]) -> dict[str, int]:
+    """The seats that are free or are freed by anybody."""
+    supply = dict(free)
+    for claim in claims:
+        for key in claim.frees:
+            supply[key] = supply.get(key, 0) + 1
+    return supply
+
+
+def stages_of(claims: Sequence[Claim], free: Mapping[str, int]) -> dict[int, int]:
+    """The stage of each claim that can be served, by its place in the list; a claim that cannot is missing, and so is what it would free.
+
+    A claim of a stage needs only seats that are free, or that an earlier stage frees. Where claims of one seat each can all be served in any order,
+    they are. Otherwise who comes first in the list is served first, as far as seats are there at the time.
+    """
+    left = dict(free)
+    freed: dict[str, list[int]] = {}
+    stages: dict[int, int] = {}
+    waiting: dict[str, deque[int]] = {}
+    ready = deque(_order(claims, free))
+    while ready:
+        index = ready.popleft()
+        missing = next((key for key in sorted(claims[index].takes) if left.get(key, 0) < 1 and not freed.get(key)), None)
+        if missing is not None:
+            waiting.setdefault(missing, deque()).append(index)
+            continue
+        stage = 0
+        for key in claims[index].takes:
+            if left.get(key, 0) > 0:
+                left[key] -= 1
+            else:
+                stage = max(stage, heappop(freed[key]) + 1)
+        stages[index] = stage
+        for key in sorted(claims[index].frees):
+            heappush(freed.setdefault(key, []), stage)
+            if waiting.get(key):
+                ready.appendleft(waiting[key].popleft())
+    return stages
+
+
+def _order(claims: Sequence[Claim], free: Mapping[str, int]) -> list[int]:
+    """An order in which every claim can be served, if claims of at most one seat have any.
+
+    Such a claim is an edge from the seat that it takes to the seat that it frees, and free seats walk along edges. The fewest walks that cover all edges
+    begin where more edges begin than end. With edges that lead back from their ends, each connected part is one circuit, found as Hierholzer does.
+    """
+    simple = {index: _edge(index, claim) for index, claim in enumerate(claims) if len(claim.takes) <= 1 and len(claim.frees) <= 1}
+    walks = [walk for circuit in _circuits(simple) for walk in _cut(circuit, simple, free)]
+    walks.sort(key=lambda walk: (free.get(simple[walk[0]][0], 0) < 1 and bool(claims[walk[0]].takes), min(walk)))
+    return [index for walk in walks for index in walk] + [index for index in range(len(claims)) if index not in simple]
+
+
+def _edge(index: int, claim: Claim) -> tuple[str, str]:
+    """From what to what; an end that is no seat is a point of its own."""
+    return next(iter(claim.takes), f"\0{index}"), next(iter(claim.frees), f"\1{index}")
+
+
+def _circuits(edges: Mapping[int, tuple[str, str]]) -> Iterator[list[int | None]]:
+    """Every connected part as one circuit. Nothing stands for an edge that leads back."""
+    outgoing: dict[str, list[tuple[int | None, str]]] = {}
+    balance: dict[str, int] = {}
+    for index in sorted(edges, reverse=True):
+        start, end = edges[index]
+        outgoing.setdefault(start, []).append((index, end))
+        balance[start], balance[end] = balance.get(start, 0) + 1, balance.get(end, 0) - 1
+    ends = [point for point, excess in balance.items() for dummy in range(-excess)]
+    starts = [point for point, excess in balance.items() for dummy in range(excess)]
+    for end, start in zip(ends, starts):
+        outgoing.setdefault(end, []).append((None, start))
+    for point, left in outgoing.items():
+        if left:
+            yield _circuit(point, outgoing)
+
+
+def _circuit(point: str, outgoing: Mapping[str, list[tuple[int | None, str]]]) -> list[int | None]:
+    """All edges that can be reached, once each, back to where they begin."""
+    path: list[tuple[int | None, str]] = [(None, point)]
+    circuit: list[int | None] = []
+    while path:
+        index, here = path[-1]
+        if outgoing.get(here):
+            path.append(outgoing[here].pop())
+        else:
+            path.pop()
+            circuit.append(index)
+    circuit.pop()  # how the path began
+    return circuit[::-1]
+
+
+def _cut(circuit: list[int | None], edges: Mapping[int, tuple[str, str]], free: Mapping[str, int]) -> list[list[int]]:
+    """The walks of a circuit: between edges that lead back, or from a seat that is free."""
+    if None in circuit:
+        turn = circuit.index(None)
+    else:
+        turn = next((spot for spot, index in enumerate(circuit) if index is not None and free.get(edges[index][0], 0) > 0), 0)
+    walks: list[list[int]] = [[]]
+    for index in circuit[turn:] + circuit[:turn]:
+        if index is None:
+            walks.append([])
+        else:
+            walks[-1].append(index)
+    return [walk for walk in walks if walk]

@@ -1,0 +1,254 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Users brought to what profiles and a list say, with one plan for all of them."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: licensed_users
+short_description: License users from files
+version_added: 0.1.0
+author:
+  - m365.licensing contributors (@m365-licensing)
+description:
+  - Brings the direct licenses of listed users to what profiles and the list say. One plan covers all users.
+  - Every name is resolved to its id before anything is compared. Two spellings of one SKU or of one user are the same.
+  - Seats are counted once over the whole run. A user can take the seat that another user of the list frees, in any order of the list.
+  - The module manages direct licenses. Groups and allotments in a profile are errors that name the module for them.
+extends_documentation_fragment:
+  - m365.licensing._graph
+  - m365.licensing._graph.attributes
+  - m365.licensing._bulk
+options:
+  profiles:
+    description:
+      - Profiles by name. Each has C(licenses), C(usage_location), C(inherits) and C(description), all of them optional.
+      - An entry of C(licenses) has C(sku), C(disabled_plans), C(enabled_plans), C(plans_mode), C(alternatives) and C(prefer),
+        as O(m365.licensing.user_assign_license#module:licenses.add) has them.
+      - A profile replaces what it inherits for the same SKU.
+      - A SKU that the tenant does not have is an error of the users with that profile. In a profile without users it is a warning.
+    type: dict
+    default: {}
+  users:
+    description:
+      - The users, as names or as dictionaries.
+      - Each has C(user) (object id or user principal name), and C(profile) or C(licenses) and C(usage_location) of its own, which replace those of the profile.
+        C(from) names the profile of before, C(keep) SKUs that are not removed.
+        C(first_day) and C(last_day) are days such as V(2026-12-31).
+      - The same user twice is one user when both entries declare the same. Different entries are an error that names both.
+    type: raw
+    required: true
+  remove:
+    description:
+      - What a user with a profile loses.
+      - V(nothing) removes nothing.
+      - V(previous) removes what the profile in C(from) assigns and the new profile and the entry don't. Without C(from), nothing is removed.
+      - V(other_profiles) does the same for all profiles but the user's own.
+      - Only direct licenses are removed. Licenses that no profile names stay.
+    type: str
+    default: nothing
+    choices: [nothing, previous, other_profiles]
+  previous_users:
+    description:
+      - The list of the last run. Users whose entry has no C(from) get it from there.
+    type: raw
+  today:
+    description:
+      - The day of the run. The default is the date in UTC.
+    type: str
+  grace_days:
+    description:
+      - Days after C(last_day) for which an entry still counts.
+    type: int
+    default: 0
+  lead_days:
+    description:
+      - Days before C(first_day) from which an entry counts. An entry that is earlier is skipped, and RV(seats_due) has its seats.
+    type: int
+    default: 0
+  missing:
+    description:
+      - Whether a user that the tenant doesn't have is an error of the entry, or a warning.
+    type: str
+    default: fail
+    choices: [fail, ignore]
+  inherited:
+    description:
+      - What to do when a user holds a SKU through a group only. V(assign) assigns it directly as well, V(accept) leaves it to the group, V(fail) is an error.
+    type: str
+    default: assign
+    choices: [assign, accept, fail]
+  carry_plans:
+    description:
+      - Whether a license that is added while another is removed begins with the service plans that were off there, matched by id, then by name.
+    type: bool
+    default: false
+  protect:
+    description:
+      - SKUs that are never removed. One that the tenant doesn't have is an error.
+    type: list
+    elements: str
+  max_removals:
+    description:
+      - How many licenses the run may remove, as a number, or as a part such as V(30%) of the direct licenses that the listed users hold.
+        A license that is replaced is no removal.
+      - Beyond it nothing is written. The results and the diff show what would be.
+      - The default is V(30%) from 10 users on.
+    type: str
+  seat_check:
+    description:
+      - V(enforce) makes an error of a user for whom no seat is left. V(try) lets Graph decide, and warns.
+    type: str
+    default: enforce
+    choices: [enforce, try]
+  plan_check:
+    description:
+      - V(enforce) makes an error of service plans that exclude or need each other. V(try) lets Graph decide, and warns.
+    type: str
+    default: enforce
+    choices: [enforce, try]
+seealso:
+  - module: m365.licensing.users_assign_license
+  - module: m365.licensing.user_license_info
+"""
+
+EXAMPLES = r"""
+- name: License users from files
+  m365.licensing.licensed_users:
+    profiles:
+      base:
+        usage_location: DE
+        licenses:
+          - sku: POWER_BI_PRO
+      analyst:
+        inherits: base
+        licenses:
+          - sku: SPE_E3
+            disabled_plans: [SWAY]
+    users:
+      - user: alice@contoso.example
+        profile: base
+      - user: bob@contoso.example
+        profile: analyst
+
+- name: Move a user to another profile
+  m365.licensing.licensed_users:
+    profiles:
+      analyst:
+        licenses: [{sku: SPE_E3}]
+      lead:
+        licenses: [{sku: SPE_E5}]
+    users:
+      - user: carol@contoso.example
+        profile: lead
+        from: analyst
+    remove: previous
+    carry_plans: true
+    max_removals: 50
+"""
+
+RETURN = r"""
+results:
+  description: The entries that O(results) asks for, in the order given.
+  returned: once the users were read
+  type: list
+  elements: dict
+  contains:
+    user:
+      description: The user, as the entry names it.
+      type: str
+      returned: always
+      sample: alice@contoso.example
+    outcome:
+      description: V(changed), V(unchanged), V(failed) or V(skipped).
+      type: str
+      returned: always
+      sample: changed
+    reason:
+      description: Why the entry was skipped.
+      type: str
+      returned: when a first or last day is the reason
+      sample: the first day is 2026-12-01
+    changed:
+      description: Whether something was done, or in check mode would be.
+      type: bool
+      returned: always
+    failed:
+      description: Whether the entry has errors, or a request failed.
+      type: bool
+      returned: always
+    changes:
+      description:
+        - What was done, or in check mode would be, as RV(m365.licensing.user_assign_license#module:changes) has it.
+        - The action C(service_plans) lists the service plans that go C(on) or C(off) for the user, over all assignment paths.
+      type: list
+      elements: dict
+      returned: always
+    findings:
+      description: Predicted errors and warnings, as RV(m365.licensing.user_assign_license#module:findings) has them.
+      type: list
+      elements: dict
+      returned: always
+    msg:
+      description: What failed, and what to do about it.
+      type: str
+      returned: failure
+    failure:
+      description: The same for a playbook to branch on, as RV(m365.licensing.user_assign_license#module:failure) has it.
+      type: dict
+      returned: failure
+summary:
+  description: How many entries there were of each outcome, how many requests were sent, and for how many seconds requests waited for Graph's limits.
+  returned: once the users were read
+  type: dict
+  sample: {total: 1000, changed: 100, unchanged: 899, failed: 1, skipped: 0, requests: 8, seconds_throttled: 0.0}
+seats_due:
+  description: The seats, by SKU part number, that users need whose first day is ahead.
+  returned: once the users were read
+  type: dict
+  sample: {SPE_E3: 4}
+plan_digest:
+  description: The digest of the plan. Two runs with the same digest make the same changes.
+  returned: once the users were read
+  type: str
+  sample: 5b2c1d7f8a90e3c4
+failure:
+  description: What failed. C(code) is V(too_many_removals) when the whole run is forbidden, V(some_failed) when entries failed, V(ended) when it stopped.
+  returned: failure
+  type: dict
+  sample: {code: some_failed, status: null, request_id: null, retriable: true, remedy: null}
+"""
+
+from ansible_collections.m365.licensing.plugins.module_utils._module.licensed_users import run_licensed_users
+from ansible_collections.m365.licensing.plugins.module_utils._module.options import BULK, CHECKS, SHARED, GraphModule
+
+
+def main():
+    """Entry point."""
+    module = GraphModule(
+        argument_spec={
+            **SHARED,
+            **BULK,
+            **CHECKS,
+            "profiles": {"type": "dict", "default": {}},
+            "users": {"type": "raw", "required": True},
+            "remove": {"type": "str", "default": "nothing", "choices": ["nothing", "previous", "other_profiles"]},
+            "previous_users": {"type": "raw"},
+            "today": {"type": "str"},
+            "grace_days": {"type": "int", "default": 0},
+            "lead_days": {"type": "int", "default": 0},
+            "missing": {"type": "str", "default": "fail", "choices": ["fail", "ignore"]},
+            "inherited": {"type": "str", "default": "assign", "choices": ["assign", "accept", "fail"]},
+            "carry_plans": {"type": "bool", "default": False},
+            "protect": {"type": "list", "elements": "str"},
+            "max_removals": {"type": "str"},
+        },
+        supports_check_mode=True,
+    )
+    run_licensed_users(module)
+
+
+if __name__ == "__main__":
+    main()

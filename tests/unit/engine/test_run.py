@@ -1,0 +1,134 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The engine without a tenant: stages in their order, batches of a size, and when a run ends."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+from dataclasses import dataclass
+
+import pytest
+from ansible_collections.m365.licensing.plugins.module_utils._engine.run import Engine, batches_of
+from ansible_collections.m365.licensing.plugins.module_utils._errors import AuthenticationError, GraphError
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.catalog import Catalog
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.changes import SetUsageLocation, Written
+from hypothesis import given
+from hypothesis import strategies as st
+from support.values import user
+
+
+@dataclass(frozen=True)
+class Job:
+    name: str
+    stage: int = 0
+    size: int = 1
+    new_sku_ids: frozenset[str] = frozenset()
+
+    @property
+    def operations(self) -> tuple:
+        return (SetUsageLocation(user(name=self.name), "DE"),) * self.size
+
+
+class Service:
+    """Answers each job as it was told, and remembers the batches."""
+
+    def __init__(self, **answers) -> None:
+        self.answers, self.batches, self.is_stopped = answers, [], False
+
+    def send(self, jobs) -> list[Written]:
+        self.batches.append([job.name for job in jobs])
+        return [Written(error=self.answers[job.name]) if job.name in self.answers else Written(done=list(job.operations)) for job in jobs]
+
+    def stop(self) -> None:
+        self.is_stopped = True
+
+
+def run(service: Service, jobs: list[Job], size: int = 20, on_error: str = "continue") -> tuple[Engine, dict[str, str]]:
+    """The engine, and what became of each job; on one connection, so that the order is that of the list."""
+    engine = Engine(service.send, service.stop, size, 1, on_error)
+    outcomes = {}
+    for job, result in engine.run(jobs):
+        outcomes[job.name] = "not sent" if result is None else "failed" if result.error else "done"
+        if result is not None and result.error:
+            engine.failed(job, result, Catalog())
+    return engine, outcomes
+
+
+def forbidden() -> GraphError:
+    return GraphError(403, "Authorization_RequestDenied", "Insufficient privileges", "r")
+
+
+def no_seat() -> GraphError:
+    return GraphError(400, "Request_BadRequest", "Subscription with SKU x does not have any available licenses.", "r")
+
+
+def test_stages_are_sent_one_after_the_other():
+    service = Service()
+    run(service, [Job("a", 1), Job("b", 0), Job("c", 2), Job("d", 0)])
+    assert service.batches == [["b", "d"], ["a"], ["c"]]
+
+
+@given(st.lists(st.integers(1, 5), max_size=30), st.integers(5, 20))
+def test_a_batch_holds_no_more_than_its_size_and_no_job_is_lost(sizes, size):
+    jobs = [Job(str(number), size=count) for number, count in enumerate(sizes)]
+    batches = list(batches_of(jobs, size))
+    assert [job for batch in batches for job in batch] == jobs
+    assert all(sum(job.size for job in batch) <= size for batch in batches)
+    assert all(sum(job.size for job in one) + other[0].size > size for one, other in itertools.pairwise(batches))
+
+
+def test_what_one_object_is_refused_stops_no_other():
+    engine, outcomes = run(Service(a=forbidden()), [Job("a"), Job("b")])
+    assert outcomes == {"a": "failed", "b": "done"}
+    assert engine.ended is None
+
+
+def test_what_the_first_twenty_objects_are_refused_ends_the_run():
+    names = [f"u{number}" for number in range(30)]
+    engine, outcomes = run(Service(**{name: forbidden() for name in names}), [Job(name) for name in names], size=10)
+    assert "forbade the first 20 writes" in engine.ended.message
+    assert list(outcomes.values()) == ["failed"] * 20 + ["not sent"] * 10
+
+
+def test_one_success_among_twenty_does_not_end_it():
+    names = [f"u{number}" for number in range(30)]
+    engine, outcomes = run(Service(**{name: forbidden() for name in names[1:]}), [Job(name) for name in names], size=10)
+    assert engine.ended is None
+    assert list(outcomes.values()).count("not sent") == 0
+
+
+def test_a_token_that_is_not_accepted_ends_the_run():
+    engine, outcomes = run(Service(b=AuthenticationError("no token")), [Job("a"), Job("b"), Job("c")], size=1)
+    assert outcomes == {"a": "done", "b": "failed", "c": "not sent"}
+    assert "does not let the task in any more" in engine.ended.message
+
+
+@pytest.mark.parametrize(("on_error", "last"), [("continue", "done"), ("stop", "not sent")])
+def test_on_error(on_error, last):
+    dummy, outcomes = run(Service(a=no_seat()), [Job("a", 0), Job("b", 1)], on_error=on_error)
+    assert outcomes == {"a": "failed", "b": last}
+
+
+def test_where_no_seat_is_left_nobody_else_of_the_stage_is_sent():
+    takes = frozenset({"x"})
+    service = Service(a=no_seat())
+    dummy, outcomes = run(service, [Job("a", new_sku_ids=takes), Job("b", new_sku_ids=takes), Job("c"), Job("d", 1, new_sku_ids=takes)], size=1)
+    assert outcomes == {"a": "failed", "b": "failed", "c": "done", "d": "done"}, "a later stage has the seats that this one frees"
+    assert service.batches == [["a"], ["c"], ["d"]]
+
+
+def test_a_signal_ends_the_run_and_handlers_come_back():
+    service = Service()
+    before = signal.getsignal(signal.SIGTERM)
+    engine = Engine(service.send, service.stop, 1, 1, "continue")
+    outcomes = []
+    for job, result in engine.run([Job("a", 0), Job("b", 1)]):
+        outcomes.append((job.name, result is not None))
+        if job.name == "a":
+            os.kill(os.getpid(), signal.SIGTERM)
+    assert outcomes == [("a", True), ("b", False)]
+    assert service.is_stopped
+    assert "interrupted" in engine.ended.message
+    assert signal.getsignal(signal.SIGTERM) == before

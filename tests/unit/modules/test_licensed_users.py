@@ -1,0 +1,152 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Users from files, on the sandbox: the dry run is the real run, the second run is none, and what stops whom."""
+
+from __future__ import annotations
+
+import copy
+import json
+import signal
+
+import pytest
+from support.contract import prove
+from support.seeds import crowd, upn
+from support.tenant import SEED
+
+MODULE = "licensed_users"
+PROFILES = {
+    "base": {"usage_location": "DE"},
+    "analyst": {"inherits": "base", "licenses": [{"sku": "SPE_E3", "disabled_plans": ["SWAY"]}]},
+    "lead": {"inherits": "base", "licenses": [{"sku": "SPE_E5"}]},
+}
+
+
+def entry(name: str, **more) -> dict:
+    return {"user": upn(name), **more}
+
+
+def outcomes(result: dict) -> list[str]:
+    return [row["outcome"] for row in result["results"]]
+
+
+# title: (users, options, outcomes, direct licenses of the first user afterwards)
+TASKS = {
+    "a joiner": ([entry("alice", profile="analyst")], {}, ["changed"], {"SPE_E3": ["SWAY"]}),
+    "a name alone": ([upn("alice")], {}, ["failed"], {}),
+    "a mover": ([entry("bob", profile="lead", **{"from": "analyst"})], {"remove": "previous"}, ["changed"], {"SPE_E5": []}),
+    "service plans are carried": (
+        [entry("bob", profile="lead", **{"from": "analyst"})],
+        {"remove": "previous", "carry_plans": True},
+        ["changed"],
+        {"SPE_E5": ["SWAY", "YAMMER_ENTERPRISE"]},
+    ),
+    "nothing mentioned": ([entry("bob", usage_location="DE")], {}, ["unchanged"], None),
+    "two names of one user": ([entry("alice", profile="analyst"), {"user": "ALICE@contoso.example", "profile": "analyst"}], {}, ["changed", "unchanged"], None),
+    "unknown users": ([entry("nobody", profile="lead"), entry("grace", profile="lead")], {}, ["failed", "changed"], None),
+    "unknown users, ignored": ([entry("nobody", profile="lead"), entry("grace", profile="lead")], {"missing": "ignore"}, ["skipped", "changed"], None),
+    "past the last working day": ([entry("bob", profile="lead", last_day="2020-01-01")], {}, ["skipped"], {"SPE_E3": ["SWAY", "YAMMER_ENTERPRISE"]}),
+}
+
+
+@pytest.mark.parametrize("title", TASKS)
+def test_task(tenant, title):
+    users, options, expected, held = TASKS[title]
+    if title == "a name alone":
+        result = tenant.run(MODULE, users=users, profiles=PROFILES, **options)
+        assert "users[0]: nothing is desired" in result["msg"]
+        return
+    result = prove(tenant, MODULE, users=users, profiles=PROFILES, **options)
+    assert outcomes(result) == expected
+    if held is not None:
+        assert tenant.holds(users[0]["user"].partition("@")[0]) == held
+
+
+def test_a_swap_is_one_request_and_shows_what_goes_on_and_off(tenant):
+    result = tenant.run(MODULE, users=[entry("bob", profile="lead", **{"from": "analyst"})], profiles=PROFILES, remove="previous")
+    assert len(tenant.writes()) == 1
+    assert [row["action"] for row in result["results"][0]["changes"]] == ["add", "remove", "service_plans"]
+    effect = result["results"][0]["changes"][-1]
+    assert "SWAY" in effect["on"], "it was off in E3"
+    assert result["diff"][0]["after"]["service plans in effect"] == effect["on"]
+
+
+def test_a_seat_serves_another_user_whatever_the_order(tenant):
+    """Two seats of E5 are free."""
+    movers = [entry(name, profile="analyst", **{"from": "lead"}) for name in ("erin", "frank")]
+    joiners = [entry(name, profile="lead") for name in ("grace", "carol", "dave")]
+    result = prove(tenant, MODULE, users=[*joiners, *movers], profiles=PROFILES, remove="previous")
+    assert outcomes(result) == ["changed"] * 5
+
+
+def test_who_is_refused_keeps_everything(tenant):
+    seed = copy.deepcopy(SEED)
+    for held in seed["skus"]:
+        if held["part_number"] == "SPE_E5":
+            held.update(enabled=4, warning=0)
+    tenant.reset(seed)
+    before = tenant.holds("bob")
+    users = [entry("grace", profile="lead"), entry("carol", profile="lead"), entry("bob", profile="lead", **{"from": "analyst"})]
+    result = prove(tenant, MODULE, users=users, profiles=PROFILES, remove="previous")
+    assert outcomes(result)[-1] == "failed"
+    assert result["results"][-1]["failure"]["code"] == "no_seats"
+    assert tenant.holds("bob") == before
+
+
+def test_beyond_the_limit_nothing_is_written_and_all_is_shown(tenant):
+    users = [entry(name, profile="base", **{"from": "analyst"}) for name in ("bob", "carol", "dave")]
+    results = [tenant.run(MODULE, check=check, users=users, profiles=PROFILES, remove="previous", max_removals="2") for check in (True, False)]
+    assert results[0]["msg"] == results[1]["msg"]
+    assert "3 licenses would be removed without replacement (0 more are replaced), and max_removals is 2" in results[1]["msg"]
+    assert results[1]["failure"]["code"] == "too_many_removals"
+    assert not results[1]["changed"]
+    assert len(results[1]["diff"]) == 3, "the diff is not hidden"
+    assert not tenant.writes()
+
+
+def test_a_typo_in_one_profile_stops_its_users_alone(tenant, capsys):
+    profiles = {**PROFILES, "wrong": {"licenses": [{"sku": "SPE_E33"}]}, "unused": {"licenses": [{"sku": "SPE_E99"}]}}
+    result = prove(tenant, MODULE, users=[entry("grace", profile="wrong"), entry("alice", profile="lead")], profiles=profiles)
+    assert outcomes(result) == ["failed", "changed"]
+    assert "profiles.wrong.licenses[0].sku: no SKU 'SPE_E33'" in result["results"][0]["msg"]
+    alone = tenant.check(MODULE, users=[entry("alice", profile="lead")], profiles=profiles)
+    assert "SPE_E99" in str(alone.get("warnings")) + capsys.readouterr().err
+
+
+def test_seats_of_those_whose_first_day_is_ahead(tenant):
+    users = [entry("alice", profile="lead", first_day="9999-01-01"), entry("bob", profile="analyst", first_day="9999-01-01")]
+    result = tenant.check(MODULE, users=users, profiles=PROFILES)
+    assert result["seats_due"] == {"SPE_E5": 1}, "bob holds E3 already"
+    assert [row["reason"] for row in result["results"]] == ["the first day is 9999-01-01"] * 2
+
+
+def test_an_interrupted_run_is_resumed(tenant, tmp_path):
+    path = tmp_path / "run.jsonl"
+    users = [entry(name, profile="lead") for name in ("grace", "carol")]
+    options = {"users": users, "profiles": PROFILES, "report_path": str(path)}
+    tenant.fault(f"{tenant.user_id('carol')}/assignLicense", status=400, code="Request_BadRequest", message="something new", times=1)
+    assert outcomes(tenant.run(MODULE, **options)) == ["changed", "failed"]
+    tenant.forget()
+    again = tenant.run(MODULE, resume=True, **options)
+    assert outcomes(again) == ["skipped", "changed"]
+    assert len(tenant.writes()) == 1
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line["outcome"] for line in lines[1:]] == ["changed", "failed", "changed"]
+
+
+def test_many_users_take_few_requests(tenant):
+    people = crowd(tenant, 300)
+    tenant.forget()
+    users = [entry(name, profile="analyst") for name in people]
+    result = tenant.run(MODULE, users=users, profiles=PROFILES, seat_check="try", results="none")
+    assert result["summary"]["total"] == 300
+    reads = [one for one in tenant.journal() if one["method"] == "GET" or "batch" in one["path"]]
+    assert len(reads) <= 1 + 1 + -(-300 // 10), "SKUs, users, and two operations of a user in a batch of twenty"
+    handlers = {signal.getsignal(sign) for sign in (signal.SIGTERM, signal.SIGHUP)}
+    assert handlers <= {signal.SIG_DFL, signal.default_int_handler}
+
+
+def test_conflicting_entries_of_one_user(tenant):
+    users = [entry("bob", profile="lead"), {"user": tenant.user_id("bob").upper(), "profile": "analyst"}]
+    result = prove(tenant, MODULE, users=users, profiles=PROFILES)
+    assert outcomes(result) == ["failed", "failed"]
+    assert "conflicting entries of one user, users[0] (bob@contoso.example)" in result["results"][0]["msg"]

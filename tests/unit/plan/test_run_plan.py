@@ -1,0 +1,298 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plans of whole runs, without a tenant: what each user loses and gets, in which stage, and what forbids it."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+from ansible_collections.m365.licensing.plugins.module_utils._errors import OptionError
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.catalog import Catalog
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.licensed_users import desired_run
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.model import License, Principal, Sku
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.end_state import Settings
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.guards import removal_limit
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.run_plan import Guards, RunPlan, plan_run
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.values import guid, off, sku, user
+
+E3, E5, BI, FULL = sku("E3", "MAIL TEAMS SWAY tenant"), sku("E5", "MAIL TEAMS SWAY VOICE tenant"), sku("BI", "BI"), sku("FULL", "X", free=0)
+SKUS = (E3, E5, BI, FULL)
+PROFILES = {
+    "base": {"usage_location": "DE", "licenses": [{"sku": "BI"}]},
+    "analyst": {"inherits": "base", "licenses": [{"sku": "E3", "disabled_plans": ["SWAY"]}]},
+    "lead": {"inherits": "base", "licenses": [{"sku": "e5"}]},
+    "broken": {"licenses": [{"sku": "E33"}]},
+    "either": {"licenses": [{"sku": "FULL", "alternatives": [{"sku": "E3"}]}]},
+}
+TASK = {"today": "2026-11-26", "grace_days": 0, "lead_days": 0, "remove": "nothing"}
+
+
+def direct(held: Sku, *names: str) -> License:
+    return License(held.id, off(*names))
+
+
+def plan(people: dict[str, Principal], users: list, skus=SKUS, protect=(), max_removals=None, more: dict | None = None, **task) -> RunPlan:
+    """The plan of a task. people are what the tenant has, by the name that an entry uses."""
+    run = desired_run({**TASK, "profiles": PROFILES, "users": users, **task})
+    found = {index: people[one.name.lower()] for index, one in enumerate(run.users) if one.name.lower() in people}
+    return plan_run(run, found, Catalog(skus), Settings(**(more or {})), Guards(tuple(protect), removal_limit(max_removals)))
+
+
+def tenant(*users: Principal) -> dict[str, Principal]:
+    """Users by every name that a task may use."""
+    return {key.lower(): one for one in users for key in (one.id, one.name)}
+
+
+def lines(made: RunPlan, index: int = 0) -> list[tuple]:
+    """The changes of a user, with names."""
+    names = {one.id: one.part_number for one in SKUS}
+    state = made.users[index].state
+    return [(one.verb, names.get(one.key, one.kind)) for one in state.changes] if state else []
+
+
+def codes(made: RunPlan, index: int = 0) -> list[str]:
+    return [problem.code for problem in made.users[index].problems]
+
+
+ANN = user(direct(E3, "TEAMS"), direct(BI))
+
+# title: (licenses of ann, location, entry, task, changes)
+USERS = {
+    "a joiner": ((), None, {"profile": "analyst"}, {}, [("set", "usage_location"), ("add", "BI"), ("add", "E3")]),
+    "done": ((direct(E3, "SWAY"), direct(BI)), "DE", {"profile": "analyst"}, {}, []),
+    "other service plans": ((direct(E3, "TEAMS"), direct(BI)), "DE", {"profile": "analyst"}, {}, [("update", "E3")]),
+    "what is not mentioned stays": ((direct(FULL),), "DE", {"profile": "analyst"}, {}, [("add", "BI"), ("add", "E3")]),
+    "nothing is removed without remove": ((direct(E3), direct(BI)), "DE", {"profile": "lead", "from": "analyst"}, {}, [("add", "E5")]),
+    "a mover": ((direct(E3), direct(BI)), "DE", {"profile": "lead", "from": "analyst"}, {"remove": "previous"}, [("remove", "E3"), ("add", "E5")]),
+    "a mover by id": (
+        (direct(E3), direct(BI)),
+        "DE",
+        {"profile": "lead", "from": "analyst", "licenses": [{"sku": E3.id}]},
+        {"remove": "previous"},
+        [("add", "E5")],
+    ),
+    "keep": ((direct(E3), direct(BI)), "DE", {"profile": "lead", "from": "analyst", "keep": [E3.id.upper()]}, {"remove": "previous"}, [("add", "E5")]),
+    "no from removes nothing": ((direct(E3), direct(BI)), "DE", {"profile": "lead"}, {"remove": "previous"}, [("add", "E5")]),
+    "other profiles": (
+        (direct(E3), direct(BI), direct(FULL)),
+        "DE",
+        {"profile": "lead"},
+        {"remove": "other_profiles"},
+        [("remove", "E3"), ("add", "E5"), ("remove", "FULL")],
+    ),
+    "from the file of the last run": (
+        (direct(E3), direct(BI)),
+        "DE",
+        {"profile": "lead"},
+        {"remove": "previous", "previous_users": [{"user": "ANN@contoso.example", "profile": "analyst"}]},
+        [("remove", "E3"), ("add", "E5")],
+    ),
+    "the entry replaces the profile": (
+        (),
+        "DE",
+        {"profile": "analyst", "licenses": [{"sku": E3.id, "disabled_plans": []}]},
+        {},
+        [("add", "BI"), ("add", "E3")],
+    ),
+    "an alternative with a seat": ((), "DE", {"profile": "either"}, {}, [("add", "E3")]),
+    "an alternative that is held": ((direct(FULL),), "DE", {"profile": "either"}, {}, []),
+    "an alternative held through a group": ((License(FULL.id, group_id="g"),), "DE", {"profile": "either"}, {"inherited": "accept"}, []),
+    "the last day is over": ((direct(E3),), "DE", {"profile": "lead", "last_day": "2026-11-25"}, {}, []),
+    "the last day is today": ((), "DE", {"profile": "lead", "last_day": "2026-11-26"}, {}, [("add", "BI"), ("add", "E5")]),
+    "days of grace": ((), "DE", {"profile": "lead", "last_day": "2026-11-20"}, {"grace_days": 6}, [("add", "BI"), ("add", "E5")]),
+    "never": ((), "DE", {"profile": "lead", "last_day": "9999-12-31"}, {}, [("add", "BI"), ("add", "E5")]),
+    "the first day is ahead": ((), "DE", {"profile": "lead", "first_day": "2026-12-01"}, {}, []),
+    "the first day is near": ((), "DE", {"profile": "lead", "first_day": "2026-12-01"}, {"lead_days": 5}, [("add", "BI"), ("add", "E5")]),
+}
+
+
+@pytest.mark.parametrize("title", USERS)
+def test_user(title):
+    licenses, location, entry, task, expected = USERS[title]
+    more = {"inherited": task.pop("inherited")} if "inherited" in (task := dict(task)) else {}
+    made = plan(tenant(user(*licenses, location=location)), [{"user": "ann@contoso.example", **entry}], more=more, **task)
+    assert sorted(lines(made)) == sorted(expected)
+    assert not made.users[0].errors
+
+
+def test_service_plans_are_carried_by_name():
+    made = plan(tenant(ANN), [{"user": ANN.name, "profile": "lead", "from": "analyst"}], remove="previous", more={"carry_plans": True})
+    (added,) = [one for one in made.users[0].state.changes if one.verb == "add"]
+    assert added.after == off("TEAMS")
+
+
+def test_what_a_profile_names_wrongly_is_an_error_of_its_users_and_else_a_warning():
+    people = tenant(user(name="ann"), user(name="bob"))
+    made = plan(people, [{"user": "ann@contoso.example", "profile": "broken"}, {"user": "bob@contoso.example", "profile": "lead"}])
+    assert codes(made) == ["name_unknown"]
+    assert "profiles.broken.licenses[0].sku: no SKU 'E33'" in made.users[0].errors[0].message
+    assert made.users[1].is_to_write
+    alone = plan(people, [{"user": "bob@contoso.example", "profile": "lead"}])
+    assert [warning.where or warning.cause for warning in alone.warnings] == ["profiles.broken.licenses[0].sku: no SKU 'E33' of this tenant (nearest: E3)"]
+
+
+def test_an_unknown_name_in_from_removes_nothing_and_warns():
+    made = plan(tenant(ANN), [{"user": ANN.name, "profile": "lead", "from": "broken"}], remove="previous")
+    assert ("remove", "E3") not in lines(made)
+    assert any("E33" in warning.message for warning in made.warnings)
+
+
+@pytest.mark.parametrize(("task", "entry"), [({"protect": ["E33"]}, {}), ({}, {"keep": ["E33"]})])
+def test_what_shall_stay_must_be_known(task, entry):
+    made = plan(tenant(ANN), [{"user": ANN.name, "profile": "lead", "from": "analyst", **entry}], remove="previous", **task)
+    assert codes(made)[:1] == ["name_unknown"]
+    assert not made.users[0].is_to_write
+
+
+def test_one_user_under_two_names():
+    same = plan(
+        tenant(ANN), [{"user": ANN.name, "profile": "lead"}, {"user": ANN.id.upper(), "licenses": [{"sku": "BI"}, {"sku": E5.id}], "usage_location": "DE"}]
+    )
+    assert [one.is_to_write for one in same.users] == [True, False]
+    assert same.users[1].duplicate_of == 0
+    other = plan(tenant(ANN), [{"user": ANN.name, "profile": "lead"}, {"user": ANN.id, "profile": "analyst"}])
+    assert [codes(other, index)[-1] for index in (0, 1)] == ["conflicting_entries"] * 2
+    assert "users[0] (ann@contoso.example) and users[1]" in other.users[0].errors[-1].message
+
+
+def test_a_joiner_before_the_mover_who_frees_the_last_seat():
+    skus = (replace(E3, seats=replace(E3.seats, consumed=10)), E5, BI)
+    ann, bob = user(direct(E3), name="ann"), user(name="bob")
+    users = [{"user": bob.name, "profile": "analyst"}, {"user": ann.name, "profile": "lead", "from": "analyst"}]
+    made = plan(tenant(ann, bob), users, skus=skus, remove="previous")
+    assert [one.stage for one in made.users] == [1, 0]
+    assert not any(one.errors for one in made.users)
+    refused = plan(tenant(replace(ann, licenses=(direct(E3), direct(E5))), bob), users[:1], skus=skus)
+    assert codes(refused) == ["no_seats"]
+
+
+def test_who_is_refused_frees_nothing():
+    skus = (replace(E3, seats=replace(E3.seats, consumed=10)), replace(E5, seats=replace(E5.seats, consumed=10)), BI)
+    ann, bob = user(direct(E3), name="ann"), user(name="bob")
+    users = [{"user": ann.name, "profile": "lead", "from": "analyst"}, {"user": bob.name, "profile": "analyst"}]
+    made = plan(tenant(ann, bob), users, skus=skus, remove="previous")
+    assert [codes(made, index) for index in (0, 1)] == [["no_seats"], ["no_seats"]]
+    assert not any(one.is_to_write for one in made.users)
+
+
+def test_alternatives_count_what_the_whole_list_frees():
+    skus = (E3, E5, BI, FULL)
+    ann, bob = user(direct(FULL), name="ann"), user(name="bob")
+    profiles = {**PROFILES, "full": {"licenses": [{"sku": "FULL"}]}}
+    users = [{"user": bob.name, "profile": "either"}, {"user": ann.name, "profile": "lead", "from": "full"}]
+    made = plan(tenant(ann, bob), users, skus=skus, remove="previous", profiles=profiles)
+    assert lines(made) == [("add", "FULL")]
+    assert [one.stage for one in made.users] == [1, 0]
+
+
+def test_try_lets_graph_decide():
+    made = plan(tenant(user()), [{"user": "ann@contoso.example", "licenses": [{"sku": "FULL"}]}], more={"seat_check": "try"})
+    assert [(problem.code, problem.severity) for problem in made.users[0].problems] == [("no_seats", "warning")]
+    assert made.users[0].is_to_write
+
+
+# title: (max_removals, users, whether the run is forbidden)
+LIMITS = {
+    "none given, few users": (None, 9, False),
+    "none given, many users": (None, 10, True),
+    "a number": (3, 4, True),
+    "as many": (4, 4, False),
+    "a part": ("50%", 4, False),
+}
+
+
+@pytest.mark.parametrize("title", LIMITS)
+def test_the_limit_of_removals(title):
+    limit, count, is_forbidden = LIMITS[title]
+    people = [user(direct(E3), direct(BI), name=f"user{number}") for number in range(count)]
+    users = [{"user": one.name, "profile": "base", "from": "analyst"} for one in people]
+    made = plan(tenant(*people), users, remove="previous", max_removals=limit)
+    assert (made.problem is not None) == is_forbidden
+    assert made.problem is None or f"{count} licenses would be removed" in made.problem.message
+
+
+def test_a_replacement_is_no_removal():
+    made = plan(tenant(ANN), [{"user": ANN.name, "profile": "lead", "from": "analyst"}], remove="previous", max_removals=0)
+    assert made.problem is None
+
+
+@pytest.mark.parametrize("value", ["31 %", "101%", "-1", "many", 1.5])
+def test_what_is_no_limit(value):
+    with pytest.raises(OptionError, match="max_removals is"):
+        removal_limit(value)
+
+
+# title: (options, what the message says)
+MISTAKES = {
+    "several at once": (
+        {"users": [{"user": "ann", "profile": "leed"}, {"user": "b@c.d"}], "profiles": PROFILES},
+        ["users[0].user is 'ann'", "users[0].profile: there is no profile 'leed' (nearest: lead)", "users[1]: nothing is desired"],
+    ),
+    "a text": ({"users": "ann@contoso.example"}, ["users: a list belongs here, and this is a text"]),
+    "a text with dates": ({"users": "[{'user': 'a@b.c', 'last_day': datetime.date(2026, 1, 1)}]"}, ["put dates into quotes"]),
+    "profiles as a list": ({"users": [], "profiles": ["x"]}, ["profiles: a dictionary of profiles by name belongs here"]),
+    "circular": ({"users": [], "profiles": {"a": {"inherits": "b"}, "b": {"inherits": "a"}}}, ["profiles.a.inherits: circular inheritance"]),
+    "no such parent": ({"users": [], "profiles": {"a": {"inherits": "b"}}}, ["profiles.a.inherits: there is no profile 'b'"]),
+    "a key": ({"users": [{"user": "a@b.c", "profil": "x"}]}, ["users[0].profil: there is no such key (nearest: profile)"]),
+    "groups": ({"users": [{"user": "a@b.c", "groups": ["x"]}]}, ["users[0].groups: licensed_users manages direct licenses"]),
+    "a day": ({"users": [{"user": "a@b.c", "profile": "lead", "last_day": "soon"}], "profiles": PROFILES}, ["users[0].last_day: 'soon' is no day"]),
+    "a location": ({"users": [{"user": "a@b.c", "usage_location": "Germany"}]}, ["users[0].usage_location: 'Germany' is no country code"]),
+    "both lists": ({"users": [{"user": "a@b.c", "licenses": [{"sku": "x", "disabled_plans": [], "enabled_plans": []}]}]}, ["exclude each other"]),
+    "today": ({"users": [], "today": "now"}, ["today is 'now'"]),
+    "days": ({"users": [], "grace_days": -1}, ["grace_days is -1"]),
+}
+
+
+@pytest.mark.parametrize("title", MISTAKES)
+def test_mistake(title):
+    options, said = MISTAKES[title]
+    with pytest.raises(OptionError) as caught:
+        desired_run({**TASK, **options})
+    assert [part for part in said if part not in caught.value.message] == []
+
+
+PEOPLE = [
+    user(direct(E3), name="ann"),
+    user(direct(E5), direct(BI), name="bob"),
+    user(License(E3.id, group_id="g"), name="cat"),
+    user(name="dan", location=None),
+]
+ENTRY = st.fixed_dictionaries(
+    {"profile": st.sampled_from(["base", "analyst", "lead", "either"])}, optional={"from": st.sampled_from(["analyst", "lead"]), "keep": st.just(["BI"])}
+)
+LIST = st.lists(ENTRY, min_size=4, max_size=4).map(lambda entries: [{"user": one.name, **entry} for one, entry in zip(PEOPLE, entries)])
+REMOVE = st.sampled_from(["nothing", "previous", "other_profiles"])
+
+
+def after(made: RunPlan) -> dict[str, Principal]:
+    return tenant(*(one.state.after if one.state and one.is_to_write else person for one, person in zip(made.users, PEOPLE)))
+
+
+@settings(max_examples=150, deadline=None)
+@given(LIST, REMOVE)
+def test_the_plan_of_a_planned_state_is_empty(users, remove):
+    made = plan(tenant(*PEOPLE), users, remove=remove, max_removals="100%")
+    if not any(one.errors for one in made.users):
+        again = plan(after(made), users, remove=remove, max_removals="100%")
+        assert [lines(again, index) for index in range(4)] == [[]] * 4
+
+
+@settings(max_examples=100, deadline=None)
+@given(LIST, REMOVE, st.randoms(use_true_random=False))
+def test_neither_order_nor_spelling_changes_the_plan(users, remove, chance: random.Random):
+    ids = {one.name: one.id for one in PEOPLE}
+    spelled = [{**entry, "user": chance.choice([entry["user"].upper(), ids[entry["user"]]])} for entry in users]
+    chance.shuffle(spelled)
+    one, other = (plan(tenant(*PEOPLE), listed, remove=remove, max_removals="100%").data for listed in (users, spelled))
+    assert one == other
+
+
+@given(LIST, REMOVE)
+def test_what_is_kept_or_protected_stays(users, remove):
+    made = plan(tenant(*PEOPLE), users, remove=remove, protect=[E3.id], max_removals="100%")
+    assert ("remove", "E3") not in [line for index in range(4) for line in lines(made, index)]
+    assert guid("ann") in {one.state.before.id for one in made.users if one.state}
