@@ -87,6 +87,7 @@ bench: .venv/test tree
 	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/bench/task_time.py
 	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/bench/sandbox_speed.py
 	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/bench/memory.py --write
+	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/bench/flows.py
 	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/bench/quota.py
 	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/bench/inventory.py
 	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/bench/bulk.py --svg $(CURDIR)/docs/images/bulk.svg

@@ -192,6 +192,7 @@ def _user(index: int, entry: Mapping, layers: Mapping[str, tuple[Layer, ...]], r
         previous = (known,)
     elif profile and remove == "other_profiles":
         previous = tuple(name for name in layers if name != profile)
-    whole = (*layers.get(profile or "", ()), *((own,) if own.licenses or own.usage_location else ()))
+    inherited = layers.get(profile or "", ())
+    whole = (*inherited, own) if own.licenses or own.usage_location else inherited
     skipped, is_ahead = calendar.skipped(entry)
     return DesiredUser(where, entry["user"], profile, whole, previous, tuple(entry.get("keep") or ()), skipped, is_ahead)

@@ -54,7 +54,7 @@ class ProfileResolver:
     def __init__(self, catalog: Catalog, profiles: Mapping[str, tuple[Layer, ...]], protect: Iterable[str]) -> None:
         self._catalog, self._profiles = catalog, profiles
         self._layers: dict[int, tuple[tuple[Choice, ...], tuple[Problem, ...]]] = {}
-        self._wholes: dict[tuple, tuple[tuple[Choice, ...], tuple[Problem, ...]]] = {}
+        self._users: dict[tuple, Resolved] = {}
         self._named: dict[str, frozenset[str]] = {}
         self._names: dict[tuple[str, ...], tuple[frozenset[str], tuple[Problem, ...]]] = {}
         self.warnings: dict[str, Problem] = {}
@@ -62,10 +62,13 @@ class ProfileResolver:
 
     def user(self, desired: DesiredUser) -> Resolved:
         """What a user is to have."""
-        key = tuple(id(layer) for layer in desired.layers)
-        if key not in self._wholes:
-            self._wholes[key] = self._merged(desired.layers)
-        choices, problems = self._wholes[key]
+        known = (tuple(id(layer) for layer in desired.layers), desired.previous, desired.keep)
+        if known not in self._users:
+            self._users[known] = self._resolved(desired)
+        return self._users[known]
+
+    def _resolved(self, desired: DesiredUser) -> Resolved:
+        choices, problems = self._merged(desired.layers)
         keep, unknown = self._keep(desired.keep, f"{desired.where}.keep")
         removable: frozenset[str] = frozenset().union(*(self._of_profile(name) for name in desired.previous))
         locations = [layer.usage_location for layer in desired.layers if layer.usage_location]

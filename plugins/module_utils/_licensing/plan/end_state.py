@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from ..._errors import Problem
 from ..catalog import Catalog
@@ -28,7 +29,8 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One line of the diff, one row of the result, one count of the guard. verb is add, update, remove or set, kind is license or usage_location.
+    """One line of the diff, one row of the result, one count of the guard. verb is add, update, remove or set, kind is license or usage_location,
+    key is the id of the SKU.
 
     before and after are the ids of disabled service plans of a license, nothing where there is none, or a country code.
     """
@@ -42,12 +44,20 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class EndState:
-    """A user as it is and as it will be, the changes that lead there, and what is to be said about it."""
+    """A user as it is, the changes that lead to what will be, and what is to be said about it."""
 
     before: Principal
-    after: Principal
-    changes: tuple[Change, ...]
-    problems: tuple[Problem, ...]
+    changes: tuple[Change, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def after(self) -> Principal:
+        """The user as it will be; it is made when it is asked for, as a long list holds many."""
+        licenses = {one.key: one.after for one in self.changes if one.kind == "license"}
+        kept = tuple(lic for lic in self.before.licenses if not (lic.is_direct and lic.sku_id in licenses))
+        added = tuple(shared(License(key, off)) for key, off in licenses.items() if isinstance(off, frozenset))
+        location = next((one.after for one in self.changes if one.kind == "usage_location" and isinstance(one.after, str)), self.before.usage_location)
+        return replace(self.before, licenses=kept + added, usage_location=location)
 
     @property
     def takes(self) -> frozenset[str]:
@@ -57,7 +67,7 @@ class EndState:
     @property
     def frees(self) -> frozenset[str]:
         """The SKUs of which a seat is freed."""
-        return frozenset(one.key for one in self.changes if one.verb == "remove" and self.before.holds(one.key) and not self.after.holds(one.key))
+        return frozenset(one.key for one in self.changes if one.verb == "remove" and self.before.holds(one.key) and not self.before.not_direct(one.key))
 
 
 class Decider:
@@ -77,9 +87,9 @@ class Decider:
         for option in chosen:
             self._want(user, option, removed, licenses, problems)
         location = resolved.usage_location or user.usage_location
-        changes = tuple(_difference(user, licenses, location, wanted))
-        state = EndState(user, _after(user, licenses, location, changes), changes, ())
-        return replace(state, problems=(*problems, *self._predicted(state)))
+        state = EndState(user, _shared(tuple(_difference(user, licenses, location, wanted))))
+        problems += self._predicted(state) if state.changes else []
+        return replace(state, problems=tuple(problems)) if problems else state
 
     def _choose(self, user: Principal, choice: Choice, has_seat: Callable[[str], bool]) -> Option:
         """The option that is held by any path, else the first with a seat, else the first. With prefers_first, a seat counts before what is held."""
@@ -124,13 +134,13 @@ class Decider:
 
     def _predicted(self, state: EndState) -> list[Problem]:
         """What Graph would reject of the end state, and what needs a warning."""
-        user, found = state.before, []
+        user, after, found = state.before, state.after, []
         licenses = [one for one in state.changes if one.kind == "license"]
         assigned = [self._catalog.sku(one.key) for one in licenses if one.verb != "remove"]
         for sku in assigned:
             problem = predict.not_assignable(sku) if sku.is_owned else predict.not_owned(sku)
             found += [problem] if problem else []
-        if assigned and not state.after.usage_location:
+        if assigned and not after.usage_location:
             found.append(predict.no_usage_location(user))
         for one in licenses:
             elsewhere = tuple(lic for lic in user.licenses if lic.sku_id == one.key and not lic.is_direct)
@@ -139,7 +149,7 @@ class Decider:
             elif one.verb == "remove" and elsewhere:
                 found.append(predict.only_working_copy(user, self._catalog.sku(one.key), elsewhere))
         if licenses:
-            rules = broken_rules(service_plans_on(user.licenses, self._catalog), service_plans_on(state.after.licenses, self._catalog))
+            rules = broken_rules(service_plans_on(user.licenses, self._catalog), service_plans_on(after.licenses, self._catalog))
             found += [predict.service_plans_conflict(user, rule, True, self._settings.plan_check) for rule in rules]
         return found
 
@@ -154,10 +164,16 @@ def _stays_on(user: Principal, sku: Sku, path: License) -> Problem:
     return Problem(cause, "turn them off in the group", "plans_stay_on", "warning", group_ids=(path.group_id or "",))
 
 
+@lru_cache(maxsize=10_000)
+def _shared(changes: tuple[Change, ...]) -> tuple[Change, ...]:
+    """The one tuple that stands for all equal ones: a long list has few kinds of them, and each is kept once."""
+    return changes
+
+
 def _difference(user: Principal, licenses: Mapping[str, frozenset[str]], location: str | None, wanted: set[str]) -> Iterable[Change]:
     """The changes. A wanted license that is in error is added again, so that Graph tries it once more."""
     if location != user.usage_location:
-        yield Change("set", "usage_location", user.id, user.usage_location, location)
+        yield Change("set", "usage_location", "", user.usage_location, location)
     for sku_id in sorted(licenses.keys() | {lic.sku_id for lic in user.licenses if lic.is_direct}):
         direct, after = user.direct(sku_id), licenses.get(sku_id)
         before = direct.disabled_plans if direct else None
@@ -167,12 +183,3 @@ def _difference(user: Principal, licenses: Mapping[str, frozenset[str]], locatio
             yield Change("add", "license", sku_id, before, after)
         elif before != after:
             yield Change("update", "license", sku_id, before, after)
-
-
-def _after(user: Principal, licenses: Mapping[str, frozenset[str]], location: str | None, changes: tuple[Change, ...]) -> Principal:
-    """The user with the changes; what does not change is the same value."""
-    touched = {one.key for one in changes if one.kind == "license"}
-    kept = tuple(lic for lic in user.licenses if not (lic.is_direct and lic.sku_id in touched))
-    return replace(
-        user, licenses=kept + tuple(shared(License(sku_id, licenses[sku_id])) for sku_id in sorted(touched & licenses.keys())), usage_location=location
-    )

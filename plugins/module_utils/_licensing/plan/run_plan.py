@@ -187,6 +187,7 @@ class _Planner:
     def __init__(self, catalog: Catalog, settings: Settings, users: Mapping[int, tuple[Principal, Resolved]]) -> None:
         self._catalog, self._settings, self._users = catalog, settings, users
         self._decider = Decider(catalog, settings)
+        self._claims: dict[Claim, Claim] = {}
         self._free = {sku.id: max(sku.seats.free, 0) for sku in catalog}
         self._fixed = {index for index, (dummy, resolved) in users.items() if all(len(choice.options) == 1 for choice in resolved.choices)}
 
@@ -197,9 +198,10 @@ class _Planner:
         while True:
             self._choose_all(states, refused)
             refused_now = {index for index, state in states.items() if any(problem.is_error for problem in state.problems)}
-            able = [index for index in states if index not in refused_now]
-            claims = [self._claim(states[index]) for index in able]
-            stages = {able[place]: stage for place, stage in stages_of(claims, self._free).items()}
+            claims = {index: self._claim(state) for index, state in states.items() if index not in refused_now and state.changes}
+            able = [index for index, claim in claims.items() if claim.takes or claim.frees]
+            stages = dict.fromkeys(states.keys() - refused_now - set(able), 0)
+            stages |= {able[place]: stage for place, stage in stages_of([claims[index] for index in able], self._free).items()}
             refused_now |= set(able) - stages.keys()
             if refused_now <= refused or self._fixed == self._users.keys():
                 return states, stages
@@ -223,7 +225,8 @@ class _Planner:
     def _claim(self, state: EndState) -> Claim:
         """What is counted. With seat_check: try, Graph decides, and nobody waits for a seat."""
         takes = state.takes if self._settings.seat_check == "enforce" else frozenset(key for key in state.takes if self._free.get(key, 0) > 0)
-        return Claim(frozenset(key for key in takes if self._catalog.sku(key).is_owned), state.frees)
+        claim = Claim(frozenset(key for key in takes if self._catalog.sku(key).is_owned), state.frees)
+        return self._claims.setdefault(claim, claim)
 
     def unserved(self, states: Mapping[int, EndState], stages: Mapping[int, int]) -> dict[int, tuple[Problem, ...]]:
         """Why those who are able are not served, and with seat_check: try, for whom the counters show no seat."""

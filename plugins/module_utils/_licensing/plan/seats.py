@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
+Point = str | int  # a seat by its key, or an end of one claim alone
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -66,19 +68,23 @@ def _order(claims: Sequence[Claim], free: Mapping[str, int]) -> list[int]:
     """
     simple = {index: _edge(index, claim) for index, claim in enumerate(claims) if len(claim.takes) <= 1 and len(claim.frees) <= 1}
     walks = [walk for circuit in _circuits(simple) for walk in _cut(circuit, simple, free)]
-    walks.sort(key=lambda walk: (free.get(simple[walk[0]][0], 0) < 1 and bool(claims[walk[0]].takes), min(walk)))
+    walks.sort(key=lambda walk: (not _starts_free(simple[walk[0]][0], free), min(walk)))
     return [index for walk in walks for index in walk] + [index for index in range(len(claims)) if index not in simple]
 
 
-def _edge(index: int, claim: Claim) -> tuple[str, str]:
+def _edge(index: int, claim: Claim) -> tuple[Point, Point]:
     """From what to what; an end that is no seat is a point of its own."""
-    return next(iter(claim.takes), f"\0{index}"), next(iter(claim.frees), f"\1{index}")
+    return next(iter(claim.takes), 2 * index), next(iter(claim.frees), 2 * index + 1)
 
 
-def _circuits(edges: Mapping[int, tuple[str, str]]) -> Iterator[list[int | None]]:
+def _starts_free(point: Point, free: Mapping[str, int]) -> bool:
+    return isinstance(point, int) or free.get(point, 0) > 0
+
+
+def _circuits(edges: Mapping[int, tuple[Point, Point]]) -> Iterator[list[int | None]]:
     """Every connected part as one circuit. Nothing stands for an edge that leads back."""
-    outgoing: dict[str, list[tuple[int | None, str]]] = {}
-    balance: dict[str, int] = {}
+    outgoing: dict[Point, list[tuple[int | None, Point]]] = {}
+    balance: dict[Point, int] = {}
     for index in sorted(edges, reverse=True):
         start, end = edges[index]
         outgoing.setdefault(start, []).append((index, end))
@@ -92,9 +98,9 @@ def _circuits(edges: Mapping[int, tuple[str, str]]) -> Iterator[list[int | None]
             yield _circuit(point, outgoing)
 
 
-def _circuit(point: str, outgoing: Mapping[str, list[tuple[int | None, str]]]) -> list[int | None]:
+def _circuit(point: Point, outgoing: Mapping[Point, list[tuple[int | None, Point]]]) -> list[int | None]:
     """All edges that can be reached, once each, back to where they begin."""
-    path: list[tuple[int | None, str]] = [(None, point)]
+    path: list[tuple[int | None, Point]] = [(None, point)]
     circuit: list[int | None] = []
     while path:
         index, here = path[-1]
@@ -107,12 +113,12 @@ def _circuit(point: str, outgoing: Mapping[str, list[tuple[int | None, str]]]) -
     return circuit[::-1]
 
 
-def _cut(circuit: list[int | None], edges: Mapping[int, tuple[str, str]], free: Mapping[str, int]) -> list[list[int]]:
+def _cut(circuit: list[int | None], edges: Mapping[int, tuple[Point, Point]], free: Mapping[str, int]) -> list[list[int]]:
     """The walks of a circuit: between edges that lead back, or from a seat that is free."""
     if None in circuit:
         turn = circuit.index(None)
     else:
-        turn = next((spot for spot, index in enumerate(circuit) if index is not None and free.get(edges[index][0], 0) > 0), 0)
+        turn = next((spot for spot, index in enumerate(circuit) if index is not None and _starts_free(edges[index][0], free)), 0)
     walks: list[list[int]] = [[]]
     for index in circuit[turn:] + circuit[:turn]:
         if index is None:
