@@ -82,7 +82,7 @@ class Case:
         tenant = self._tenant()
         self.people = [f"{user['name']}@contoso.example" for user in tenant["users"]]
         sandbox.ask("POST", "reset", tenant)
-        self.conditions = self._faults(seed)
+        self.conditions = self._conditions(seed)
 
     def run(self) -> collections.Counter:
         """Entries one after the other, each with faults and then without until nothing is left to do."""
