@@ -33,10 +33,11 @@ FLOORS = {
     "doc_fragments": (set(), {"__future__"}),
     "plugin_utils": ({"_errors", "_licensing"}, None),
     "filter": ({"_errors", "_licensing", "_module", "plugin_utils"}, None),
+    "action": ({"plugin_utils"}, None),
     "lookup": ({"_errors", "_files", "_licensing"}, None),
     "inventory": ({"_errors", "_licensing", "_module"}, None),
 }
-KNOW_ANSIBLE = {"_module", "plugin_utils", "filter", "lookup", "inventory"}
+KNOW_ANSIBLE = {"_module", "plugin_utils", "action", "filter", "lookup", "inventory"}
 # what is made of what stands to the left: data takes one way
 STAGES = ["model", "tables", "catalog", "resolve", "desired", "plan", "records", "show"]
 FILES = sorted(PLUGINS.rglob("*.py"))

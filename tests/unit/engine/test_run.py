@@ -111,7 +111,7 @@ def test_on_error(on_error, last):
     assert outcomes == {"a": "failed", "b": last}
 
 
-def test_where_no_seat_is_left_nobody_else_of_the_stage_is_sent():
+def test_where_no_seat_is_left_no_other_job_of_the_stage_is_sent():
     takes = frozenset({"x"})
     service = Service(a=no_seat())
     dummy, outcomes = run(service, [Job("a", new_sku_ids=takes), Job("b", new_sku_ids=takes), Job("c"), Job("d", 1, new_sku_ids=takes)], size=1)
