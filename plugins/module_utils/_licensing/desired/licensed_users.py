@@ -18,8 +18,8 @@ from .users import check_user
 from .validate import ListOf, Named, Record, nearest, problems_of
 
 _DESIRED = {"usage_location": str, "licenses": ListOf(LICENSE)}
-_PROFILES = Named(Record({"description": str, "inherits": str, **_DESIRED}))
-_USER = Record({"user": str, "profile": str, "from": str, **_DESIRED, "keep": ListOf(str), "first_day": str, "last_day": str}, ("user",))
+PROFILES = Named(Record({"description": str, "inherits": str, **_DESIRED}))
+USER = Record({"user": str, "profile": str, "from": str, **_DESIRED, "keep": ListOf(str), "first_day": str, "last_day": str}, ("user",))
 _ELSEWHERE = {
     "groups": "m365.licensing.group_members puts users into groups",
     "allotments": "m365.licensing.cloud_license_assignments assigns seats of allotments",
@@ -111,7 +111,7 @@ def _profile_problems(profiles: Any) -> Iterator[Problem]:
         return
     for name, profile in profiles.items():
         yield from _elsewhere(profile, f"profiles.{name}")
-    of_form = list(problems_of({name: _known(profile) for name, profile in profiles.items()}, _PROFILES, "profiles"))
+    of_form = list(problems_of({name: _known(profile) for name, profile in profiles.items()}, PROFILES, "profiles"))
     yield from of_form
     for name, profile in profiles.items() if not of_form else ():
         parent = profile.get("inherits")
@@ -126,7 +126,7 @@ def _user_problems(users: list, profiles: Any) -> Iterator[Problem]:
     for index, entry in enumerate(users):
         where = f"users[{index}]"
         yield from _elsewhere(entry, where)
-        of_form = list(problems_of(_known(entry), _USER, where))
+        of_form = list(problems_of(_known(entry), USER, where))
         yield from of_form or _entry_problems(entry, where, profiles if isinstance(profiles, Mapping) else {})
 
 
