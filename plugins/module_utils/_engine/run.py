@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from .._errors import AuthenticationError, GraphError, LicensingError, OptionError, PredictedError, Problem, SignInUnavailableError
@@ -40,14 +41,25 @@ class Job(Protocol):
         """SKUs of which a seat is taken."""
 
 
-class Engine:
-    """Sends jobs. ended says why no more is sent, if that is so.
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The way to the service. send carries out the operations of some jobs in one batch of at most size operations, and answers for each.
 
-    send carries out the operations of some jobs in one batch of at most size operations, and answers for each. stop makes waiting requests give up.
+    pause waits for some seconds, and says whether the run goes on; stop ends all waiting. max_wait is for how many seconds a seat that an earlier stage has freed is asked for again.
     """
 
-    def __init__(self, send: Callable[[Sequence[Any]], list[Written]], stop: Callable[[], None], size: int, concurrency: int, on_error: str) -> None:
-        self._send, self._stop, self._size, self._concurrency, self._on_error = send, stop, size, concurrency, on_error
+    send: Callable[[Sequence[Any]], list[Written]]
+    pause: Callable[[float], bool]
+    stop: Callable[[], None]
+    size: int
+    max_wait: float
+
+
+class Engine:
+    """Sends jobs. ended says why no more is sent, if that is so."""
+
+    def __init__(self, line: Line, concurrency: int, on_error: str) -> None:
+        self._line, self._concurrency, self._on_error = line, concurrency, on_error
         self._full: set[str] = set()
         self._refused: dict[str, set[str]] = {}
         self._written: set[str] = set()
@@ -60,14 +72,30 @@ class Engine:
         try:
             with ThreadPoolExecutor(self._concurrency) as pool:
                 for number in sorted({job.stage for job in jobs}):
-                    self._full.clear()
-                    batches = batches_of((job for job in jobs if job.stage == number), self._size)
-                    sent = {pool.submit(self._send_batch, batch): batch for batch in batches}
-                    for future in as_completed(sent):
-                        yield from zip(sent.pop(future), future.result())
+                    yield from self._stage(pool, [job for job in jobs if job.stage == number], number)
         finally:
             for sign, handler in before.items():
                 signal.signal(sign, handler)
+
+    def _stage(self, pool: ThreadPoolExecutor, jobs: list[Job], number: int) -> Iterator[tuple[Any, Written | None]]:
+        """One stage. Graph's counters lag behind a seat that was freed a moment ago, so what is rejected for want of one is sent again for a while."""
+        waited, seconds = 0.0, 1.0
+        while jobs:
+            self._full.clear()
+            may_wait = number > 0 and waited + seconds <= self._line.max_wait and self.ended is None
+            again: list[tuple[Any, Written]] = []
+            sent = {pool.submit(self._send_batch, batch): batch for batch in batches_of(jobs, self._line.size)}
+            for future in as_completed(sent):
+                for job, result in zip(sent.pop(future), future.result()):
+                    if may_wait and result is not None and not result.done and _lacks_seat(result):
+                        again.append((job, result))
+                    else:
+                        yield job, result
+            if again and not self._line.pause(seconds):
+                yield from again
+                return
+            jobs = [job for job, dummy in again]
+            waited, seconds = waited + seconds, seconds * 2
 
     def end(self, reason: str) -> None:
         """Sends nothing more."""
@@ -91,7 +119,7 @@ class Engine:
             return [None for dummy in jobs]
         has_seats = [not self._full & job.new_sku_ids for job in jobs]
         rest = [job for job, is_sent in zip(jobs, has_seats) if is_sent]
-        written = self._send(rest) if rest else []
+        written = self._line.send(rest) if rest else []
         for job, result in zip(rest, written):
             self._judge(job, result)
         answers = iter(written)
@@ -116,7 +144,11 @@ class Engine:
 
     def _interrupt(self, *dummy: Any) -> None:
         self.ended = LicensingError("interrupted; what was done is in results, and in the file of report_path, from which resume: true takes the run up")
-        self._stop()
+        self._line.stop()
+
+
+def _lacks_seat(result: Written) -> bool:
+    return result.error is not None and explained(result.error, Catalog())[0].code == "no_seats"
 
 
 def batches_of(jobs: Iterable[Job], size: int) -> Iterator[list[Job]]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from .._engine.report import RunReport
-from .._engine.run import Engine
+from .._engine.run import Engine, Line
 from .._errors import LicensingError, PredictedError, Problem
 from .._graph.batch import SIZE
 from .._licensing.catalog import Catalog
@@ -65,7 +65,8 @@ class BulkRun:
         self.results = ResultList(self._params["results"])
         self._outcomes: dict[int, tuple[str, Sequence[Problem]]] = {}
         self._writer = Writer(session.client, session.reader, "principal")
-        self.engine = Engine(self._send, session.client.flow.stop, SIZE, self._params["concurrency"], self._params["on_error"])
+        line = Line(self._send, session.client.may_pause, session.client.flow.stop, SIZE, self._params["max_wait"])
+        self.engine = Engine(line, self._params["concurrency"], self._params["on_error"])
 
     def run(self) -> None:
         """Plans, and writes unless in check mode. Raises LicensingError for what forbids the whole, before anything is written."""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 
 from .._engine.report import RunReport, digest
-from .._engine.run import Engine
+from .._engine.run import Engine, Line
 from .._errors import Problem
 from .._graph.batch import SIZE
 from .._licensing.desired.licensed_users import DesiredRun, desired_run
@@ -42,7 +42,8 @@ class LicensedUsers:
         self._users = UserList(session.client, session.reader)
         self.report = RunReport(self._params["report_path"], module.check_mode, self._params["resume"])
         self.results = ResultList(self._params["results"])
-        self.engine = Engine(self._send, session.client.flow.stop, SIZE, self._params["concurrency"], self._params["on_error"])
+        line = Line(self._send, session.client.may_pause, session.client.flow.stop, SIZE, self._params["max_wait"])
+        self.engine = Engine(line, self._params["concurrency"], self._params["on_error"])
 
     def plan(self) -> RunPlan:
         """Reads the tenant and plans. Where a text wants the names of groups, they are read, and all is planned again."""

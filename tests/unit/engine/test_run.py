@@ -10,7 +10,7 @@ import signal
 from dataclasses import dataclass
 
 import pytest
-from ansible_collections.m365.licensing.plugins.module_utils._engine.run import Engine, batches_of
+from ansible_collections.m365.licensing.plugins.module_utils._engine.run import Engine, Line, batches_of
 from ansible_collections.m365.licensing.plugins.module_utils._errors import AuthenticationError, GraphError
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.catalog import Catalog
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.changes import SetUsageLocation, Written
@@ -35,19 +35,30 @@ class Service:
     """Answers each job as it was told, and remembers the batches."""
 
     def __init__(self, **answers) -> None:
-        self.answers, self.batches, self.is_stopped = answers, [], False
+        self.answers, self.batches, self.is_stopped, self.pauses = answers, [], False, []
+        self.times: dict[str, int] = {}
 
     def send(self, jobs) -> list[Written]:
         self.batches.append([job.name for job in jobs])
-        return [Written(error=self.answers[job.name]) if job.name in self.answers else Written(done=list(job.operations)) for job in jobs]
+        return [Written(error=self.answers[job.name]) if self._fails(job.name) else Written(done=list(job.operations)) for job in jobs]
+
+    def _fails(self, name: str) -> bool:
+        """Whether an answer is an error; with times, only so often."""
+        left = self.times.get(name, 10**9)
+        self.times[name] = left - 1
+        return name in self.answers and left > 0
+
+    def pause(self, seconds: float) -> bool:
+        self.pauses.append(seconds)
+        return not self.is_stopped
 
     def stop(self) -> None:
         self.is_stopped = True
 
 
-def run(service: Service, jobs: list[Job], size: int = 20, on_error: str = "continue") -> tuple[Engine, dict[str, str]]:
+def run(service: Service, jobs: list[Job], size: int = 20, on_error: str = "continue", max_wait: float = 0) -> tuple[Engine, dict[str, str]]:
     """The engine, and what became of each job; on one connection, so that the order is that of the list."""
-    engine = Engine(service.send, service.stop, size, 1, on_error)
+    engine = Engine(Line(service.send, service.pause, service.stop, size, max_wait), 1, on_error)
     outcomes = {}
     for job, result in engine.run(jobs):
         outcomes[job.name] = "not sent" if result is None else "failed" if result.error else "done"
@@ -122,7 +133,7 @@ def test_where_no_seat_is_left_no_other_job_of_the_stage_is_sent():
 def test_a_signal_ends_the_run_and_handlers_come_back():
     service = Service()
     before = signal.getsignal(signal.SIGTERM)
-    engine = Engine(service.send, service.stop, 1, 1, "continue")
+    engine = Engine(Line(service.send, service.pause, service.stop, 1, 0), 1, "continue")
     outcomes = []
     for job, result in engine.run([Job("a", 0), Job("b", 1)]):
         outcomes.append((job.name, result is not None))
@@ -132,3 +143,20 @@ def test_a_signal_ends_the_run_and_handlers_come_back():
     assert service.is_stopped
     assert "interrupted" in engine.ended.message
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize(("stage", "times", "outcome", "pauses"), [(1, 2, "done", [1, 2]), (1, 9, "failed", [1, 2, 4]), (0, 2, "failed", [])])
+def test_a_seat_that_this_run_has_freed_is_asked_for_again(stage, times, outcome, pauses):
+    """Graph's counters lag. In the first stage nothing was freed yet, so nothing is asked for again."""
+    service = Service(a=no_seat())
+    service.times["a"] = times
+    dummy, outcomes = run(service, [Job("a", stage, new_sku_ids=frozenset({"x"})), Job("b", stage)], max_wait=10)
+    assert outcomes == {"a": outcome, "b": "done"}
+    assert service.pauses == pauses
+
+
+def test_who_waits_for_a_seat_when_the_run_is_stopped_has_the_last_answer():
+    service = Service(a=no_seat())
+    service.is_stopped = True
+    dummy, outcomes = run(service, [Job("a", 1)], max_wait=10)
+    assert outcomes == {"a": "failed"}

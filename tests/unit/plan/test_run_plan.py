@@ -91,6 +91,13 @@ USERS = {
         {"remove": "previous", "previous_users": [{"user": "ANN@contoso.example", "profile": "analyst"}]},
         [("remove", "E3"), ("add", "E5")],
     ),
+    "from the file of the last run, by id": (
+        (direct(E3), direct(BI)),
+        "DE",
+        {"profile": "lead"},
+        {"remove": "previous", "previous_users": [{"user": guid("ann").upper(), "profile": "analyst", "last_day": None}]},
+        [("remove", "E3"), ("add", "E5")],
+    ),
     "the entry replaces the profile": (
         (),
         "DE",
@@ -234,6 +241,7 @@ MISTAKES = {
     ),
     "a text": ({"users": "ann@contoso.example"}, ["users: a list belongs here, and this is a text"]),
     "a text with dates": ({"users": "[{'user': 'a@b.c', 'last_day': datetime.date(2026, 1, 1)}]"}, ["put dates into quotes"]),
+    "the last run": ({"users": [], "previous_users": [{"profile": "x"}]}, ["previous_users[0]: user is missing"]),
     "profiles as a list": ({"users": [], "profiles": ["x"]}, ["profiles: a dictionary of profiles by name belongs here"]),
     "circular": ({"users": [], "profiles": {"a": {"inherits": "b"}, "b": {"inherits": "a"}}}, ["profiles.a.inherits: circular inheritance"]),
     "no such parent": ({"users": [], "profiles": {"a": {"inherits": "b"}}}, ["profiles.a.inherits: there is no profile 'b'"]),

@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 from ..._errors import OptionError, Problem
+from ..model import Principal
 from ..tables.countries import country_fault
 from .dates import day_of, days_of, is_early, is_over, today_of
 from .licenses import WantedLicense, usage_location_of, wanted_license
@@ -20,6 +21,7 @@ from .validate import ListOf, Named, Record, nearest, problems_of
 _DESIRED = {"usage_location": str, "licenses": ListOf(LICENSE)}
 PROFILES = Named(Record({"description": str, "inherits": str, **_DESIRED}))
 USER = Record({"user": str, "profile": str, "from": str, **_DESIRED, "keep": ListOf(str), "first_day": str, "last_day": str}, ("user",))
+_EARLIER = Record({"user": str, "profile": str}, ("user",), is_open=True)
 _ELSEWHERE = {
     "groups": "m365.licensing.group_members puts users into groups",
     "allotments": "m365.licensing.cloud_license_assignments assigns seats of allotments",
@@ -39,7 +41,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class DesiredUser:
-    """A user with the layers that apply, base first. previous are the profiles whose licenses are removed, keep the SKUs that stay in any case.
+    """A user with the layers that apply, base first. came_from is the profile of before, keep are the SKUs that stay in any case.
 
     skipped says why nothing is done, is_early that the first day is ahead.
     """
@@ -48,7 +50,7 @@ class DesiredUser:
     name: str
     profile: str | None = None
     layers: tuple[Layer, ...] = ()
-    previous: tuple[str, ...] = ()
+    came_from: str | None = None
     keep: tuple[str, ...] = ()
     skipped: str | None = None
     is_early: bool = False
@@ -56,10 +58,21 @@ class DesiredUser:
 
 @dataclass(frozen=True, slots=True)
 class DesiredRun:
-    """The users of a task, and its profiles with what they inherit, base first."""
+    """The users of a task, and its profiles with what they inherit, base first. earlier are the profiles of the last run, by the name of the user."""
 
     users: tuple[DesiredUser, ...]
     profiles: Mapping[str, tuple[Layer, ...]]
+    remove: str = "nothing"
+    earlier: Mapping[str, str] = field(default_factory=dict)
+
+    def previous_of(self, desired: DesiredUser, user: Principal) -> tuple[str, ...]:
+        """The profiles whose licenses a user loses unless the layers give them. The last run may have named the user otherwise."""
+        if not desired.profile or self.remove == "nothing":
+            return ()
+        if self.remove == "other_profiles":
+            return tuple(name for name in self.profiles if name != desired.profile)
+        known = desired.came_from or self.earlier.get(user.id) or self.earlier.get(user.name.lower()) or ""
+        return (known,) if known in self.profiles and known != desired.profile else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +94,13 @@ def desired_run(params: Mapping) -> DesiredRun:
     """Profiles and users of a task's options. Raises OptionError with every problem of form of both."""
     calendar = _Calendar(today_of(params["today"]), days_of(params["grace_days"], "grace_days"), days_of(params["lead_days"], "lead_days"))
     profiles, users = params.get("profiles") or {}, [_as_entry(user) for user in _list_of(params["users"], "users")]
-    earlier = {_as_entry(one).get("user", "").lower(): _as_entry(one).get("profile") for one in _list_of(params.get("previous_users") or [], "previous_users")}
-    problems = [*_profile_problems(profiles), *_user_problems(users, profiles)]
+    earlier = [_as_entry(user) for user in _list_of(params.get("previous_users") or [], "previous_users")]
+    problems = [*_profile_problems(profiles), *_user_problems(users, profiles), *problems_of(earlier, ListOf(_EARLIER), "previous_users")]
     if problems:
         raise OptionError(*problems)
     layers = {name: _layers(name, profiles) for name in profiles}
-    made = tuple(_user(index, entry, layers, params["remove"], earlier, calendar) for index, entry in enumerate(users))
-    return DesiredRun(made, layers)
+    made = tuple(_user(index, entry, layers, calendar) for index, entry in enumerate(users))
+    return DesiredRun(made, layers, params["remove"], {one["user"].lower(): one["profile"] for one in earlier if one.get("profile")})
 
 
 def _list_of(value: Any, option: str) -> list:
@@ -183,16 +196,10 @@ def _layers(name: str, profiles: Mapping) -> tuple[Layer, ...]:
     return (*base, _layer(profile, f"profiles.{name}"))
 
 
-def _user(index: int, entry: Mapping, layers: Mapping[str, tuple[Layer, ...]], remove: str, earlier: Mapping[str, Any], calendar: _Calendar) -> DesiredUser:
+def _user(index: int, entry: Mapping, layers: Mapping[str, tuple[Layer, ...]], calendar: _Calendar) -> DesiredUser:
     where, profile = f"users[{index}]", entry.get("profile")
     own = _layer(entry, where)
-    known = str(entry.get("from") or earlier.get(entry["user"].lower()) or "")
-    previous: tuple[str, ...] = ()
-    if profile and remove == "previous" and known in layers and known != profile:
-        previous = (known,)
-    elif profile and remove == "other_profiles":
-        previous = tuple(name for name in layers if name != profile)
     inherited = layers.get(profile or "", ())
     whole = (*inherited, own) if own.licenses or own.usage_location else inherited
     skipped, is_ahead = calendar.skipped(entry)
-    return DesiredUser(where, entry["user"], profile, whole, previous, tuple(entry.get("keep") or ()), skipped, is_ahead)
+    return DesiredUser(where, entry["user"], profile, whole, entry.get("from"), tuple(entry.get("keep") or ()), skipped, is_ahead)

@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..._errors import Problem
 from ..catalog import Catalog
-from ..desired.licensed_users import DesiredUser, Layer
+from ..desired.licensed_users import DesiredRun, DesiredUser, Layer
 from ..desired.licenses import WantedLicense
-from ..model import Sku
+from ..model import Principal, Sku
 from ..resolve import ResolvedPlans, Resolver
 
 
@@ -51,8 +51,8 @@ class Resolved:
 class ProfileResolver:
     """Resolves users. A layer that many share is resolved once; warnings are what concerns no user in particular."""
 
-    def __init__(self, catalog: Catalog, profiles: Mapping[str, tuple[Layer, ...]], protect: Iterable[str]) -> None:
-        self._catalog, self._profiles = catalog, profiles
+    def __init__(self, catalog: Catalog, run: DesiredRun, protect: Iterable[str]) -> None:
+        self._catalog, self._run, self._profiles = catalog, run, run.profiles
         self._layers: dict[int, tuple[tuple[Choice, ...], tuple[Problem, ...]]] = {}
         self._users: dict[tuple, Resolved] = {}
         self._named: dict[str, frozenset[str]] = {}
@@ -60,17 +60,18 @@ class ProfileResolver:
         self.warnings: dict[str, Problem] = {}
         self._protect, self._unprotected = self._keep(tuple(protect), "protect")
 
-    def user(self, desired: DesiredUser) -> Resolved:
+    def user(self, desired: DesiredUser, user: Principal) -> Resolved:
         """What a user is to have."""
-        known = (tuple(id(layer) for layer in desired.layers), desired.previous, desired.keep)
+        previous = self._run.previous_of(desired, user)
+        known = (tuple(id(layer) for layer in desired.layers), previous, desired.keep)
         if known not in self._users:
-            self._users[known] = self._resolved(desired)
+            self._users[known] = self._resolved(desired, previous)
         return self._users[known]
 
-    def _resolved(self, desired: DesiredUser) -> Resolved:
+    def _resolved(self, desired: DesiredUser, previous: tuple[str, ...]) -> Resolved:
         choices, problems = self._merged(desired.layers)
         keep, unknown = self._keep(desired.keep, f"{desired.where}.keep")
-        removable: frozenset[str] = frozenset().union(*(self._of_profile(name) for name in desired.previous))
+        removable: frozenset[str] = frozenset().union(*(self._of_profile(name) for name in previous))
         locations = [layer.usage_location for layer in desired.layers if layer.usage_location]
         found = (*problems, *unknown, *self._unprotected)
         return Resolved(choices, locations[-1] if locations else None, removable, keep | self._protect, found)

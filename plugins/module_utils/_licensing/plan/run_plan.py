@@ -122,10 +122,10 @@ def plan_run(run: DesiredRun, users: Mapping[int, Principal], catalog: Catalog, 
 
     The end state of each user is decided first, seats are counted over all, and who cannot be served frees nothing; that is repeated until it is stable.
     """
-    resolver = ProfileResolver(catalog, run.profiles, guards.protect)
+    resolver = ProfileResolver(catalog, run, guards.protect)
     plans = _listed(run, users, resolver, guards.is_missing_ok)
     open_plans = [plan for plan in plans if plan.index in users and plan.duplicate_of is None and plan.desired.skipped is None]
-    planner = _Planner(catalog, settings, {plan.index: (users[plan.index], resolver.user(plan.desired)) for plan in open_plans})
+    planner = _Planner(catalog, settings, {plan.index: (users[plan.index], resolver.user(plan.desired, users[plan.index])) for plan in open_plans})
     states, stages = planner.decided()
     unserved = planner.unserved(states, stages)
     made = []
@@ -136,7 +136,7 @@ def plan_run(run: DesiredRun, users: Mapping[int, Principal], catalog: Catalog, 
     resolver.check_profiles()
     held = sum(lic.is_direct for plan in open_plans for lic in users[plan.index].licenses)
     problem = too_many((plan.state for plan in made if plan.is_to_write and plan.state), held, len(run.users), guards.limit)
-    early = [(users[plan.index], resolver.user(plan.desired)) for plan in plans if plan.desired.is_early and plan.index in users]
+    early = [(users[plan.index], resolver.user(plan.desired, users[plan.index])) for plan in plans if plan.desired.is_early and plan.index in users]
     due = Counter(choice.options[0].sku.part_number for user, resolved in early for choice in resolved.choices if not _holds(user, choice))
     return RunPlan(tuple(made), catalog, tuple(resolver.warnings.values()), problem, dict(sorted(due.items())))
 
@@ -162,8 +162,8 @@ def _listed(run: DesiredRun, users: Mapping[int, Principal], resolver: ProfileRe
                 plan = replace(plan, duplicate_of=earlier)
         plans.append(plan)
     for plan in plans:
-        if plan.duplicate_of is not None and not _is_same(plan.desired, plans[plan.duplicate_of].desired, resolver):
-            other = plans[plan.duplicate_of]
+        other = plans[plan.duplicate_of if plan.duplicate_of is not None else plan.index]
+        if plan.duplicate_of is not None and not _is_same(plan.desired, other.desired, users[plan.index], resolver):
             cause = f"conflicting entries of one user, {other.desired.where} ({other.name}) and {plan.desired.where} ({plan.name})"
             problem = Problem(cause, "leave one of them out", "conflicting_entries", where=plan.desired.where)
             plans[plan.index] = replace(plan, problems=(*plan.problems, problem))
@@ -171,9 +171,9 @@ def _listed(run: DesiredRun, users: Mapping[int, Principal], resolver: ProfileRe
     return plans
 
 
-def _is_same(one: DesiredUser, other: DesiredUser, resolver: ProfileResolver) -> bool:
-    """Whether two entries declare the same, under whatever names."""
-    return _declared(resolver.user(one)) == _declared(resolver.user(other)) and one.skipped == other.skipped
+def _is_same(one: DesiredUser, other: DesiredUser, user: Principal, resolver: ProfileResolver) -> bool:
+    """Whether two entries of one user declare the same, under whatever names."""
+    return _declared(resolver.user(one, user)) == _declared(resolver.user(other, user)) and one.skipped == other.skipped
 
 
 def _declared(resolved: Resolved) -> tuple:
