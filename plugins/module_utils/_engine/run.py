@@ -45,7 +45,8 @@ class Job(Protocol):
 class Line:
     """The way to the service. send carries out the operations of some jobs in one batch of at most size operations, and answers for each.
 
-    pause waits for some seconds, and says whether the run goes on; stop ends all waiting. max_wait is for how many seconds a seat that an earlier stage has freed is asked for again.
+    pause waits for some seconds, and says whether the run goes on; stop ends all waiting.
+    max_wait is for how many seconds a seat that an earlier stage has freed is asked for again.
     """
 
     send: Callable[[Sequence[Any]], list[Written]]

@@ -5,11 +5,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
-
-Point = str | int  # a seat by its key, or an end of one claim alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +70,19 @@ def _order(claims: Sequence[Claim], free: Mapping[str, int]) -> list[int]:
     return [index for walk in walks for index in walk] + [index for index in range(len(claims)) if index not in simple]
 
 
-def _edge(index: int, claim: Claim) -> tuple[Point, Point]:
+def _edge(index: int, claim: Claim) -> tuple[Hashable, Hashable]:
     """From what to what; an end that is no seat is a point of its own."""
     return next(iter(claim.takes), 2 * index), next(iter(claim.frees), 2 * index + 1)
 
 
-def _starts_free(point: Point, free: Mapping[str, int]) -> bool:
-    return isinstance(point, int) or free.get(point, 0) > 0
+def _starts_free(point: Hashable, free: Mapping[str, int]) -> bool:
+    return not isinstance(point, str) or free.get(point, 0) > 0
 
 
-def _circuits(edges: Mapping[int, tuple[Point, Point]]) -> Iterator[list[int | None]]:
+def _circuits(edges: Mapping[int, tuple[Hashable, Hashable]]) -> Iterator[list[int | None]]:
     """Every connected part as one circuit. Nothing stands for an edge that leads back."""
-    outgoing: dict[Point, list[tuple[int | None, Point]]] = {}
-    balance: dict[Point, int] = {}
+    outgoing: dict[Hashable, list[tuple[int | None, Hashable]]] = {}
+    balance: dict[Hashable, int] = {}
     for index in sorted(edges, reverse=True):
         start, end = edges[index]
         outgoing.setdefault(start, []).append((index, end))
@@ -98,9 +96,9 @@ def _circuits(edges: Mapping[int, tuple[Point, Point]]) -> Iterator[list[int | N
             yield _circuit(point, outgoing)
 
 
-def _circuit(point: Point, outgoing: Mapping[Point, list[tuple[int | None, Point]]]) -> list[int | None]:
+def _circuit(point: Hashable, outgoing: Mapping[Hashable, list[tuple[int | None, Hashable]]]) -> list[int | None]:
     """All edges that can be reached, once each, back to where they begin."""
-    path: list[tuple[int | None, Point]] = [(None, point)]
+    path: list[tuple[int | None, Hashable]] = [(None, point)]
     circuit: list[int | None] = []
     while path:
         index, here = path[-1]
@@ -113,7 +111,7 @@ def _circuit(point: Point, outgoing: Mapping[Point, list[tuple[int | None, Point
     return circuit[::-1]
 
 
-def _cut(circuit: list[int | None], edges: Mapping[int, tuple[Point, Point]], free: Mapping[str, int]) -> list[list[int]]:
+def _cut(circuit: list[int | None], edges: Mapping[int, tuple[Hashable, Hashable]], free: Mapping[str, int]) -> list[list[int]]:
     """The walks of a circuit: between edges that lead back, or from a seat that is free."""
     if None in circuit:
         turn = circuit.index(None)
