@@ -24,6 +24,7 @@ test: .venv/test
 lint: .venv/test tree
 	ruff format --check .
 	ruff check .
+	ruff check --quiet --preview --select E203 plugins
 	yamllint --strict .
 	reuse lint --quiet || reuse lint
 	antsibull-changelog lint

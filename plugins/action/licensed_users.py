@@ -53,7 +53,7 @@ def _origin(place: str, given: Mapping) -> str | None:
     option = re.split(r"[.\[]", place, maxsplit=1)[0]
     value: Any = given.get(option)
     known = None
-    for index, key in _STEP.findall(place[len(option) :]):
+    for index, key in _STEP.findall(place.removeprefix(option)):
         if index and isinstance(value, (list, tuple)) and int(index) < len(value):
             value = value[int(index)]
         elif key and isinstance(value, Mapping) and key in value:

@@ -38,7 +38,7 @@ class Resolver:
     def __init__(self, catalog: Catalog, held_ids: Iterable[str] = ()) -> None:
         self._catalog = catalog
         self._held_ids = frozenset(held_ids)
-        self._problems: list[str] = []
+        self._problems: list[Problem] = []
 
     def sku(self, name: str, where: str) -> Sku | None:
         """The SKU of a part number, id or product name, else None and a problem is noted. An id is known, also when the tenant does not own it."""
@@ -49,7 +49,7 @@ class Resolver:
             return found[0]
         if found:
             ids = ", ".join(sorted(sku.id for sku in found))
-            self._problems.append(f"{where}: SKU {name!r} is ambiguous, give one of the ids {ids}")
+            self._note(where, f"SKU {name!r} is ambiguous, give one of the ids {ids}")
         else:
             products = (self._catalog.names.sku_name(sku.id) for sku in self._catalog)
             self._unknown(where, "SKU", name, "of this tenant", [*(sku.part_number for sku in self._catalog), *filter(None, products)])
@@ -86,45 +86,49 @@ class Resolver:
             found = [plan for plan in sku.service_plans if plan.id in named]
         if len(found) > 1:
             ids = ", ".join(sorted(plan.id for plan in found))
-            self._problems.append(f"{where}: service plan {name!r} of {sku.part_number} is ambiguous, give one of the ids {ids}")
+            self._note(where, f"service plan {name!r} of {sku.part_number} is ambiguous, give one of the ids {ids}")
             return None
         if not found:
             self._unknown(where, "service plan", name, f"of {sku.part_number}", [plan.name for plan in sku.service_plans])
             return None
         if must_switch and not found[0].is_switchable:
-            self._problems.append(
-                f"{where}: service plan {found[0].name} of {sku.part_number} applies to the organization, not to people, "
-                "and cannot be switched off for one of them; leave it out"
+            self._note(
+                where,
+                f"service plan {found[0].name} of {sku.part_number} applies to the organization, not to people, "
+                "and cannot be switched off for one of them; leave it out",
             )
         return found[0]
 
     def _unknown(self, where: str, what: str, name: str, whose: str, known: list[str]) -> None:
         if not name:
-            self._problems.append(f"{where}: an empty name; give a {what} or leave the entry out")
+            self._note(where, f"an empty name; give a {what} or leave the entry out")
             return
         hint = _nearest(name, known)
         if what == "SKU" and self._catalog.names.sku_ids(name):
             hint = " (a product that the tenant does not own)"
-        self._problems.append(f"{where}: no {what} {name!r} {whose}{hint}")
+        self._note(where, f"no {what} {name!r} {whose}{hint}")
 
     def problem(self, text: str) -> None:
         """Notes a problem that is not about a single name."""
-        self._problems.append(text)
+        self._note("", text)
 
     def twice(self, text: str) -> None:
         """Notes a problem once, however often it is found."""
-        if text not in self._problems:
-            self._problems.append(text)
+        if text not in [problem.cause for problem in self._problems]:
+            self._note("", text)
+
+    def _note(self, where: str, cause: str) -> None:
+        self._problems.append(Problem(cause, code="name_unknown", where=where))
 
     def taken(self) -> tuple[Problem, ...]:
         """Every problem noted so far, which is then forgotten."""
         problems, self._problems = self._problems, []
-        return tuple(Problem(text, code="name_unknown") for text in problems)
+        return tuple(problems)
 
     def check(self) -> None:
         """Raises one OptionError that lists every problem noted so far."""
         if self._problems:
-            raise OptionError("; ".join(self._problems))
+            raise OptionError(*self._problems)
 
 
 def _nearest(name: str, known: list[str]) -> str:

@@ -39,6 +39,7 @@ class LicensedUsers:
         self._guards = Guards(tuple(self._params.get("protect") or ()), removal_limit(self._params.get("max_removals")), self._params["missing"] == "ignore")
         self._described = {name: self._params.get(name) for name in _DESCRIBED}
         self._settings = Settings(*(self._params[name] for name in ("inherited", "carry_plans", "seat_check", "plan_check")))
+        self._outcomes: dict[int, tuple[str, Sequence[Problem]]] = {}
         self._users = UserList(session.client, session.reader)
         self.report = RunReport(self._params["report_path"], module.check_mode, self._params["resume"])
         self.results = ResultList(self._params["results"])
@@ -68,6 +69,8 @@ class LicensedUsers:
         is_held_back = self._params["on_error"] == "stop" and any(one.errors for one in plan.users)
         jobs = []
         for one in plan.users:
+            if one.duplicate_of is not None and not one.errors:
+                continue
             outcome = "skipped" if self.report.is_done(one.name, one.index) else one.outcome
             if outcome != "changed":
                 self._note(plan, one, outcome, problems=one.errors)
@@ -80,6 +83,10 @@ class LicensedUsers:
             else:
                 jobs.append(one)
         self._write(plan, jobs)
+        for one in plan.users:
+            if one.duplicate_of is not None and not one.errors:
+                outcome, problems = self._outcomes[one.duplicate_of]
+                self._note(plan, one, "unchanged" if outcome == "changed" else outcome, problems=problems)
 
     def _write(self, plan: RunPlan, jobs: Sequence[UserPlan]) -> None:
         for job, result in self.engine.run(jobs):
@@ -96,11 +103,12 @@ class LicensedUsers:
     def _note(
         self, plan: RunPlan, one: UserPlan, outcome: str, operations: tuple = (), problems: Sequence[Problem] = (), request_id: str | None = None
     ) -> None:
+        self._outcomes[one.index] = outcome, problems
         rows = change_rows(one, operations, plan.catalog)
         who = {"user": one.name, **({"reason": one.desired.skipped} if one.desired.skipped else {})}
         self.results.add(one.index, who, outcome, rows, finding_rows(one.problems), problems)
-        if operations and outcome != "failed" and self._module._diff:
-            self.results.show(one.index, user_diff(one, plan.catalog))
+        if operations and self._module._diff:
+            self.results.show(one.index, user_diff(one, operations, plan.catalog))
         if outcome == "skipped":
             return
         said = failure_of(problems)["msg"] if problems else None

@@ -23,18 +23,19 @@ class ResultList:
         self.counts: Counter = Counter()
         self.is_changed = False
         self._diffs: dict[int, dict] = {}
-        self.first_failures: list[str] = []
+        self._failures: dict[str, list] = {}  # message: who has it first, and how many have it
 
     def add(self, index: int, who: dict[str, str], outcome: str, changes: list[dict], findings: list[dict], problems: Sequence[Problem] = ()) -> None:
         """What became of an entry, which says who, and why."""
         self.counts[outcome] += 1
-        self.is_changed = self.is_changed or bool(changes)
+        self.is_changed = self.is_changed or (bool(changes) and outcome != "skipped")
         said = failure_of(problems) if problems else {}
-        if said and len(self.first_failures) < _FIRST:
-            self.first_failures.append(f"{next(iter(who.values()))}: {said['msg']}")
+        if said:
+            first = self._failures.setdefault(said["msg"], [str(next(iter(who.values()))), 0])
+            first[1] += 1
         if outcome in self._shown:
             is_failed = outcome == "failed"
-            base = {**who, "outcome": outcome, "changed": bool(changes), "failed": is_failed}
+            base = {**who, "outcome": outcome, "changed": bool(changes) and outcome != "skipped", "failed": is_failed}
             self._rows[index] = {**base, "changes": changes, "findings": findings, **said}
 
     def show(self, index: int, diff: dict) -> None:
@@ -50,7 +51,9 @@ class ResultList:
         return [self._diffs[index] for index in sorted(self._diffs)]
 
     def message(self) -> str:
-        """What the task says when entries failed."""
+        """What the task says when entries failed: the first few messages, each once, with how many have it."""
         failed, total = self.counts["failed"], sum(self.counts.values())
-        rest = f"; and {failed - len(self.first_failures)} more" if failed > len(self.first_failures) else ""
-        return f"{failed} of {total} failed: " + "; ".join(self.first_failures) + rest
+        first = list(self._failures.items())[:_FIRST]
+        quoted = [f"{who}{f' and {count - 1} more' if count > 1 else ''}: {text}" for text, (who, count) in first]
+        left = failed - sum(count for dummy, (who, count) in first)
+        return f"{failed} of {total} failed: " + "; ".join(quoted) + (f"; and {left} more" if left else "")

@@ -101,6 +101,32 @@ def test_beyond_the_limit_nothing_is_written_and_all_is_shown(tenant):
     assert not results[1]["changed"]
     assert len(results[1]["diff"]) == 3, "the diff is not hidden"
     assert not tenant.writes()
+    assert [row["changed"] for row in results[1]["results"]] == [False] * 3
+
+
+def test_what_was_written_of_a_user_who_failed_is_shown_and_no_more(tenant):
+    tenant.fault(f"{tenant.user_id('heidi')}/assignLicense", status=400, code="Request_BadRequest", message="something new", times=1)
+    result = tenant.run(MODULE, users=[entry("heidi", usage_location="FR", licenses=[{"sku": "SPE_E5"}])])
+    assert [row["action"] for row in result["results"][0]["changes"]] == ["set_usage_location"]
+    assert list(result["diff"][0]["after"]) == ["usage_location"]
+
+
+def test_one_mistake_of_many_users_is_told_once(tenant):
+    profiles = {"wrong": {"usage_location": "DE", "licenses": [{"sku": "SPE_E33"}]}}
+    result = tenant.run(MODULE, users=[entry(name, profile="wrong") for name in ("bob", "carol", "dave")], profiles=profiles)
+    assert result["msg"].startswith("3 of 3 failed: bob@contoso.example and 2 more: profiles.wrong.licenses[0].sku: no SKU 'SPE_E33'")
+    assert result["msg"].count("SPE_E33") == 1
+
+
+@pytest.mark.parametrize("value", [[5], [["x"]], [{"user": 7}], "x", {"a": 1}])
+def test_a_list_of_the_last_run_of_another_form(tenant, value):
+    result = tenant.run(MODULE, users=[entry("bob", profile="lead")], profiles=PROFILES, previous_users=value, remove="previous")
+    assert "previous_users" in result["msg"]
+
+
+def test_a_duplicate_entry_has_the_outcome_of_the_first(tenant):
+    users = [entry("alice", licenses=[{"sku": "SPE_E5"}]), {"user": tenant.user_id("alice"), "licenses": [{"sku": "SPE_E5"}]}]
+    assert outcomes(tenant.run(MODULE, users=users)) == ["failed", "failed"], "she has no usage location"
 
 
 def test_a_typo_in_one_profile_stops_its_users_alone(tenant, capsys):

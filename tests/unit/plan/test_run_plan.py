@@ -139,7 +139,7 @@ def test_what_a_profile_names_wrongly_is_an_error_of_its_users_and_else_a_warnin
     assert "profiles.broken.licenses[0].sku: no SKU 'E33'" in made.users[0].errors[0].message
     assert made.users[1].is_to_write
     alone = plan(people, [{"user": "bob@contoso.example", "profile": "lead"}])
-    assert [warning.where or warning.cause for warning in alone.warnings] == ["profiles.broken.licenses[0].sku: no SKU 'E33' of this tenant (nearest: E3)"]
+    assert [warning.message for warning in alone.warnings] == ["profiles.broken.licenses[0].sku: no SKU 'E33' of this tenant (nearest: E3)"]
 
 
 def test_an_unknown_name_in_from_removes_nothing_and_warns():
@@ -304,3 +304,171 @@ def test_what_is_kept_or_protected_stays(users, remove):
     made = plan(tenant(*PEOPLE), users, remove=remove, protect=[E3.id], max_removals="100%")
     assert ("remove", "E3") not in [line for index in range(4) for line in lines(made, index)]
     assert guid("ann") in {one.state.before.id for one in made.users if one.state}
+
+
+def full(held: Sku, free: int = 0) -> Sku:
+    """The SKU with so many free seats; fewer than none where more are used than owned."""
+    return replace(held, seats=replace(held.seats, consumed=held.seats.owned - free))
+
+
+X, Y, Z, W = (sku(name, name) for name in "XYZW")
+
+
+def placed(skus: dict[Sku, int], people: list[tuple], more: dict | None = None, **task) -> RunPlan:
+    """A plan over SKUs with so many free seats. people are names with what they hold, and their entries."""
+    users = [user(*(direct(held) for held in holds), name=name, location=location) for name, holds, location, dummy in people]
+    entries = [{"user": name, **entry} for name, (dummy, *rest, entry) in zip([one.name for one in users], people)]
+    profiles = task.pop("profiles", {})
+    return plan(tenant(*users), entries, skus=tuple(full(held, free) for held, free in skus.items()), profiles=profiles, max_removals="100%", more=more, **task)
+
+
+def chosen(made: RunPlan) -> list:
+    """What each user gets, or the code of the first error."""
+    names = {one.id: one.part_number for one in (X, Y, Z, W)}
+    return [one.errors[0].code if one.errors else sorted(names[key] for key in one.state.takes) for one in made.users]
+
+
+def want(*names: str, first: bool = False) -> dict:
+    """An entry for one of some SKUs."""
+    main, *others = names
+    return {"licenses": [{"sku": main, "alternatives": [{"sku": other} for other in others], "prefer": "first" if first else "held"}]}
+
+
+def test_a_mistake_in_a_repeated_entry_is_not_lost():
+    users = [{"user": ANN.name, "profile": "lead", "from": "analyst"}, {"user": ANN.id, "profile": "lead", "from": "analyst", "keep": ["E33"]}]
+    made = plan(tenant(ANN), users, remove="previous")
+    assert not any(one.is_to_write for one in made.users)
+    assert "users[1].keep[0]: no SKU 'E33'" in made.users[1].errors[0].message
+
+
+def test_a_mistake_in_keep_has_the_place_of_its_user():
+    people = tenant(user(name="ann"), user(name="bob"))
+    made = plan(people, [{"user": f"{name}@contoso.example", "profile": "lead", "keep": ["TY"]} for name in ("ann", "bob")], protect=["TY"])
+    places = [problem.where for problem in made.users[1].errors]
+    assert places == ["protect[0]", "users[1].keep[0]"]
+
+
+def test_from_removes_what_the_whole_profile_assigns_and_no_more():
+    profiles = {
+        "base": {"licenses": [{"sku": "E3", "alternatives": [{"sku": "E5"}]}]},
+        "old": {"inherits": "base", "licenses": [{"sku": "E3"}]},
+        "new": {"licenses": [{"sku": "BI"}]},
+    }
+    made = plan(tenant(user(direct(E3), direct(E5))), [{"user": ANN.name, "profile": "new", "from": "old"}], profiles=profiles, remove="previous")
+    assert sorted(lines(made)) == [("add", "BI"), ("remove", "E3")]
+
+
+def test_a_freed_seat_of_an_overused_sku_serves_nobody():
+    people = [("ann", [X], "DE", {"profile": "new", "from": "old"}), ("bob", [], "DE", {"licenses": [{"sku": "X"}]})]
+    profiles = {"old": {"licenses": [{"sku": "X"}]}, "new": {"licenses": [{"sku": "Y"}]}}
+    made = placed({X: -1, Y: 5}, people, profiles=profiles, remove="previous")
+    assert chosen(made) == [["Y"], "no_seats"]
+
+
+def test_who_waits_for_another_seat_does_not_hold_up_the_next():
+    people = [
+        ("ann", [], "DE", {"licenses": [{"sku": "X"}, {"sku": "Y"}]}),
+        ("bob", [], "DE", {"licenses": [{"sku": "X"}, {"sku": "Z"}]}),
+        ("cat", [X], "DE", {"profile": "new", "from": "old"}),
+    ]
+    profiles = {"old": {"licenses": [{"sku": "X"}]}, "new": {"licenses": [{"sku": "Z"}, {"sku": "W"}]}}
+    made = placed({X: 0, Y: 0, Z: 5, W: 5}, people, profiles=profiles, remove="previous")
+    assert chosen(made) == ["no_seats", ["X", "Z"], ["W", "Z"]]
+    assert [one.stage for one in made.users][1:] == [1, 0]
+
+
+def test_conflicting_entries_neither_free_nor_take_seats():
+    ann, bob = user(direct(E5), name="ann"), user(name="bob")
+    skus = (E3, full(E5), BI)
+    users = [
+        {"user": ann.name, "profile": "analyst", "from": "lead"},
+        {"user": ann.id, "profile": "lead"},
+        {"user": bob.name, "profile": "lead"},
+    ]
+    made = plan(tenant(ann, bob), users, skus=skus, remove="previous")
+    assert [codes(made, index)[-1] for index in range(3)] == ["conflicting_entries", "conflicting_entries", "no_seats"]
+
+
+def test_who_is_refused_counts_for_nothing_where_others_choose():
+    profiles = {"old": {"licenses": [{"sku": "X"}]}, "new": want("Y", "W")}
+    frees = [("ann", [X], "DE", {"profile": "new", "from": "old"}), ("bob", [], "DE", want("X", "Z"))]
+    assert chosen(placed({X: 0, Y: 0, Z: 5, W: 0}, frees, profiles=profiles, remove="previous")) == ["no_seats", ["Z"]]
+    takes = [("ann", [], None, {"licenses": [{"sku": "X"}]}), ("bob", [], "DE", want("X", "Z"))]
+    assert chosen(placed({X: 1, Z: 5}, takes)) == ["usage_location_missing", ["X"]]
+
+
+def test_who_gets_no_seat_of_one_sku_gets_the_next_alternative():
+    profiles = {"old": {"licenses": [{"sku": "W"}]}, "new": {"licenses": [{"sku": "Y"}]}}
+    people = [("cat", [W], "DE", {"profile": "new", "from": "old"}), ("ann", [], "DE", want("X", "W")), ("bob", [Y], "DE", want("X", "W", first=True))]
+    made = placed({X: 1, Y: 1, W: 0}, people, profiles=profiles, remove="previous")
+    assert not any(one.errors for one in made.users)
+
+
+def test_try_waits_for_seats_that_the_run_frees():
+    people = [("ann", [], "DE", {"licenses": [{"sku": "X"}]}), ("bob", [X], "DE", {"profile": "new", "from": "old"})]
+    profiles = {"old": {"licenses": [{"sku": "X"}]}, "new": {"licenses": [{"sku": "Y"}]}}
+    made = placed({X: 0, Y: 5}, people, more={"seat_check": "try"}, profiles=profiles, remove="previous")
+    assert [one.stage for one in made.users] == [1, 0]
+    assert [one.problems for one in made.users] == [(), ()]
+
+
+def test_accept_leaves_a_direct_license_in_error_alone():
+    held = (License(E3.id, group_id="g"), License(E3.id, state="Error", error="CountViolation"))
+    entry = [{"user": ANN.name, "licenses": [{"sku": "E3"}]}]
+    assert lines(plan(tenant(user(*held)), entry, more={"inherited": "accept"})) == []
+    assert lines(plan(tenant(user(*held[1:])), entry)) == [("add", "E3")], "else it is tried again"
+
+
+@pytest.mark.parametrize("rule", [{"disabled_plans": ["SWAY"]}, {"enabled_plans": ["MAIL", "TEAMS"]}])
+def test_service_plans_that_stay_on_through_a_group(rule):
+    made = plan(tenant(user(License(E3.id, group_id="g"))), [{"user": ANN.name, "licenses": [{"sku": "E3", **rule}]}])
+    (warning,) = [problem for problem in made.users[0].problems if problem.code == "plans_stay_on"]
+    assert "service plans SWAY of E3 are to be off, and stay on for ann@contoso.example through group g" in warning.message
+
+
+def test_figures_count_each_user_once_and_those_who_are_not_there_yet():
+    early = {"profile": "lead", "first_day": "9999-01-01"}
+    users = [{"user": ANN.name, **early}, {"user": ANN.id, **early}, {"user": "new@contoso.example", **early}]
+    made = plan(tenant(user()), users)
+    assert made.seats_due == {"BI": 2, "E5": 2}
+
+
+@pytest.mark.parametrize("entry", [{"from": "analyst", "usage_location": "DE"}])
+def test_a_key_that_nothing_could_make_count(entry):
+    with pytest.raises(OptionError, match="from: it counts only together with profile"):
+        plan(tenant(ANN), [{"user": ANN.name, **entry}])
+
+
+def test_a_long_line_of_profiles():
+    profiles = {f"p{number}": {"inherits": f"p{number - 1}"} if number else {"licenses": [{"sku": "E3"}]} for number in range(3000)}
+    made = plan(tenant(user()), [{"user": ANN.name, "profile": "p2999"}], profiles=profiles)
+    assert lines(made) == [("add", "E3")]
+
+
+MANY = st.lists(
+    st.tuples(
+        st.lists(st.sampled_from([X, Y, Z]), max_size=1), st.lists(st.sampled_from("XYZW"), min_size=1, max_size=2, unique=True), st.booleans(), st.booleans()
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(MANY, st.lists(st.integers(-1, 2), min_size=4, max_size=4))
+def test_no_plan_takes_a_seat_that_is_not_there(listed, free):
+    """Alternatives, swaps and overused SKUs: stage by stage, every seat that is taken is free or was freed by an earlier stage."""
+    profiles = {"x": {"licenses": [{"sku": "X"}]}, "y": {"licenses": [{"sku": "Y"}]}}
+    people = [
+        (f"u{number}", held, "DE", {**want(*names, first=first), "profile": "y", "from": "x"} if moves and "Y" not in names else want(*names, first=first))
+        for number, (held, names, first, moves) in enumerate(listed)
+    ]
+    made = placed(dict(zip((X, Y, Z, W), free)), people, profiles=profiles, remove="previous")
+    left = {held.id: count for held, count in zip((X, Y, Z, W), free)}
+    able = [one for one in made.users if one.is_to_write]
+    for stage in sorted({one.stage for one in able}):
+        for key in (key for one in able if one.stage == stage for key in one.state.takes):
+            assert left[key] > 0
+            left[key] -= 1
+        for key in (key for one in able if one.stage == stage for key in one.state.frees):
+            left[key] += 1

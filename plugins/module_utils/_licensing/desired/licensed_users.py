@@ -64,6 +64,7 @@ class DesiredRun:
     profiles: Mapping[str, tuple[Layer, ...]]
     remove: str = "nothing"
     earlier: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[Problem, ...] = ()
 
     def previous_of(self, desired: DesiredUser, user: Principal) -> tuple[str, ...]:
         """The profiles whose licenses a user loses unless the layers give them. The last run may have named the user otherwise."""
@@ -98,9 +99,16 @@ def desired_run(params: Mapping) -> DesiredRun:
     problems = [*_profile_problems(profiles), *_user_problems(users, profiles), *problems_of(earlier, ListOf(_EARLIER), "previous_users")]
     if problems:
         raise OptionError(*problems)
-    layers = {name: _layers(name, profiles) for name in profiles}
+    own = {name: _layer(profile, f"profiles.{name}") for name, profile in profiles.items()}
+    layers = {name: tuple(own[one] for one in reversed(_line(name, profiles))) for name in profiles}
     made = tuple(_user(index, entry, layers, calendar) for index, entry in enumerate(users))
-    return DesiredRun(made, layers, params["remove"], {one["user"].lower(): one["profile"] for one in earlier if one.get("profile")})
+    known = {one["user"].lower(): one["profile"] for one in earlier if one.get("profile")}
+    gone = sorted({name for name in known.values() if name not in profiles})
+    warnings = tuple(
+        Problem(f"there is no profile {name!r}{nearest(name, profiles)}, so nothing of it is removed", severity="warning", where="previous_users")
+        for name in gone
+    )
+    return DesiredRun(made, layers, params["remove"], known, warnings)
 
 
 def _list_of(value: Any, option: str) -> list:
@@ -157,6 +165,8 @@ def _entry_problems(entry: Mapping, where: str, profiles: Mapping) -> Iterator[P
                 day_of(entry[key])
         except ValueError:
             yield Problem(f"{entry[key]!r} is no day, such as 2026-12-31", where=f"{where}.{key}", value=entry[key])
+    if entry.get("from") and not entry.get("profile"):
+        yield Problem("it counts only together with profile; leave it out, or give profile", where=f"{where}.from", value=entry["from"])
     if not any(entry.get(key) for key in ("profile", "licenses", "usage_location", "last_day")):
         yield Problem("nothing is desired; give profile, licenses or usage_location", where=where, value=entry)
     yield from _layer_problems(entry, where)
@@ -167,16 +177,16 @@ def _layer_problems(entry: Mapping, where: str) -> Iterator[Problem]:
     fault = country_fault(location) if location else None
     if fault:
         yield Problem(fault, where=f"{where}.usage_location", value=location)
-    try:
-        for index, one in enumerate(entry.get("licenses") or ()):
+    for index, one in enumerate(entry.get("licenses") or ()):
+        try:
             wanted_license(one, f"{where}.licenses[{index}]")
-    except OptionError as error:
-        yield from error.problems
+        except OptionError as error:
+            yield from error.problems
 
 
 def _elsewhere(entry: Any, where: str) -> Iterator[Problem]:
     """Keys that this module does not manage, so that no part of a profile is left out in silence."""
-    for key in _ELSEWHERE.keys() & entry.keys() if isinstance(entry, Mapping) else ():
+    for key in [key for key in _ELSEWHERE if key in entry] if isinstance(entry, Mapping) else ():
         yield Problem(f"licensed_users manages direct licenses, and {_ELSEWHERE[key]}", where=f"{where}.{key}", value=entry[key])
 
 
@@ -189,11 +199,12 @@ def _layer(entry: Mapping, where: str) -> Layer:
     return Layer(where, licenses, usage_location_of(entry.get("usage_location") or None))
 
 
-def _layers(name: str, profiles: Mapping) -> tuple[Layer, ...]:
-    """A profile, behind what it inherits."""
-    profile = profiles[name]
-    base = _layers(profile["inherits"], profiles) if profile.get("inherits") else ()
-    return (*base, _layer(profile, f"profiles.{name}"))
+def _line(name: str, profiles: Mapping) -> list[str]:
+    """A profile, and those that it inherits from, one after the other."""
+    line = [name]
+    while profiles[line[-1]].get("inherits"):
+        line.append(profiles[line[-1]]["inherits"])
+    return line
 
 
 def _user(index: int, entry: Mapping, layers: Mapping[str, tuple[Layer, ...]], calendar: _Calendar) -> DesiredUser:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..._errors import Problem
 from ..catalog import Catalog
@@ -58,7 +58,8 @@ class ProfileResolver:
         self._named: dict[str, frozenset[str]] = {}
         self._names: dict[tuple[str, ...], tuple[frozenset[str], tuple[Problem, ...]]] = {}
         self.warnings: dict[str, Problem] = {}
-        self._protect, self._unprotected = self._keep(tuple(protect), "protect")
+        self._protect, unknown = self._named_skus(tuple(protect))
+        self._unprotected = tuple(replace(problem, where=f"protect{problem.where}") for problem in unknown)
 
     def user(self, desired: DesiredUser, user: Principal) -> Resolved:
         """What a user is to have."""
@@ -66,15 +67,21 @@ class ProfileResolver:
         known = (tuple(id(layer) for layer in desired.layers), previous, desired.keep)
         if known not in self._users:
             self._users[known] = self._resolved(desired, previous)
-        return self._users[known]
+        resolved = self._users[known]
+        unknown = self._named_skus(desired.keep)[1]
+        placed = tuple(replace(problem, where=f"{desired.where}.keep{problem.where}") for problem in unknown)
+        return replace(resolved, problems=(*resolved.problems, *placed)) if placed else resolved
+
+    def choices(self, desired: DesiredUser) -> tuple[Choice, ...]:
+        """The licenses of an entry, whoever the user is."""
+        return self._merged(desired.layers)[0]
 
     def _resolved(self, desired: DesiredUser, previous: tuple[str, ...]) -> Resolved:
         choices, problems = self._merged(desired.layers)
-        keep, unknown = self._keep(desired.keep, f"{desired.where}.keep")
         removable: frozenset[str] = frozenset().union(*(self._of_profile(name) for name in previous))
         locations = [layer.usage_location for layer in desired.layers if layer.usage_location]
-        found = (*problems, *unknown, *self._unprotected)
-        return Resolved(choices, locations[-1] if locations else None, removable, keep | self._protect, found)
+        keep = self._named_skus(desired.keep)[0] | self._protect
+        return Resolved(choices, locations[-1] if locations else None, removable, keep, (*problems, *self._unprotected))
 
     def check_profiles(self) -> None:
         """Resolves what no user has, so that a mistake there is a warning."""
@@ -84,27 +91,25 @@ class ProfileResolver:
                     for problem in self._resolve(layer)[1]:
                         self._warn(problem)
 
-    def _keep(self, names: tuple[str, ...], where: str) -> tuple[frozenset[str], tuple[Problem, ...]]:
-        """SKUs that stay. One that the tenant does not know is an error of the user, as nothing may be removed by mistake."""
+    def _named_skus(self, names: tuple[str, ...]) -> tuple[frozenset[str], tuple[Problem, ...]]:
+        """SKUs that stay. One that the tenant does not know is an error, as nothing may be removed by mistake; its place is that in the list."""
         if names not in self._names:
             resolver = Resolver(self._catalog)
-            skus = [resolver.sku(name, f"{where}[{index}]") for index, name in enumerate(names)]
+            skus = [resolver.sku(name, f"[{index}]") for index, name in enumerate(names)]
             self._names[names] = frozenset(sku.id for sku in skus if sku), resolver.taken()
         return self._names[names]
 
     def _of_profile(self, name: str) -> frozenset[str]:
-        """The SKUs that a profile assigns by any alternative. A name that the tenant does not know removes nothing."""
+        """The SKUs that a profile assigns by any alternative, with what it inherits. A name that the tenant does not know removes nothing."""
         if name not in self._named:
-            resolver = Resolver(self._catalog)
-            options = [option for layer in self._profiles[name] for want in layer.licenses for option in (want, *want.alternatives)]
-            skus = [resolver.sku(option.sku, f"{option.where}.sku") for option in options]
-            for problem in resolver.taken():
+            choices, problems = self._merged(self._profiles[name])
+            for problem in problems:
                 self._warn(problem)
-            self._named[name] = frozenset(sku.id for sku in skus if sku)
+            self._named[name] = frozenset().union(*(choice.sku_ids for choice in choices))
         return self._named[name]
 
     def _warn(self, problem: Problem) -> None:
-        self.warnings.setdefault(problem.cause, Problem(problem.cause, code=problem.code, severity="warning", where=problem.where))
+        self.warnings.setdefault(problem.message, replace(problem, severity="warning"))
 
     def _resolve(self, layer: Layer) -> tuple[tuple[Choice, ...], tuple[Problem, ...]]:
         if id(layer) not in self._layers:

@@ -11,6 +11,7 @@ from functools import lru_cache
 from ..._errors import Problem
 from ..catalog import Catalog
 from ..model import License, Principal, Sku, shared
+from ..resolve import ResolvedPlans
 from ..tables.service_plan_conflicts import broken_rules
 from . import predict
 from .changes import service_plans_on
@@ -84,10 +85,9 @@ class Decider:
         removed = {sku_id for sku_id in (resolved.removable | moved) - wanted - resolved.keep if user.direct(sku_id)}
         problems: list[Problem] = list(resolved.problems)
         licenses = {lic.sku_id: lic.disabled_plans for lic in user.licenses if lic.is_direct and lic.sku_id not in removed}
-        for option in chosen:
-            self._want(user, option, removed, licenses, problems)
+        assigned = {option.sku.id for option in chosen if self._want(user, option, removed, licenses, problems)}
         location = resolved.usage_location or user.usage_location
-        state = EndState(user, _shared(tuple(_difference(user, licenses, location, wanted))))
+        state = EndState(user, _shared(tuple(_difference(user, licenses, location, assigned))))
         problems += self._predicted(state) if state.changes else []
         return replace(state, problems=tuple(problems)) if problems else state
 
@@ -99,20 +99,26 @@ class Decider:
         held = next((one for one in choice.options if user.holds(one.sku.id)), None)
         return (free if choice.prefers_first else held or free) or held or choice.options[0]
 
-    def _want(self, user: Principal, option: Option, removed: set[str], licenses: dict[str, frozenset[str]], problems: list[Problem]) -> None:
+    def _want(self, user: Principal, option: Option, removed: set[str], licenses: dict[str, frozenset[str]], problems: list[Problem]) -> bool:
+        """Puts a license into the end state. Whether the user is to hold it directly: what a group assigns may be enough."""
         sku, direct, elsewhere = option.sku, user.direct(option.sku.id), user.not_direct(option.sku.id)
         problems += [predict.license_in_error(user, sku, path) for path in user.licenses if path.sku_id == sku.id and not path.is_held]
         off = option.plans.after(self._base(user, sku, removed), sku)
         known = frozenset(plan.id for plan in sku.service_plans)
+        if option.plans != ResolvedPlans():
+            problems += [_stays_on(user, sku, path, names) for path in elsewhere if path.group_id and (names := _on(sku, off - path.disabled_plans))]
         if direct and direct.is_held:
             licenses[sku.id] = off & known if off != direct.disabled_plans and sku.is_owned else off
-        elif any(not path.is_known for path in elsewhere):
+            return True
+        if any(not path.is_known for path in elsewhere):
             problems.append(predict.origin_unknown(user, sku, is_error=False))
-        elif elsewhere and self._settings.inherited == "fail":
+            return False
+        if elsewhere and self._settings.inherited == "fail":
             problems.append(predict.already_inherited(user, sku, elsewhere))
-        elif not elsewhere or self._settings.inherited == "assign":
-            licenses[sku.id] = off & known if sku.is_owned else off
-        problems += [_stays_on(user, sku, path) for path in elsewhere if path.group_id and (option.plans.disabled or frozenset()) - path.disabled_plans]
+        if elsewhere and self._settings.inherited != "assign":
+            return False
+        licenses[sku.id] = off & known if sku.is_owned else off
+        return True
 
     def _base(self, user: Principal, sku: Sku, removed: Iterable[str]) -> frozenset[str]:
         """What is off now: on the direct path, else on every other path, else what a removed SKU passes on, by id and then by name."""
@@ -158,9 +164,13 @@ def _is_assignable(sku: Sku) -> bool:
     return sku.is_owned and predict.not_assignable(sku) is None
 
 
-def _stays_on(user: Principal, sku: Sku, path: License) -> Problem:
+def _on(sku: Sku, service_plan_ids: frozenset[str]) -> list[str]:
+    return sorted(plan.name for plan in sku.service_plans if plan.is_switchable and plan.id in service_plan_ids)
+
+
+def _stays_on(user: Principal, sku: Sku, path: License, names: list[str]) -> Problem:
     group = user.group_names.get(path.group_id or "", path.group_id)
-    cause = f"service plans of {sku.part_number} that are off in the entry stay on for {user.name} through group {group}"
+    cause = f"service plans {', '.join(names)} of {sku.part_number} are to be off, and stay on for {user.name} through group {group}"
     return Problem(cause, "turn them off in the group", "plans_stay_on", "warning", group_ids=(path.group_id or "",))
 
 
@@ -170,8 +180,8 @@ def _shared(changes: tuple[Change, ...]) -> tuple[Change, ...]:
     return changes
 
 
-def _difference(user: Principal, licenses: Mapping[str, frozenset[str]], location: str | None, wanted: set[str]) -> Iterable[Change]:
-    """The changes. A wanted license that is in error is added again, so that Graph tries it once more."""
+def _difference(user: Principal, licenses: Mapping[str, frozenset[str]], location: str | None, assigned: set[str]) -> Iterable[Change]:
+    """The changes. A license that is to be assigned and is in error is added again, so that Graph tries it once more."""
     if location != user.usage_location:
         yield Change("set", "usage_location", "", user.usage_location, location)
     for sku_id in sorted(licenses.keys() | {lic.sku_id for lic in user.licenses if lic.is_direct}):
@@ -179,7 +189,7 @@ def _difference(user: Principal, licenses: Mapping[str, frozenset[str]], locatio
         before = direct.disabled_plans if direct else None
         if after is None:
             yield Change("remove", "license", sku_id, before, None)
-        elif direct is None or (sku_id in wanted and not direct.is_held):
+        elif direct is None or (sku_id in assigned and not direct.is_held):
             yield Change("add", "license", sku_id, before, after)
         elif before != after:
             yield Change("update", "license", sku_id, before, after)

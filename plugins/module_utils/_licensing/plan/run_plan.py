@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from ..._errors import Problem
@@ -124,7 +124,7 @@ def plan_run(run: DesiredRun, users: Mapping[int, Principal], catalog: Catalog, 
     """
     resolver = ProfileResolver(catalog, run, guards.protect)
     plans = _listed(run, users, resolver, guards.is_missing_ok)
-    open_plans = [plan for plan in plans if plan.index in users and plan.duplicate_of is None and plan.desired.skipped is None]
+    open_plans = [plan for plan in plans if plan.index in users and plan.duplicate_of is None and plan.desired.skipped is None and not plan.errors]
     planner = _Planner(catalog, settings, {plan.index: (users[plan.index], resolver.user(plan.desired, users[plan.index])) for plan in open_plans})
     states, stages = planner.decided()
     unserved = planner.unserved(states, stages)
@@ -134,15 +134,15 @@ def plan_run(run: DesiredRun, users: Mapping[int, Principal], catalog: Catalog, 
         problems = (*plan.problems, *(state.problems if state else ()), *unserved.get(plan.index, ()))
         made.append(replace(plan, state=state, stage=stages.get(plan.index, 0), problems=problems))
     resolver.check_profiles()
-    held = sum(lic.is_direct for plan in open_plans for lic in users[plan.index].licenses)
+    held = sum(lic.is_direct for user in {user.id: user for user in users.values()}.values() for lic in user.licenses)
     problem = too_many((plan.state for plan in made if plan.is_to_write and plan.state), held, len(run.users), guards.limit)
-    early = [(users[plan.index], resolver.user(plan.desired, users[plan.index])) for plan in plans if plan.desired.is_early and plan.index in users]
-    due = Counter(choice.options[0].sku.part_number for user, resolved in early for choice in resolved.choices if not _holds(user, choice))
-    return RunPlan(tuple(made), catalog, tuple(resolver.warnings.values()), problem, dict(sorted(due.items())))
+    early = [plan for plan in plans if plan.desired.is_early and plan.duplicate_of is None]
+    due = Counter(choice.options[0].sku.part_number for plan in early for choice in resolver.choices(plan.desired) if not _holds(users.get(plan.index), choice))
+    return RunPlan(tuple(made), catalog, (*run.warnings, *resolver.warnings.values()), problem, dict(sorted(due.items())))
 
 
-def _holds(user: Principal, choice: Choice) -> bool:
-    return any(user.holds(sku_id) for sku_id in choice.sku_ids)
+def _holds(user: Principal | None, choice: Choice) -> bool:
+    return user is not None and any(user.holds(sku_id) for sku_id in choice.sku_ids)
 
 
 def _listed(run: DesiredRun, users: Mapping[int, Principal], resolver: ProfileResolver, is_missing_ok: bool) -> list[UserPlan]:
@@ -159,7 +159,7 @@ def _listed(run: DesiredRun, users: Mapping[int, Principal], resolver: ProfileRe
         elif user is not None:
             earlier = first.setdefault(user.id, index)
             if earlier != index:
-                plan = replace(plan, duplicate_of=earlier)
+                plan = replace(plan, duplicate_of=earlier, problems=tuple(one for one in resolver.user(desired, user).problems if one.is_error))
         plans.append(plan)
     for plan in plans:
         other = plans[plan.duplicate_of if plan.duplicate_of is not None else plan.index]
@@ -178,7 +178,7 @@ def _is_same(one: DesiredUser, other: DesiredUser, user: Principal, resolver: Pr
 
 def _declared(resolved: Resolved) -> tuple:
     choices = {(tuple((option.sku.id, option.plans) for option in choice.options), choice.prefers_first) for choice in resolved.choices}
-    return choices, resolved.usage_location, resolved.removable, resolved.keep
+    return choices, resolved.usage_location, resolved.removable, resolved.keep, {problem.cause for problem in resolved.problems}
 
 
 class _Planner:
@@ -188,66 +188,93 @@ class _Planner:
         self._catalog, self._settings, self._users = catalog, settings, users
         self._decider = Decider(catalog, settings)
         self._claims: dict[Claim, Claim] = {}
-        self._free = {sku.id: max(sku.seats.free, 0) for sku in catalog}
-        self._fixed = {index for index, (dummy, resolved) in users.items() if all(len(choice.options) == 1 for choice in resolved.choices)}
+        self._is_tried = settings.seat_check == "try"
+        self._tried: set[int] = set()
+        self._free = {sku.id: sku.seats.free for sku in catalog}
+        self._choosing = [index for index, (dummy, resolved) in users.items() if any(len(choice.options) > 1 for choice in resolved.choices)]
 
     def decided(self) -> tuple[dict[int, EndState], dict[int, int]]:
-        """End states, and the stages of those that are served."""
-        states = {index: self._decider.decide(*self._users[index], _always) for index in self._users}
-        refused: set[int] = set()
-        while True:
-            self._choose_all(states, refused)
-            refused_now = {index for index, state in states.items() if any(problem.is_error for problem in state.problems)}
-            claims = {index: self._claim(state) for index, state in states.items() if index not in refused_now and state.changes}
-            able = [index for index, claim in claims.items() if claim.takes or claim.frees]
-            stages = dict.fromkeys(states.keys() - refused_now - set(able), 0)
-            stages |= {able[place]: stage for place, stage in stages_of([claims[index] for index in able], self._free).items()}
-            refused_now |= set(able) - stages.keys()
-            if refused_now <= refused or self._fixed == self._users.keys():
-                return states, stages
-            refused |= refused_now
+        """End states, and the stages of those that are served.
 
-    def _choose_all(self, states: dict[int, EndState], refused: set[int]) -> None:
-        """Decides those who have alternatives anew, in list order, counting what the whole list frees."""
-        if self._fixed == self._users.keys():
-            return
-        supply = supply_of((self._claim(state) for index, state in states.items() if index not in refused), self._free)
+        Those who have alternatives are decided anew, counting what all others free and take, until nothing changes. Who is refused counts for nothing.
+        A SKU of which a user got no seat is not chosen for that user again.
+        """
+        states = {index: self._decider.decide(*self._users[index], _always) for index in self._users}
+        barred: dict[int, set[str]] = {}
+        stages = self._stages(states, set())
+        refused: set[int] = set()
+        for dummy in range(_ROUNDS if self._choosing else 0):
+            hopeless = self._choose_all(states, refused, barred)
+            stages = self._stages(states, hopeless)
+            unserved = states.keys() - stages.keys()
+            for index in unserved & set(self._choosing) - hopeless:
+                barred.setdefault(index, set()).update(states[index].takes)
+            if unserved == refused:
+                break
+            refused = set(unserved)
+        return states, stages
+
+    def _stages(self, states: Mapping[int, EndState], hopeless: set[int]) -> dict[int, int]:
+        """The stages of those who are able and served. With seat_check: try, who is not served comes last, as Graph may have a seat."""
+        able = {index: state for index, state in states.items() if not any(problem.is_error for problem in state.problems)}
+        counted = {index: self._claim(state) for index, state in able.items() if state.changes and index not in hopeless}
+        places = [index for index, claim in counted.items() if claim.takes or claim.frees]
+        served = stages_of([counted[index] for index in places], self._free)
+        stages = dict.fromkeys(able.keys() - set(places) - hopeless, 0) | {places[place]: stage for place, stage in served.items()}
+        self._tried = able.keys() - stages.keys() if self._is_tried else set()
+        return stages | dict.fromkeys(self._tried, max(stages.values(), default=-1) + 1)
+
+    def _choose_all(self, states: dict[int, EndState], refused: set[int], barred: Mapping[int, set[str]]) -> set[int]:
+        """Decides in list order those who have alternatives. Those for whom no alternative has a seat are returned, and claim none."""
+        supply = supply_of((self._claim(state) for index, state in states.items() if index not in refused or index in self._choosing), self._free)
+        choosing, hopeless = set(self._choosing), set()
         for index, state in states.items():
-            if index not in self._fixed:
-                for key in state.frees if index not in refused else ():
+            if index in choosing:
+                for key in state.frees:
                     supply[key] -= 1
-                states[index] = self._decider.decide(*self._users[index], _has_seat(supply))
-                for key in states[index].frees:
+                decided = states[index] = self._decider.decide(*self._users[index], _has_seat(supply, barred.get(index, set())))
+                if any(problem.is_error for problem in decided.problems):
+                    continue
+                if any(supply.get(key, 0) < 1 or key in barred.get(index, ()) for key in self._claim(decided).takes):
+                    hopeless.add(index)
+                    continue
+                for key in decided.frees:
                     supply[key] = supply.get(key, 0) + 1
+            elif index in refused:
+                continue
             for key in states[index].takes:
                 supply[key] = supply.get(key, 0) - 1
+        return hopeless
 
     def _claim(self, state: EndState) -> Claim:
-        """What is counted. With seat_check: try, Graph decides, and nobody waits for a seat."""
-        takes = state.takes if self._settings.seat_check == "enforce" else frozenset(key for key in state.takes if self._free.get(key, 0) > 0)
-        claim = Claim(frozenset(key for key in takes if self._catalog.sku(key).is_owned), state.frees)
+        claim = Claim(frozenset(key for key in state.takes if self._catalog.sku(key).is_owned), state.frees)
         return self._claims.setdefault(claim, claim)
 
     def unserved(self, states: Mapping[int, EndState], stages: Mapping[int, int]) -> dict[int, tuple[Problem, ...]]:
-        """Why those who are able are not served, and with seat_check: try, for whom the counters show no seat."""
-        left = supply_of((self._claim(states[index]) for index in stages), self._free)
-        for index in stages:
+        """Why those who are able are not served. With seat_check: try they are sent last, and it is a warning."""
+        sure = [index for index in stages if index not in self._tried]
+        left = supply_of((self._claim(states[index]) for index in sure), self._free)
+        for index in sure:
             for key in self._claim(states[index]).takes:
                 left[key] = left.get(key, 0) - 1
+        short = states.keys() - set(sure) - {index for index, state in states.items() if any(problem.is_error for problem in state.problems)}
         found = {}
-        for index, state in states.items():
-            counted = self._claim(state).takes
-            short = [key for key in sorted(state.takes) if key not in counted or (index not in stages and left.get(key, 0) < 1)]
-            skus = [self._catalog.sku(key) for key in short]
-            found[index] = tuple(
-                predict.no_seats(state.before, sku.part_number, sku.seats.owned, sku.seats.consumed, self._settings.seat_check) for sku in skus if sku.is_owned
-            )
+        for index in short:
+            takes = sorted(self._claim(states[index]).takes)
+            found[index] = tuple(self._no_seat(states[index], key) for key in [key for key in takes if left.get(key, 0) < 1] or takes)
         return found
+
+    def _no_seat(self, state: EndState, key: str) -> Problem:
+        sku = self._catalog.sku(key)
+        return predict.no_seats(state.before, sku.part_number, sku.seats.owned, sku.seats.consumed, self._settings.seat_check)
+
+
+_ROUNDS = 20  # in practice two or three; every round is sound by itself
 
 
 def _always(dummy: str) -> bool:
     return True
 
 
-def _has_seat(supply: Mapping[str, int]) -> Callable[[str], bool]:
-    return lambda key: supply.get(key, 0) > 0
+def _has_seat(supply: Mapping[str, int], barred: Collection[str]) -> Callable[[str], bool]:
+    return lambda key: supply.get(key, 0) > 0 and key not in barred

@@ -31,7 +31,8 @@ def stages_of(claims: Sequence[Claim], free: Mapping[str, int]) -> dict[int, int
     """The stage of each claim that can be served, by its place in the list; a claim that cannot is missing, and so is what it would free.
 
     A claim of a stage needs only seats that are free, or that an earlier stage frees. Where claims of one seat each can all be served in any order,
-    they are. Otherwise who comes first in the list is served first, as far as seats are there at the time.
+    they are. Otherwise those that free a seat go before those that keep one, and then who comes first in the list is served first.
+    Less than no seat is free where more are used than owned: the first ones that are freed then serve nobody.
     """
     left = dict(free)
     freed: dict[str, list[int]] = {}
@@ -43,6 +44,9 @@ def stages_of(claims: Sequence[Claim], free: Mapping[str, int]) -> dict[int, int
         missing = next((key for key in sorted(claims[index].takes) if left.get(key, 0) < 1 and not freed.get(key)), None)
         if missing is not None:
             waiting.setdefault(missing, deque()).append(index)
+            for key in claims[index].takes:  # this one does not take them now, so that the next in line may
+                if key != missing and waiting.get(key) and (left.get(key, 0) > 0 or freed.get(key)):
+                    ready.appendleft(waiting[key].popleft())
             continue
         stage = 0
         for key in claims[index].takes:
@@ -52,6 +56,9 @@ def stages_of(claims: Sequence[Claim], free: Mapping[str, int]) -> dict[int, int
                 stage = max(stage, heappop(freed[key]) + 1)
         stages[index] = stage
         for key in sorted(claims[index].frees):
+            if left.get(key, 0) < 0:
+                left[key] += 1
+                continue
             heappush(freed.setdefault(key, []), stage)
             if waiting.get(key):
                 ready.appendleft(waiting[key].popleft())
