@@ -40,6 +40,7 @@ class LicensedUsers:
         self._described = {name: self._params.get(name) for name in _DESCRIBED}
         self._settings = Settings(*(self._params[name] for name in ("inherited", "carry_plans", "seat_check", "plan_check")))
         self._outcomes: dict[int, tuple[str, Sequence[Problem]]] = {}
+        self._repeated: set[int] = set()
         self._users = UserList(session.client, session.reader)
         self.report = RunReport(self._params["report_path"], module.check_mode, self._params["resume"])
         self.results = ResultList(self._params["results"])
@@ -50,6 +51,7 @@ class LicensedUsers:
         """Reads the tenant and plans. Where a text wants the names of groups, they are read, and all is planned again."""
         catalog = self._session.reader.catalog()
         self.report.begin(self._session.reader.tenant_id, self._described)
+        self._described = {}  # a long list is not held longer than needed
         self._users.read([one.name for one in self._desired.users if one.skipped is None or one.is_early])
         found = {index: user for index, one in enumerate(self._desired.users) if (user := self._users.user(one.name)) is not None}
         plan = plan_run(self._desired, found, catalog, self._settings, self._guards)
@@ -67,6 +69,7 @@ class LicensedUsers:
     def run(self, plan: RunPlan) -> None:
         """Writes unless in check mode, or because the run as a whole is forbidden, and notes what became of each entry."""
         is_held_back = self._params["on_error"] == "stop" and any(one.errors for one in plan.users)
+        self._repeated = {one.duplicate_of for one in plan.users if one.duplicate_of is not None}
         jobs = []
         for one in plan.users:
             if one.duplicate_of is not None and not one.errors:
@@ -103,7 +106,8 @@ class LicensedUsers:
     def _note(
         self, plan: RunPlan, one: UserPlan, outcome: str, operations: tuple = (), problems: Sequence[Problem] = (), request_id: str | None = None
     ) -> None:
-        self._outcomes[one.index] = outcome, problems
+        if one.index in self._repeated:
+            self._outcomes[one.index] = outcome, problems
         rows = change_rows(one, operations, plan.catalog)
         who = {"user": one.name, **({"reason": one.desired.skipped} if one.desired.skipped else {})}
         self.results.add(one.index, who, outcome, rows, finding_rows(one.problems), problems)
