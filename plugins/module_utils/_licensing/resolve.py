@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .._errors import OptionError, Problem
 from .catalog import Catalog
@@ -118,12 +118,12 @@ class Resolver:
             self._note("", text)
 
     def _note(self, where: str, cause: str) -> None:
-        self._problems.append(Problem(cause, code="name_unknown", where=where))
+        self._problems.append(Problem(cause, where=where))
 
     def taken(self) -> tuple[Problem, ...]:
         """Every problem noted so far, which is then forgotten."""
         problems, self._problems = self._problems, []
-        return tuple(problems)
+        return tuple(replace(problem, code="name_unknown") for problem in problems)
 
     def check(self) -> None:
         """Raises one OptionError that lists every problem noted so far."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heappushpop
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,35 +34,55 @@ def stages_of(claims: Sequence[Claim], free: Mapping[str, int]) -> dict[int, int
     they are. Otherwise those that free a seat go before those that keep one, and then who comes first in the list is served first.
     Less than no seat is free where more are used than owned: the first ones that are freed then serve nobody.
     """
-    left = dict(free)
-    freed: dict[str, list[int]] = {}
+    seats = _Seats(free)
     stages: dict[int, int] = {}
     waiting: dict[str, deque[int]] = {}
     ready = deque(_order(claims, free))
     while ready:
         index = ready.popleft()
-        missing = next((key for key in sorted(claims[index].takes) if left.get(key, 0) < 1 and not freed.get(key)), None)
+        missing = next((key for key in sorted(claims[index].takes) if not seats.has(key)), None)
         if missing is not None:
             waiting.setdefault(missing, deque()).append(index)
             for key in claims[index].takes:  # this one does not take them now, so that the next in line may
-                if key != missing and waiting.get(key) and (left.get(key, 0) > 0 or freed.get(key)):
+                if key != missing and waiting.get(key) and seats.has(key):
                     ready.appendleft(waiting[key].popleft())
             continue
-        stage = 0
-        for key in claims[index].takes:
-            if left.get(key, 0) > 0:
-                left[key] -= 1
-            else:
-                stage = max(stage, heappop(freed[key]) + 1)
-        stages[index] = stage
+        stages[index] = max((seats.take(key) for key in claims[index].takes), default=0)
         for key in sorted(claims[index].frees):
-            if left.get(key, 0) < 0:
-                left[key] += 1
-                continue
-            heappush(freed.setdefault(key, []), stage)
+            seats.give(key, stages[index])
             if waiting.get(key):
                 ready.appendleft(waiting[key].popleft())
     return stages
+
+
+class _Seats:
+    """The seats that are free, and those that are freed in a stage. Of an overused SKU, as many as are used too much serve nobody: the earliest."""
+
+    def __init__(self, free: Mapping[str, int]) -> None:
+        self._free = {key: max(count, 0) for key, count in free.items()}
+        self._overused = {key: -count for key, count in free.items() if count < 0}
+        self._absorbed: dict[str, list[int]] = {}
+        self._freed: dict[str, list[int]] = {}
+
+    def has(self, key: str) -> bool:
+        """Whether a seat can be taken in some stage."""
+        return self._free.get(key, 0) > 0 or bool(self._freed.get(key))
+
+    def take(self, key: str) -> int:
+        """Takes a seat. The first stage in which that can be done."""
+        if self._free.get(key, 0) > 0:
+            self._free[key] -= 1
+            return 0
+        return heappop(self._freed[key]) + 1
+
+    def give(self, key: str, stage: int) -> None:
+        """A seat is freed in a stage."""
+        absorbed = self._absorbed.setdefault(key, [])
+        if len(absorbed) < self._overused.get(key, 0):
+            heappush(absorbed, -stage)
+            return
+        later = -heappushpop(absorbed, -stage) if absorbed else stage
+        heappush(self._freed.setdefault(key, []), later)
 
 
 def _order(claims: Sequence[Claim], free: Mapping[str, int]) -> list[int]:
