@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 import json
+import resource
 import signal
 
 import pytest
@@ -102,6 +103,41 @@ def test_beyond_the_limit_nothing_is_written_and_all_is_shown(tenant):
     assert len(results[1]["diff"]) == 3, "the diff is not hidden"
     assert not tenant.writes()
     assert [row["changed"] for row in results[1]["results"]] == [False] * 3
+
+
+def test_with_stop_a_predicted_error_stops_everybody(tenant):
+    users = [entry("alice", licenses=[{"sku": "SPE_E5"}]), entry("grace", profile="lead")]
+    result = prove(tenant, MODULE, users=users, profiles=PROFILES, on_error="stop")
+    assert outcomes(result) == ["failed", "skipped"]
+    assert not result["changed"]
+
+
+def test_no_secret_gets_into_the_report(tenant, tmp_path):
+    path = tmp_path / "run.jsonl"
+    token = tenant.ready_token["access_token"]
+    tenant.fault(f"{tenant.user_id('grace')}/assignLicense", status=400, code="Request_BadRequest", message=f"echo {token}", times=1)
+    result = tenant.run(MODULE, users=[entry("grace", profile="lead")], profiles=PROFILES, report_path=str(path))
+    assert outcomes(result) == ["failed"]
+    assert "echo ********" in path.read_text()
+    assert token not in path.read_text()
+
+
+def test_a_report_that_cannot_be_written_any_more_stops_the_run(tenant, tmp_path):
+    path = tmp_path / "run.jsonl"
+    people = crowd(tenant, 100)
+    users = [entry(name, licenses=[{"sku": "SPE_E3", "disabled_plans": ["SWAY"]}]) for name in people]
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, limits[1]))
+    try:
+        result = tenant.run(MODULE, users=users, report_path=str(path), seat_check="try", concurrency=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert "report_path: cannot write any more" in result["msg"]
+    assert result["failure"]["code"] == "ended"
+    assert 0 < result["summary"]["changed"] < 100
+    assert result["summary"]["skipped"] > 0
 
 
 def test_what_was_written_of_a_user_who_failed_is_shown_and_no_more(tenant):

@@ -75,6 +75,13 @@ USERS = {
         {"remove": "previous"},
         [("add", "E5")],
     ),
+    "a mover loses what the profile of before inherits": (
+        (direct(E3), direct(BI)),
+        "DE",
+        {"profile": "either", "from": "analyst"},
+        {"remove": "previous"},
+        [("remove", "BI")],
+    ),
     "keep": ((direct(E3), direct(BI)), "DE", {"profile": "lead", "from": "analyst", "keep": [E3.id.upper()]}, {"remove": "previous"}, [("add", "E5")]),
     "no from removes nothing": ((direct(E3), direct(BI)), "DE", {"profile": "lead"}, {"remove": "previous"}, [("add", "E5")]),
     "other profiles": (
@@ -130,6 +137,31 @@ def test_service_plans_are_carried_by_name():
     made = plan(tenant(ANN), [{"user": ANN.name, "profile": "lead", "from": "analyst"}], remove="previous", more={"carry_plans": True})
     (added,) = [one for one in made.users[0].state.changes if one.verb == "add"]
     assert added.after == off("TEAMS")
+
+
+def test_a_license_that_stays_passes_nothing_on():
+    users = [{"user": ANN.name, "licenses": [{"sku": "E3"}, {"sku": "E5"}], "profile": "base", "from": "analyst"}]
+    made = plan(tenant(ANN), users, remove="previous", more={"carry_plans": True})
+    (added,) = [one for one in made.users[0].state.changes if one.verb == "add"]
+    assert added.after == frozenset()
+
+
+def test_service_plans_of_another_id_are_carried_by_name():
+    renamed = replace(E5, service_plans=tuple(replace(one, id=f"other {one.id}") for one in E5.service_plans))
+    made = plan(tenant(ANN), [{"user": ANN.name, "profile": "lead", "from": "analyst"}], skus=(E3, renamed, BI), remove="previous", more={"carry_plans": True})
+    (added,) = [one for one in made.users[0].state.changes if one.verb == "add"]
+    assert added.after == frozenset(f"other {one}" for one in off("TEAMS"))
+
+
+def test_who_holds_a_sku_through_a_group_takes_no_seat_and_frees_none():
+    through = License(FULL.id, group_id="g")
+    made = plan(tenant(user(through)), [{"user": ANN.name, "licenses": [{"sku": "FULL"}], "usage_location": "DE"}])
+    assert (lines(made), made.users[0].errors) == ([("add", "FULL")], ())
+    profiles = {**PROFILES, "full": {"licenses": [{"sku": "FULL"}]}}
+    bob = user(name="bob")
+    users = [{"user": ANN.name, "profile": "lead", "from": "full"}, {"user": bob.name, "licenses": [{"sku": "FULL"}]}]
+    left = plan(tenant(user(through, direct(FULL)), bob), users, profiles=profiles, remove="previous")
+    assert [codes(left, index) for index in (0, 1)] == [["still_inherited"], ["no_seats"]]
 
 
 def test_what_a_profile_names_wrongly_is_an_error_of_its_users_and_else_a_warning():
@@ -393,6 +425,8 @@ def test_who_is_refused_counts_for_nothing_where_others_choose():
     profiles = {"old": {"licenses": [{"sku": "X"}]}, "new": want("Y", "W")}
     frees = [("ann", [X], "DE", {"profile": "new", "from": "old"}), ("bob", [], "DE", want("X", "Z"))]
     assert chosen(placed({X: 0, Y: 0, Z: 5, W: 0}, frees, profiles=profiles, remove="previous")) == ["no_seats", ["Z"]]
+    fixed = {**profiles, "new": {"licenses": [{"sku": "Y"}]}}
+    assert chosen(placed({X: 0, Y: 0, Z: 5, W: 0}, frees, profiles=fixed, remove="previous")) == ["no_seats", ["Z"]]
     takes = [("ann", [], None, {"licenses": [{"sku": "X"}]}), ("bob", [], "DE", want("X", "Z"))]
     assert chosen(placed({X: 1, Z: 5}, takes)) == ["usage_location_missing", ["X"]]
 
@@ -402,6 +436,16 @@ def test_who_gets_no_seat_of_one_sku_gets_the_next_alternative():
     people = [("cat", [W], "DE", {"profile": "new", "from": "old"}), ("ann", [], "DE", want("X", "W")), ("bob", [Y], "DE", want("X", "W", first=True))]
     made = placed({X: 1, Y: 1, W: 0}, people, profiles=profiles, remove="previous")
     assert not any(one.errors for one in made.users)
+
+
+def test_who_gets_no_seat_tries_the_next_one_until_all_are_served():
+    people = [
+        ("ann", [Z], "DE", want("X", "W", "Y", first=True)),
+        ("bob", [Z], "DE", {"licenses": [{"sku": "X"}]}),
+        ("cat", [], "DE", want("W", "Y", "Z")),
+        ("dan", [X], "DE", want("Z", "X", first=True)),
+    ]
+    assert not any(one.errors for one in placed({X: 0, Y: 2, Z: 2, W: 2}, people).users)
 
 
 def test_try_waits_for_seats_that_the_run_frees():

@@ -11,7 +11,6 @@ from typing import Any
 from ..._errors import OptionError
 
 MOST_DAYS = 36_500  # a hundred years
-_NEVER = date.max  # 9999-12-31
 
 
 def day_of(text: Any) -> date:
@@ -37,8 +36,8 @@ def days_of(value: Any, option: str) -> int:
 
 
 def is_over(last_day: date, today: date, grace_days: int) -> bool:
-    """Whether a last day and the days of grace after it are over. 9999-12-31 never is."""
-    return last_day != _NEVER and last_day.toordinal() + grace_days < today.toordinal()
+    """Whether a last day and the days of grace after it are over. 9999-12-31, the last day of all, never is."""
+    return last_day.toordinal() + grace_days < today.toordinal()
 
 
 def is_early(first_day: date, today: date, lead_days: int) -> bool:
