@@ -30,7 +30,7 @@ _PEOPLE = Named(
 )
 
 
-def holding_of(user: Principal, assignments: Sequence[Assignment], groups: Mapping[str, Group], catalog: Catalog) -> dict:
+def record_of(user: Principal, assignments: Sequence[Assignment], groups: Mapping[str, Group], catalog: Catalog) -> dict:
     """What a user holds: direct licenses, assignments by allotment, and the groups that give licenses."""
     licenses = [
         {"sku": catalog.label(lic.sku_id), "sku_id": lic.sku_id, "disabled_plans": catalog.service_plan_names(lic.sku_id, lic.disabled_plans)}
@@ -51,11 +51,11 @@ def holding_of(user: Principal, assignments: Sequence[Assignment], groups: Mappi
     }
 
 
-def release_of(user: Principal, holding: Mapping, keep: Collection[str]) -> dict:
+def release_of(user: Principal, record: Mapping, keep: Collection[str]) -> dict:
     """What is to be taken from a user: all that was recorded, but SKUs whose ids are kept. stays says what cannot be taken, or is not, and why."""
-    direct = {row["sku_id"] for row in holding["licenses"]}
+    direct = {row["sku_id"] for row in record["licenses"]}
     given = {lic.group_id for lic in user.licenses if lic.group_id and lic.sku_id in keep}
-    staying = [row for row in holding["groups"] if row["kept_by"] or row["id"] in given]
+    staying = [row for row in record["groups"] if row["kept_by"] or row["id"] in given]
     stays = [{"what": f"group {row['display_name']}", "reason": row["kept_by"] or "it gives what is kept"} for row in staying]
     stays += [{"what": f"SKU {lic.sku_id}", "reason": "Graph does not say where it comes from"} for lic in user.licenses if not lic.is_known]
     return {
@@ -63,14 +63,14 @@ def release_of(user: Principal, holding: Mapping, keep: Collection[str]) -> dict
         "name": user.name,
         "remove": sorted(direct - set(keep)),
         "cloud_assignments": [
-            {"allotment": row["allotment"], "state": "absent"} for row in holding["pools"] if row["allotment"] and row["sku_id"] not in direct | set(keep)
+            {"allotment": row["allotment"], "state": "absent"} for row in record["pools"] if row["allotment"] and row["sku_id"] not in direct | set(keep)
         ],
-        "leave_groups": [row["id"] for row in holding["groups"] if not row["kept_by"] and row["id"] not in given],
+        "leave_groups": [row["id"] for row in record["groups"] if not row["kept_by"] and row["id"] not in given],
         "stays": stays,
     }
 
 
-def merged_holding(old: Mapping | None, new: Mapping) -> dict:
+def merged_record(old: Mapping | None, new: Mapping) -> dict:
     """What was held before, and what is held now besides: a run that was interrupted forgets nothing.
 
     Who was given all back begins anew, and so does who was released and has got something else since.
@@ -84,9 +84,9 @@ def merged_holding(old: Mapping | None, new: Mapping) -> dict:
     return {**old, "usage_location": old["usage_location"] or new["usage_location"], **lists}
 
 
-def is_empty(holding: Mapping) -> bool:
+def is_empty(record: Mapping) -> bool:
     """Whether nothing is held at all."""
-    return not (holding["licenses"] or holding["pools"] or holding["groups"])
+    return not (record["licenses"] or record["pools"] or record["groups"])
 
 
 def snapshot_of(text: str, tenant: str | None, path: str) -> dict:
@@ -131,13 +131,13 @@ def snapshot_people(snapshot: Mapping, users: Sequence[str] | None) -> list[dict
     return [_restored(name, people[name]) for name in dict.fromkeys(chosen) if name is not None]
 
 
-def _restored(name: str, holding: Mapping) -> dict:
-    seated = {row["sku_id"] for row in holding["pools"]}
+def _restored(name: str, record: Mapping) -> dict:
+    seated = {row["sku_id"] for row in record["pools"]}
     entry = {
-        "user": holding["id"],
+        "user": record["id"],
         "name": name,
-        "licenses": [{"sku": row["sku_id"], "disabled_plans": row["disabled_plans"]} for row in holding["licenses"] if row["sku_id"] not in seated],
-        "cloud_assignments": [{"allotment": row["allotment"], "disabled_plans": row["disabled_plans"]} for row in holding["pools"] if row["allotment"]],
-        "groups": [row["id"] for row in holding["groups"] if not row["kept_by"]],
+        "licenses": [{"sku": row["sku_id"], "disabled_plans": row["disabled_plans"]} for row in record["licenses"] if row["sku_id"] not in seated],
+        "cloud_assignments": [{"allotment": row["allotment"], "disabled_plans": row["disabled_plans"]} for row in record["pools"] if row["allotment"]],
+        "groups": [row["id"] for row in record["groups"] if not row["kept_by"]],
     }
-    return {**entry, "usage_location": holding["usage_location"]} if holding["usage_location"] in CODES else entry
+    return {**entry, "usage_location": record["usage_location"]} if record["usage_location"] in CODES else entry

@@ -12,7 +12,7 @@ from .._errors import LicensingError, is_closed
 from .._files import check_writable, exists, locked_folder, read_regular, replaced
 from .._licensing.catalog import Catalog
 from .._licensing.model import Assignment, Group, Principal
-from .._licensing.records import holding_of, is_empty, merged_holding, release_of, snapshot_of
+from .._licensing.records import is_empty, merged_record, record_of, release_of, snapshot_of
 from .._licensing.resolve import Resolver
 from .._tenant.user_list import UserList
 from .options import GraphModule, check_user
@@ -47,11 +47,11 @@ class Recorder:
             if user is None:
                 self.missing.append(entry["user"])
                 continue
-            holding = holding_of(user, seats.get(user.id, ()), groups, catalog)
-            self.releases.append(release_of(user, holding, kept[index]))
+            record = record_of(user, seats.get(user.id, ()), groups, catalog)
+            self.releases.append(release_of(user, record, kept[index]))
             name = next((known for known, row in after.items() if row["id"] == user.id), user.name)
-            if not is_empty(holding):
-                merged = merged_holding(before["people"].get(name), holding)
+            if not is_empty(record):
+                merged = merged_record(before["people"].get(name), record)
                 after[name] = {**merged, "taken": merged.get("taken") or _now()}
         return before, {**before, "people": after}
 

@@ -390,7 +390,7 @@ def test_from_removes_what_the_whole_profile_assigns_and_no_more():
     assert sorted(lines(made)) == [("add", "BI"), ("remove", "E3")]
 
 
-def test_a_freed_seat_of_an_overused_sku_serves_nobody():
+def test_a_freed_seat_of_an_overused_sku_serves_no_user():
     people = [("ann", [X], "DE", {"profile": "new", "from": "old"}), ("bob", [], "DE", {"licenses": [{"sku": "X"}]})]
     profiles = {"old": {"licenses": [{"sku": "X"}]}, "new": {"licenses": [{"sku": "Y"}]}}
     made = placed({X: -1, Y: 5}, people, profiles=profiles, remove="previous")
