@@ -109,7 +109,7 @@ def test_a_cloud_without_the_api_is_named(graph, answer):
 @pytest.mark.parametrize("body", [b"<html>proxy</html>", b"[]", b'"text"'], ids=["html", "list", "text"])
 def test_what_is_not_json_is_said_so(graph, body):
     graph.reply = lambda *dummy: (200, {}, body)
-    assert "not JSON" in run(graph)["msg"]
+    assert "not JSON" in run(graph, max_wait=0.3)["msg"]
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", {"error": None}, {"error": "text"}, {"error": {"innererror": {"code": "deep"}}}])
@@ -121,7 +121,7 @@ def test_errors_of_any_shape(graph, body):
 
 def test_an_unanswered_item_of_a_batch_is_an_error(graph):
     graph.reply = lambda *dummy: (200, {}, {"responses": []})
-    assert "unanswered" in run(graph)["msg"]
+    assert "unanswered" in run(graph, max_wait=0.3)["msg"]
 
 
 def test_a_claims_challenge_with_a_ready_token(graph):
@@ -305,7 +305,7 @@ def test_a_401_of_an_item_is_explained(graph):
 @pytest.mark.parametrize("responses", [["x"], [{"id": "0", "status": None}, {"id": "1", "status": "?"}], None, {}])
 def test_a_batch_of_another_shape_is_an_error(graph, responses):
     graph.reply = lambda *dummy: (200, {}, {"responses": responses})
-    result = run(graph, "user_assign_license")
+    result = run(graph, "user_assign_license", max_wait=0.3)
     assert result["failed"]
     assert "batch" in result["msg"]
 
