@@ -13,6 +13,15 @@ from .model import ServicePlan, Sku, is_guid
 
 
 @dataclass(frozen=True, slots=True)
+class ServicePlanRule:
+    """What is to become of service plans: exactly these off, exactly these on, or (merge) these off and those on."""
+
+    disabled: tuple[str, ...] | None = None
+    enabled: tuple[str, ...] | None = None
+    is_merge: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ResolvedPlans:
     """What is to be off and on of a SKU's service plans, by id; nothing of the one that is not said."""
 
@@ -70,14 +79,14 @@ class Resolver:
         found = (self._plan(sku, name, f"{where}[{index}]", must_switch) for index, name in enumerate(names))
         return frozenset(plan.id for plan in found if plan is not None)
 
-    def rule(self, sku: Sku, disabled: Iterable[str] | None, enabled: Iterable[str] | None, is_merge: bool, where: str) -> ResolvedPlans:
-        """The service plans that a SKU's lists name. where is the place of the lists, with a dot behind it where there is one."""
-        off = None if disabled is None else self.plans(sku, disabled, f"{where}disabled_plans", must_switch=True)
-        on = None if enabled is None else self.plans(sku, enabled, f"{where}enabled_plans")
-        for service_plan_id in sorted((off or frozenset()) & (on or frozenset())) if is_merge else ():
+    def rule(self, sku: Sku, named: ServicePlanRule, where: str) -> ResolvedPlans:
+        """The service plans that a rule names. where is the place of its lists, with a dot behind it where there is one."""
+        off = None if named.disabled is None else self.plans(sku, named.disabled, f"{where}disabled_plans", must_switch=True)
+        on = None if named.enabled is None else self.plans(sku, named.enabled, f"{where}enabled_plans")
+        for service_plan_id in sorted((off or frozenset()) & (on or frozenset())) if named.is_merge else ():
             name = next((plan.name for plan in sku.service_plans if plan.id == service_plan_id), service_plan_id)
             self.problem(f"{where}disabled_plans and {where}enabled_plans both name {name}")
-        return ResolvedPlans(off, on, is_merge)
+        return ResolvedPlans(off, on, named.is_merge)
 
     def _plan(self, sku: Sku, name: str, where: str, must_switch: bool) -> ServicePlan | None:
         found = [plan for plan in sku.service_plans if name.lower() in (plan.id, plan.name.lower())]

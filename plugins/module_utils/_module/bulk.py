@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from .._engine.report import RunReport
@@ -16,11 +17,11 @@ from .._licensing.catalog import Catalog
 from .._licensing.plan.changes import Changes, Written
 from .._licensing.plan.entries import Plan, check_duplicates, removals
 from .._licensing.plan.predict import too_many_removals
-from .._licensing.show.problems import explained, failure_of, finding_rows
+from .._licensing.show.problems import explained, finding_rows
 from .._licensing.show.results import diff_of, operation_rows
 from .._tenant.writer import Writer
 from .options import GraphModule
-from .results import ResultList
+from .results import ResultList, exit_with, remember
 from .run import guarded
 from .session import Session
 
@@ -137,18 +138,10 @@ class BulkRun:
         if plan.changes is not None and outcome == "changed" and self._module._diff:
             self.results.show(plan.index, diff_of(plan.changes))
         if outcome != "skipped":
-            self._remember(plan, outcome, changes, request_id, failure_of(problems)["msg"] if problems else None)
+            entry = self._listed.entries[plan.index]
+            add = partial(self.report.add, plan.name, entry, outcome, changes, request_id)
+            remember(self._session, self.engine, problems, add)
         plan.changes = None  # a hundred thousand of them are never held longer than needed
-
-    def _remember(self, plan: Plan, outcome: str, changes: list[dict], request_id: str | None, message: str | None) -> None:
-        """Writes a line of the report; when that fails, nothing more is sent, as nobody could take the run up."""
-        for secret in self._session.tokens.secrets() if message else ():
-            message = (message or "").replace(secret, "********")
-        try:
-            self.report.add(plan.name, self._listed.entries[plan.index], outcome, changes, request_id, message)
-        except OSError as error:
-            self.engine.end(f"report_path: cannot write any more: {error.strerror}; what was done is in results")
-            self._session.client.flow.stop()
 
     def _catalog(self, plan: Plan) -> Catalog:
         return plan.changes.catalog if plan.changes else Catalog()
@@ -185,12 +178,4 @@ def _run_list(module: GraphModule, session: Session, listed: Listed) -> None:
         bulk.run()
     finally:
         bulk.report.close()
-    results, flow = bulk.results, session.client.flow
-    counts = {name: results.counts[name] for name in ("changed", "unchanged", "failed", "skipped")}
-    summary = {"total": len(listed.entries), **counts, "requests": flow.requests, "seconds_throttled": round(flow.seconds_throttled, 1)}
-    answer = {"changed": results.is_changed, "results": results.rows(), "summary": summary, "diff": results.diffs()}
-    if bulk.engine.ended is None and not counts["failed"]:
-        module.exit_json(**answer)
-    ended = [Problem(bulk.engine.ended.message, code="ended", retriable=True)] if bulk.engine.ended else []
-    failed = [Problem(results.message(), code="some_failed", retriable=True)] if counts["failed"] else []
-    module.fail_json(**failure_of(ended + failed), **answer)
+    exit_with(module, session, bulk.results, bulk.engine)

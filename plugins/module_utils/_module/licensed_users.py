@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 
 from .._engine.report import RunReport, digest
 from .._engine.run import Engine, Line
@@ -17,10 +18,10 @@ from .._licensing.plan.end_state import Settings
 from .._licensing.plan.guards import removal_limit
 from .._licensing.plan.run_plan import Guards, RunPlan, UserPlan, plan_run
 from .._licensing.show.plans import change_rows, user_diff
-from .._licensing.show.problems import failure_of, finding_rows
+from .._licensing.show.problems import finding_rows
 from .._tenant.user_list import UserList
-from .options import GraphModule, check_bulk
-from .results import ResultList
+from .options import GraphModule, check_pace
+from .results import ResultList, exit_with, remember
 from .run import guarded
 from .session import Session
 
@@ -33,7 +34,7 @@ class LicensedUsers:
     def __init__(self, module: GraphModule, session: Session) -> None:
         """Raises OptionError with every problem of form, before anything is read."""
         self._module, self._session, self._params = module, session, module.params
-        check_bulk({**self._params, "max_removals": None})
+        check_pace(self._params)
         params = {**self._params, "today": self._params.get("today") or time.strftime("%Y-%m-%d", time.gmtime())}
         self._desired: DesiredRun = desired_run(params)
         self._guards = Guards(tuple(self._params.get("protect") or ()), removal_limit(self._params.get("max_removals")), self._params["missing"] == "ignore")
@@ -69,10 +70,11 @@ class LicensedUsers:
     def run(self, plan: RunPlan) -> None:
         """Writes unless in check mode, or because the run as a whole is forbidden, and notes what became of each entry."""
         is_held_back = self._params["on_error"] == "stop" and any(one.errors for one in plan.users)
-        self._repeated = {one.duplicate_of for one in plan.users if one.duplicate_of is not None}
-        jobs = []
+        repeats = [one for one in plan.users if one.duplicate_of is not None and not one.errors]
+        self._repeated = {one.duplicate_of for one in repeats if one.duplicate_of is not None}
+        skipped, jobs = {one.index for one in repeats}, []
         for one in plan.users:
-            if one.duplicate_of is not None and not one.errors:
+            if one.index in skipped:
                 continue
             outcome = "skipped" if self.report.is_done(one.name, one.index) else one.outcome
             if outcome != "changed":
@@ -86,10 +88,9 @@ class LicensedUsers:
             else:
                 jobs.append(one)
         self._write(plan, jobs)
-        for one in plan.users:
-            if one.duplicate_of is not None and not one.errors:
-                outcome, problems = self._outcomes[one.duplicate_of]
-                self._note(plan, one, "unchanged" if outcome == "changed" else outcome, problems=problems)
+        for one in repeats:
+            outcome, problems = self._outcomes[one.duplicate_of if one.duplicate_of is not None else one.index]
+            self._note(plan, one, "unchanged" if outcome == "changed" else outcome, problems=problems)
 
     def _write(self, plan: RunPlan, jobs: Sequence[UserPlan]) -> None:
         for job, result in self.engine.run(jobs):
@@ -113,16 +114,8 @@ class LicensedUsers:
         self.results.add(one.index, who, outcome, rows, finding_rows(one.problems), problems)
         if operations and self._module._diff:
             self.results.show(one.index, user_diff(one, operations, plan.catalog))
-        if outcome == "skipped":
-            return
-        said = failure_of(problems)["msg"] if problems else None
-        for secret in self._session.tokens.secrets() if said else ():
-            said = (said or "").replace(secret, "********")
-        try:
-            self.report.add(one.name, one.index, outcome, rows, request_id, said)
-        except OSError as error:
-            self.engine.end(f"report_path: cannot write any more: {error.strerror}; what was done is in results")
-            self._session.client.flow.stop()
+        if outcome != "skipped":
+            remember(self._session, self.engine, problems, partial(self.report.add, one.name, one.index, outcome, rows, request_id))
 
 
 def run_licensed_users(module: GraphModule) -> None:
@@ -140,19 +133,4 @@ def _run(module: GraphModule, session: Session) -> None:
         run.run(plan)
     finally:
         run.report.close()
-    flow, counts = session.client.flow, {name: run.results.counts[name] for name in ("changed", "unchanged", "failed", "skipped")}
-    summary = {"total": sum(counts.values()), **counts, "requests": flow.requests, "seconds_throttled": round(flow.seconds_throttled, 1)}
-    answer = {
-        "changed": run.results.is_changed and plan.problem is None,
-        "results": run.results.rows(),
-        "summary": summary,
-        "diff": run.results.diffs(),
-        "seats_due": plan.seats_due,
-        "plan_digest": digest(plan.data),
-    }
-    problems = [plan.problem] if plan.problem else []
-    problems += [Problem(run.engine.ended.message, code="ended", retriable=True)] if run.engine.ended else []
-    problems += [Problem(run.results.message(), code="some_failed", retriable=True)] if counts["failed"] else []
-    if problems:
-        module.fail_json(**failure_of(problems), **answer)
-    module.exit_json(**answer)
+    exit_with(module, session, run.results, run.engine, plan.problem, seats_due=plan.seats_due, plan_digest=digest(plan.data))

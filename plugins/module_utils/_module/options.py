@@ -160,11 +160,16 @@ def principal_for_api(params: Mapping, kinds: tuple[str, ...], takes: tuple[str,
     return kind, name
 
 
-def check_bulk(params: Mapping) -> None:
-    """Raises OptionError for a pace that is none, or a limit below zero."""
+def check_pace(params: Mapping) -> None:
+    """Raises OptionError for a pace that is none."""
     for name in ("concurrency", "write_quota"):
         if not 1 <= params[name] <= _MOST:
             raise OptionError(f"{name} is {params[name]}: give a number from 1 to {_MOST}")
+
+
+def check_bulk(params: Mapping) -> None:
+    """Raises OptionError for a pace that is none, or a limit below zero."""
+    check_pace(params)
     if (params.get("max_removals") or 0) < 0:
         raise OptionError(f"max_removals is {params['max_removals']}: give zero or more")
 

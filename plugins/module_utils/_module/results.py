@@ -5,13 +5,42 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
+from .._engine.run import Engine
 from .._errors import Problem
 from .._licensing.show.problems import failure_of
+from .options import GraphModule
+from .session import Session
 
 _SHOWN = {"all": ("changed", "unchanged", "skipped", "failed"), "changed": ("changed", "failed"), "failed": ("failed",), "none": ()}
 _FIRST = 3  # failures that the message of the task quotes
+
+
+def remember(session: Session, engine: Engine, problems: Sequence[Problem], add: Callable[[str | None], None]) -> None:
+    """Adds a line to the report, given its message without secrets. When that fails, nothing more is sent, as the run could not be resumed."""
+    message = failure_of(problems)["msg"] if problems else None
+    for secret in session.tokens.secrets() if message else ():
+        message = (message or "").replace(secret, "********")
+    try:
+        add(message)
+    except OSError as error:
+        engine.end(f"report_path: cannot write any more: {error.strerror}; what was done is in results")
+        session.client.flow.stop()
+
+
+def exit_with(module: GraphModule, session: Session, results: ResultList, engine: Engine, problem: Problem | None = None, **more: Any) -> None:
+    """Exits with results, summary and diff, and fails for what forbids the run as a whole, for a run that ended, and for entries that failed."""
+    flow, counts = session.client.flow, {name: results.counts[name] for name in ("changed", "unchanged", "failed", "skipped")}
+    summary = {"total": sum(counts.values()), **counts, "requests": flow.requests, "seconds_throttled": round(flow.seconds_throttled, 1)}
+    answer = {"changed": results.is_changed, "results": results.rows(), "summary": summary, "diff": results.diffs(), **more}
+    problems = [problem] if problem else []
+    problems += [Problem(engine.ended.message, code="ended", retriable=True)] if engine.ended else []
+    problems += [Problem(results.message(), code="some_failed", retriable=True)] if counts["failed"] else []
+    if problems:
+        module.fail_json(**failure_of(problems), **answer)
+    module.exit_json(**answer)
 
 
 class ResultList:
@@ -28,14 +57,15 @@ class ResultList:
     def add(self, index: int, who: dict[str, str], outcome: str, changes: list[dict], findings: list[dict], problems: Sequence[Problem] = ()) -> None:
         """What became of an entry, which says who, and why."""
         self.counts[outcome] += 1
-        self.is_changed = self.is_changed or (bool(changes) and outcome != "skipped")
+        has_changed = bool(changes) and outcome != "skipped"
+        self.is_changed = self.is_changed or has_changed
         said = failure_of(problems) if problems else {}
         if said:
             first = self._failures.setdefault(said["msg"], [str(next(iter(who.values()))), 0])
             first[1] += 1
         if outcome in self._shown:
             is_failed = outcome == "failed"
-            base = {**who, "outcome": outcome, "changed": bool(changes) and outcome != "skipped", "failed": is_failed}
+            base = {**who, "outcome": outcome, "changed": has_changed, "failed": is_failed}
             self._rows[index] = {**base, "changes": changes, "findings": findings, **said}
 
     def show(self, index: int, diff: dict) -> None:

@@ -8,16 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..._errors import OptionError
+from ..resolve import ServicePlanRule
 from ..tables.countries import country_code
 
-
-@dataclass(frozen=True, slots=True)
-class ServicePlanRule:
-    """What is to become of service plans: exactly these off, exactly these on, or (merge) these off and those on."""
-
-    disabled: tuple[str, ...] | None = None
-    enabled: tuple[str, ...] | None = None
-    is_merge: bool = False
+_UNSAID = ServicePlanRule()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +54,7 @@ class DesiredAssignment:
     sku: str | None = None
     allotment: str | None = None
     subscription_id: str | None = None
-    plans: ServicePlanRule = ServicePlanRule()
+    plans: ServicePlanRule = _UNSAID
     is_present: bool = True
     is_exclusive: bool = False
     allotment_choice: str = "only"

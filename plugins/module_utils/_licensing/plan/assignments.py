@@ -153,9 +153,9 @@ def _on(state: CloudState, sku_id: str | None) -> frozenset[str]:
 
 def _with_plans(held: Assignment, state: CloudState, sku: Sku, desired: DesiredAssignment, resolver: Resolver) -> Assignment:
     """The assignment with the service plans that are wanted, out of those of its own pool."""
-    pool, plans = state.allotment(held.allotment_id), desired.plans
+    pool = state.allotment(held.allotment_id)
     of = pool.sku if pool else sku
-    disabled = resolver.rule(of, plans.disabled, plans.enabled, plans.is_merge, "").after(held.disabled_plans, of)
+    disabled = resolver.rule(of, desired.plans, "").after(held.disabled_plans, of)
     known = {plan.id for plan in pool.sku.service_plans} if pool else disabled
     return replace(held, disabled_plans=disabled if disabled == held.disabled_plans else disabled & known)
 

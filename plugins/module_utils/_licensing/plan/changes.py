@@ -144,6 +144,27 @@ def service_plans_on(licenses: Iterable[License], catalog: Catalog) -> frozenset
     return frozenset(plan.id for lic in held for plan in catalog.sku(lic.sku_id).service_plans if plan.id not in lic.disabled_plans)
 
 
+def off_before(principal: Principal, sku: Sku, removed: Iterable[Sku]) -> frozenset[str]:
+    """The ids of the service plans that are off now: on the direct path, else on every other path, else those that removed SKUs pass on.
+
+    What a removed SKU has off is found in the new one by id, then by name.
+    """
+    direct, elsewhere = principal.direct(sku.id), principal.not_direct(sku.id)
+    if direct:
+        return direct.disabled_plans
+    if elsewhere:
+        return frozenset.intersection(*(path.disabled_plans for path in elsewhere))
+    ids = {plan.id for plan in sku.service_plans if plan.is_switchable}
+    by_name = {plan.name.lower(): plan.id for plan in sku.service_plans if plan.is_switchable}
+    carried = set()
+    for old in removed:
+        license_ = principal.direct(old.id)
+        names = {plan.id: plan.name.lower() for plan in old.service_plans}
+        for service_plan_id in license_.disabled_plans if license_ else ():
+            carried.add(service_plan_id if service_plan_id in ids else by_name.get(names.get(service_plan_id, "")))
+    return frozenset(service_plan_id for service_plan_id in carried if service_plan_id)
+
+
 def unlisted_service_plans(rule: ServicePlanRule, before: frozenset[str], after: frozenset[str], sku: Sku) -> list[str]:
     """The names of service plans that an allow-list turns off although it was in force before: some were off, and all that it names were on."""
     if rule.enabled is None or rule.is_merge or not before or not before <= after:

@@ -39,7 +39,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What a user is to have, by id. removable are SKUs of previous profiles, keep those that stay in any case. problems are errors of the user."""
+    """The desired licenses of a user, by id. removable are SKUs of previous profiles, keep those that stay in any case. problems are errors of the user."""
 
     choices: tuple[Choice, ...]
     usage_location: str | None
@@ -62,7 +62,7 @@ class ProfileResolver:
         self._unprotected = tuple(replace(problem, where=f"protect{problem.where}") for problem in unknown)
 
     def user(self, desired: DesiredUser, user: Principal) -> Resolved:
-        """What a user is to have."""
+        """The desired licenses of a user."""
         previous = self._run.previous_of(desired, user)
         known = (tuple(id(layer) for layer in desired.layers), previous, desired.keep)
         if known not in self._users:
@@ -140,5 +140,5 @@ def _choice(want: WantedLicense, resolver: Resolver) -> Choice | None:
     for one in (want, *want.alternatives):
         sku = resolver.sku(one.sku, f"{one.where}.sku")
         if sku is not None:
-            options.append(Option(sku, resolver.rule(sku, one.plans.disabled, one.plans.enabled, one.plans.is_merge, f"{one.where}."), one.where))
+            options.append(Option(sku, resolver.rule(sku, one.plans, f"{one.where}."), one.where))
     return Choice(tuple(options), want.prefer == "first") if options else None

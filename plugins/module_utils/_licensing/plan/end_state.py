@@ -14,7 +14,7 @@ from ..model import License, Principal, Sku, shared
 from ..resolve import ResolvedPlans
 from ..tables.service_plan_conflicts import broken_rules
 from . import predict
-from .changes import service_plans_on
+from .changes import off_before, service_plans_on
 from .choices import Choice, Option, Resolved
 
 
@@ -95,7 +95,7 @@ class Decider:
         """The option that is held by any path, else the first with a seat, else the first. With prefers_first, a seat counts before what is held."""
         if len(choice.options) == 1:
             return choice.options[0]
-        free = next((one for one in choice.options if user.holds(one.sku.id) or (has_seat(one.sku.id) and _is_assignable(one.sku))), None)
+        free = next((one for one in choice.options if user.holds(one.sku.id) or (has_seat(one.sku.id) and predict.unassignable(one.sku) is None)), None)
         held = next((one for one in choice.options if user.holds(one.sku.id)), None)
         return (free if choice.prefers_first else held or free) or held or choice.options[0]
 
@@ -103,7 +103,8 @@ class Decider:
         """Puts a license into the end state. Whether the user is to hold it directly: what a group assigns may be enough."""
         sku, direct, elsewhere = option.sku, user.direct(option.sku.id), user.not_direct(option.sku.id)
         problems += [predict.license_in_error(user, sku, path) for path in user.licenses if path.sku_id == sku.id and not path.is_held]
-        off = option.plans.after(self._base(user, sku, removed), sku)
+        passed = [self._catalog.sku(sku_id) for sku_id in removed] if self._settings.carry_plans else []
+        off = option.plans.after(off_before(user, sku, passed), sku)
         known = frozenset(plan.id for plan in sku.service_plans)
         if option.plans != ResolvedPlans():
             problems += [_stays_on(user, sku, path, names) for path in elsewhere if path.group_id and (names := _on(sku, off - path.disabled_plans))]
@@ -120,32 +121,12 @@ class Decider:
         licenses[sku.id] = off & known if sku.is_owned else off
         return True
 
-    def _base(self, user: Principal, sku: Sku, removed: Iterable[str]) -> frozenset[str]:
-        """What is off now: on the direct path, else on every other path, else what a removed SKU passes on, by id and then by name."""
-        direct, elsewhere = user.direct(sku.id), user.not_direct(sku.id)
-        if direct:
-            return direct.disabled_plans
-        if elsewhere:
-            return frozenset.intersection(*(path.disabled_plans for path in elsewhere))
-        if not self._settings.carry_plans:
-            return frozenset()
-        ids = {plan.id for plan in sku.service_plans if plan.is_switchable}
-        by_name = {plan.name.lower(): plan.id for plan in sku.service_plans if plan.is_switchable}
-        old = [(plan, lic) for sku_id in removed if (lic := user.direct(sku_id)) for plan in self._catalog.sku(sku_id).service_plans]
-        return frozenset(
-            plan.id if plan.id in ids else by_name[plan.name.lower()]
-            for plan, lic in old
-            if plan.id in lic.disabled_plans and (plan.id in ids or plan.name.lower() in by_name)
-        )
-
     def _predicted(self, state: EndState) -> list[Problem]:
         """What Graph would reject of the end state, and what needs a warning."""
         user, after, found = state.before, state.after, []
         licenses = [one for one in state.changes if one.kind == "license"]
         assigned = [self._catalog.sku(one.key) for one in licenses if one.verb != "remove"]
-        for sku in assigned:
-            problem = predict.not_assignable(sku) if sku.is_owned else predict.not_owned(sku)
-            found += [problem] if problem else []
+        found += [problem for sku in assigned if (problem := predict.unassignable(sku))]
         if assigned and not after.usage_location:
             found.append(predict.no_usage_location(user))
         for one in licenses:
@@ -158,10 +139,6 @@ class Decider:
             rules = broken_rules(service_plans_on(user.licenses, self._catalog), service_plans_on(after.licenses, self._catalog))
             found += [predict.service_plans_conflict(user, rule, True, self._settings.plan_check) for rule in rules]
         return found
-
-
-def _is_assignable(sku: Sku) -> bool:
-    return sku.is_owned and predict.not_assignable(sku) is None
 
 
 def _on(sku: Sku, service_plan_ids: frozenset[str]) -> list[str]:

@@ -12,10 +12,10 @@ from ..catalog import Catalog
 from ..desired.holders import first_free
 from ..desired.licenses import DesiredLicenses, WantedLicense
 from ..model import Group, License, Principal, Sku, shared
-from ..resolve import ResolvedPlans, Resolver
+from ..resolve import Resolver
 from ..tables.service_plan_conflicts import broken_rules
 from . import predict as findings
-from .changes import AssignLicenses, Changes, SetUsageLocation, service_plans_on, unlisted_service_plans
+from .changes import AssignLicenses, Changes, SetUsageLocation, off_before, service_plans_on, unlisted_service_plans
 
 
 def plan_licenses(principal: Principal, catalog: Catalog, desired: DesiredLicenses) -> Changes:
@@ -164,9 +164,8 @@ class _Addition:
         direct = self._principal.direct(sku.id)
         elsewhere = tuple(path for path in self._principal.not_direct(sku.id) if path.is_held)
         self._note_errors(sku)
-        disabled = self._resolver.rule(sku, want.plans.disabled, want.plans.enabled, want.plans.is_merge, f"{want.where}.").after(
-            self._base(sku, direct, elsewhere), sku
-        )
+        before = off_before(self._principal, sku, self._removed if self._desired.carry_plans else ())
+        disabled = self._resolver.rule(sku, want.plans, f"{want.where}.").after(before, sku)
         if direct and direct.is_held:
             if disabled != direct.disabled_plans:
                 self._note_unlisted(sku, direct, want, disabled)
@@ -183,11 +182,8 @@ class _Addition:
             self._check_seats(sku)
             self._add(sku, disabled)
 
-    def _rule(self, sku: Sku, want: WantedLicense) -> ResolvedPlans:
-        return self._resolver.rule(sku, want.plans.disabled, want.plans.enabled, want.plans.is_merge, f"{want.where}.")
-
     def _add(self, sku: Sku, disabled: frozenset[str]) -> None:
-        problem = findings.not_assignable(sku) if sku.is_owned else findings.not_owned(sku)
+        problem = findings.unassignable(sku)
         if problem:
             self.findings.append(problem)
         known = {plan.id for plan in sku.service_plans}
@@ -195,30 +191,9 @@ class _Addition:
 
     def _check_seats(self, sku: Sku) -> None:
         """Refuses a user a seat that nobody has; a group's members go without (graph-contract 2.1)."""
-        is_counted = sku.is_owned and findings.not_assignable(sku) is None
-        if is_counted and self._principal.kind == "user" and not self._principal.holds(sku.id) and sku.seats.free < 1:
+        if findings.unassignable(sku) is None and self._principal.kind == "user" and not self._principal.holds(sku.id) and sku.seats.free < 1:
             seats = sku.seats
             self.findings.append(findings.no_seats(self._principal, sku.part_number, seats.owned, seats.consumed, self._desired.seat_check))
-
-    def _base(self, sku: Sku, direct: License | None, elsewhere: tuple[License, ...]) -> frozenset[str]:
-        """What is off now: on the direct path, else on every other path, else what a removed SKU passes on."""
-        if direct:
-            return direct.disabled_plans
-        if elsewhere:
-            return frozenset.intersection(*(path.disabled_plans for path in elsewhere))
-        return self._carried(sku) if self._desired.carry_plans else frozenset()
-
-    def _carried(self, sku: Sku) -> frozenset[str]:
-        """The service plans that removed SKUs had off, found in the new SKU by id, then by name."""
-        ids = {plan.id for plan in sku.service_plans if plan.is_switchable}
-        by_name = {plan.name.lower(): plan.id for plan in sku.service_plans if plan.is_switchable}
-        carried = set()
-        for old in self._removed:
-            license_ = self._principal.direct(old.id)
-            names = {plan.id: plan.name.lower() for plan in old.service_plans}
-            for service_plan_id in license_.disabled_plans if license_ else ():
-                carried.add(service_plan_id if service_plan_id in ids else by_name.get(names.get(service_plan_id, "")))
-        return frozenset(service_plan_id for service_plan_id in carried if service_plan_id)
 
     def _note_unlisted(self, sku: Sku, direct: License, want: WantedLicense, disabled: frozenset[str]) -> None:
         """Says so when an allow-list turns off what Microsoft has perhaps added."""

@@ -30,6 +30,11 @@ def not_assignable(sku: Sku) -> Problem | None:
     return None
 
 
+def unassignable(sku: Sku) -> Problem | None:
+    """Why the SKU can be assigned to no user at all."""
+    return not_assignable(sku) if sku.is_owned else not_owned(sku)
+
+
 def no_seats(principal: Principal, what: str, owned: int, used: int, seat_check: str) -> Problem:
     """Nobody can take another seat (graph-contract E2, noAvailableLicenses)."""
     cause = f"no free seat of {what} for {principal.name}, {used} of {owned} are in use"

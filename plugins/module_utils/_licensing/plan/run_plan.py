@@ -98,7 +98,7 @@ def _plain(value: frozenset[str] | str | None) -> list[str] | str | None:
 def steps_of(state: EndState) -> tuple:
     """The operations that lead to an end state."""
     licenses = [one for one in state.changes if one.kind == "license"]
-    steps: tuple = (SetUsageLocation(state.before, state.after.usage_location or ""),) if len(licenses) < len(state.changes) else ()
+    steps: tuple = tuple(SetUsageLocation(state.before, str(one.after)) for one in state.changes if one.kind == "usage_location")
     if not licenses:
         return steps
     add = tuple(shared(License(one.key, one.after)) for one in licenses if isinstance(one.after, frozenset))
@@ -201,9 +201,10 @@ class _Planner:
         """
         states = {index: self._decider.decide(*self._users[index], _always) for index in self._users}
         barred: dict[int, set[str]] = {}
-        stages = self._stages(states, set())
         refused: set[int] = set()
-        for dummy in range(_ROUNDS if self._choosing else 0):
+        if not self._choosing:
+            return states, self._stages(states, set())
+        for dummy in range(_ROUNDS):
             hopeless = self._choose_all(states, refused, barred)
             stages = self._stages(states, hopeless)
             unserved = states.keys() - stages.keys()
