@@ -78,12 +78,13 @@ def replaced(path: str, option: str) -> Iterator[TextIO]:
             os.unlink(draft)
 
 
-def appended(path: str, option: str) -> TextIO:
+def appended(path: str, option: str, suffix: str = "") -> TextIO:
     """Open a file to read it and to append to it, for this process alone until it is closed. Every line is written as soon as it ends.
 
-    A looser mode of this user's own file is narrowed to 0600. Raises OptionError as replaced does, and while another run holds the file.
+    With a suffix, it is the file of that name beside the path. A looser mode of this user's own file is narrowed to 0600.
+    Raises OptionError as replaced does, and while another run holds the file.
     """
-    raw = encoded(path, option)
+    raw = encoded(path, option) + suffix.encode()
     is_new = _checked(raw, path, option) is None
     number = _opened(raw, path, option, os.O_RDWR | os.O_APPEND | (os.O_CREAT | os.O_EXCL if is_new else 0))
     handle = open(number, "a+", encoding="utf-8", errors="surrogatepass", newline="\n", buffering=1)  # noqa: SIM115  the caller closes it

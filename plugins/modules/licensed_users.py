@@ -13,10 +13,14 @@ version_added: 0.1.0
 author:
   - m365.licensing contributors (@m365-licensing)
 description:
-  - Brings the direct licenses of listed users to what profiles and the list say. One plan covers all users.
-  - Every name is resolved to its id before anything is compared. Two spellings of one SKU or of one user are the same.
+  - Brings listed users to what profiles and the list say. One plan covers all users.
+  - The plan has direct licenses, memberships of licensing groups and seats of allotments.
+    (A seat is one unit of a SKU; an allotment is a pool of seats in cloudLicensing.)
+  - A user is licensed, released or restored. A release is recorded in a file before anything is removed, and a restore assigns what was recorded.
+  - Every name is resolved to its id before anything is compared. Two spellings of one SKU, group or user are the same.
   - Seats are counted once over the whole run. A user can take the seat that another user of the list frees, in any order of the list.
-  - The module manages direct licenses. Groups and allotments in a profile are errors that name the module for them.
+  - What is removed waits until its replacement succeeded and shows. A swap of direct licenses is one request.
+  - A direct license and the cloudLicensing assignment behind it are one holding.
 extends_documentation_fragment:
   - m365.licensing._graph
   - m365.licensing._graph.attributes
@@ -24,29 +28,78 @@ extends_documentation_fragment:
 options:
   profiles:
     description:
-      - Profiles by name. Each has C(licenses), C(usage_location), C(inherits) and C(description), all of them optional.
+      - Profiles by name. Each has C(licenses), C(groups), C(allotments), C(usage_location), C(inherits) and C(description), all of them optional.
       - An entry of C(licenses) has C(sku), C(disabled_plans), C(enabled_plans), C(plans_mode), C(alternatives) and C(prefer),
         as O(m365.licensing.user_assign_license#module:licenses.add) has them.
-      - A profile replaces what it inherits for the same SKU.
-      - A SKU that the tenant does not have is an error of the users with that profile. In a profile without users it is a warning.
+      - An entry of C(groups) is the object id or the exact display name of a group.
+      - An entry of C(allotments) has C(sku) or C(allotment), and C(subscription_id), C(allotment_choice), C(disabled_plans), C(enabled_plans)
+        and C(plans_mode), as M(m365.licensing.cloud_license_assignment) has them.
+      - A profile replaces what it inherits for the same SKU. Groups add up.
+      - A name that the tenant does not have is an error of the users with that profile. In a profile without users it is a warning.
     type: dict
     default: {}
   users:
     description:
-      - The users, as names or as dictionaries.
-      - Each has C(user) (object id or user principal name), and C(profile) or C(licenses) and C(usage_location) of its own, which replace those of the profile.
-        C(from) names the profile of before, C(keep) SKUs that are not removed.
-        C(first_day) and C(last_day) are days such as V(2026-12-31).
+      - The users, as names or as dictionaries. A text that holds such a list as YAML is read.
+      - Each has C(user) (object id or user principal name), and C(profile) or C(licenses), C(groups), C(allotments) and C(usage_location) of its own.
+        What the entry says replaces what the profile says for the same SKU.
+      - C(from) names the profile of before, C(keep) SKUs that are not removed. C(first_day) and C(last_day) are days such as V(2026-12-31).
+      - C(state) replaces O(state), and C(after_release) replaces O(after_release) for this user.
       - The same user twice is one user when both entries declare the same. Different entries are an error that names both.
     type: raw
     required: true
+  state:
+    description:
+      - V(licensed) assigns what the profile and the entry say. A user past the last working day is released (see O(leavers)).
+      - V(released) removes everything but C(keep) - direct licenses, seats, and memberships of groups through which a license comes.
+        Memberships of other groups stay. A user whose last day is not over yet is skipped.
+      - V(restored) assigns what the record has of the user, and removes what O(after_release) had assigned.
+        What is impossible today, such as a SKU or group that is gone, is a warning and stays open in the record.
+    type: str
+    default: licensed
+    choices: [licensed, released, restored]
+  leavers:
+    description:
+      - What happens to entries whose C(last_day) and O(grace_days) are over.
+      - V(release) releases them. V(skip) leaves them alone and names them. V(only) releases them and works on no other entry.
+    type: str
+    default: release
+    choices: [release, skip, only]
+  keep:
+    description:
+      - SKUs that no released user loses, in addition to C(keep) of the entries. One that the tenant doesn't have is an error.
+    type: list
+    elements: str
+  after_release:
+    description:
+      - What a released user gets in exchange, in the same request, such as a license with the mailbox alone. It has the key C(licenses), as a profile has it.
+    type: dict
+  record_path:
+    description:
+      - The file in which the licenses of leavers are recorded, one line of JSON for each time that something is removed from a user.
+        The lines of a request are on the disk before it is sent.
+      - Required when a user of the list is released or restored today. One run at a time uses it. The mode is 0600.
+    type: path
+  record_missing:
+    description:
+      - Whether a file that is not there is an error, or is created. Set V(create) for the first run.
+    type: str
+    default: fail
+    choices: [fail, create]
+  wait_timeout:
+    description:
+      - For how many seconds the run waits, for all users together, until groups show the licenses that replace what is removed.
+        After that, the outcome of these users is V(waiting). The next run continues.
+    type: float
+    default: 300.0
   remove:
     description:
       - What a user with a profile loses.
       - V(nothing) removes nothing.
       - V(previous) removes what the profile in C(from) assigns and the new profile and the entry don't. Without C(from), nothing is removed.
+        A direct license that a group of the new profile assigns as well is removed once the group's license shows.
       - V(other_profiles) does the same for all profiles but the user's own.
-      - Only direct licenses are removed. Licenses that no profile names stay.
+      - What no profile names stays, however the user came to it.
     type: str
     default: nothing
     choices: [nothing, previous, other_profiles]
@@ -92,10 +145,10 @@ options:
     elements: str
   max_removals:
     description:
-      - How many licenses the run may remove, as a number, or as a part such as V(30%) of the direct licenses that the listed users hold.
-        A license that is replaced is no removal.
+      - How many licenses the run may remove, as a number, or as a part such as V(30%) of what the listed users hold.
+        Direct licenses, seats and memberships of licensing groups count. What is replaced is no removal.
       - Beyond it nothing is written. The results and the diff show what would be.
-      - The default is V(30%) from 10 users on.
+      - The default is V(30%) from 10 users on, without users whom O(state) or C(state) names to be released.
     type: str
   seat_check:
     description:
@@ -147,6 +200,27 @@ EXAMPLES = r"""
     remove: previous
     carry_plans: true
     max_removals: 50
+
+- name: Put a user into a licensing group, and release a leaver
+  m365.licensing.licensed_users:
+    profiles:
+      support:
+        groups: [Support desk]
+    users:
+      - user: grace@contoso.example
+        profile: support
+      - user: erin@contoso.example
+        last_day: "2026-01-31"
+        after_release: # the mailbox stays
+          licenses: [{sku: SPE_E5, enabled_plans: [EXCHANGE_S_ENTERPRISE]}]
+    record_path: leavers.jsonl
+    record_missing: create
+
+- name: Restore a user
+  m365.licensing.licensed_users:
+    users: [erin@contoso.example]
+    state: restored
+    record_path: leavers.jsonl
 """
 
 RETURN = r"""
@@ -162,10 +236,15 @@ results:
       returned: always
       sample: alice@contoso.example
     outcome:
-      description: V(changed), V(unchanged), V(failed) or V(skipped).
+      description: V(changed), V(unchanged), V(waiting), V(failed) or V(skipped).
       type: str
       returned: always
       sample: changed
+    state:
+      description: V(released) or V(restored).
+      type: str
+      returned: for users who leave or come back
+      sample: released
     reason:
       description: Why the entry was skipped.
       type: str
@@ -182,6 +261,8 @@ results:
     changes:
       description:
         - What was done, or in check mode would be, as RV(m365.licensing.user_assign_license#module:changes) has it.
+        - Seats have the actions C(create_seat), C(update_seat) and C(delete_seat), with C(allotment). Groups have C(join_group) and C(leave_group),
+          with C(group) and C(group_id). A change that waits for another one has a C(reason).
         - The action C(service_plans) lists the service plans that go C(on) or C(off) for the user, over all assignment paths.
       type: list
       elements: dict
@@ -203,7 +284,7 @@ summary:
   description: How many entries there were of each outcome, how many requests were sent, and for how many seconds requests waited for Graph's limits.
   returned: once the users were read
   type: dict
-  sample: {total: 1000, changed: 100, unchanged: 899, failed: 1, skipped: 0, requests: 8, seconds_throttled: 0.0}
+  sample: {total: 1000, changed: 100, unchanged: 899, failed: 1, skipped: 0, waiting: 0, requests: 8, seconds_throttled: 0.0}
 seats_due:
   description: The seats, by SKU part number, that users need whose first day is ahead.
   returned: once the users were read
@@ -236,6 +317,13 @@ def main():
             "users": {"type": "raw", "required": True},
             "remove": {"type": "str", "default": "nothing", "choices": ["nothing", "previous", "other_profiles"]},
             "previous_users": {"type": "raw"},
+            "state": {"type": "str", "default": "licensed", "choices": ["licensed", "released", "restored"]},
+            "leavers": {"type": "str", "default": "release", "choices": ["release", "skip", "only"]},
+            "keep": {"type": "list", "elements": "str"},
+            "after_release": {"type": "dict"},
+            "record_path": {"type": "path"},
+            "record_missing": {"type": "str", "default": "fail", "choices": ["fail", "create"]},
+            "wait_timeout": {"type": "float", "default": 300.0},
             "today": {"type": "str"},
             "grace_days": {"type": "int", "default": 0},
             "lead_days": {"type": "int", "default": 0},

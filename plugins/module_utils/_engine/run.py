@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Protocol
 
 from .._errors import AuthenticationError, GraphError, LicensingError, OptionError, PredictedError, Problem, SignInUnavailableError
@@ -18,11 +20,12 @@ from .._licensing.plan.predict import no_seats_any_more
 from .._licensing.show.problems import explained
 
 _REFUSED = 20  # objects to which a kind of write must be forbidden, and to none allowed, until a run takes it for forbidden altogether
+_LONGEST = 15.0  # seconds between two looks at what is to show
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Job(Protocol):
-    """The operations of one principal, to be written in a stage. new_sku_ids are the SKUs of which it takes a seat."""
+    """Operations of one principal, to be written in a stage. new_sku_ids are the keys of what it takes a seat of."""
 
     @property
     def name(self) -> str:
@@ -38,7 +41,23 @@ class Job(Protocol):
 
     @property
     def new_sku_ids(self) -> frozenset[str]:
-        """SKUs of which a seat is taken."""
+        """What a seat is taken of."""
+
+    @property
+    def chain(self) -> Hashable | None:
+        """By what jobs are known of which the later ones are not sent unless the earlier ones were done."""
+
+    @property
+    def lane(self) -> str:
+        """Jobs of a lane are sent one batch after the other, and only together with their like."""
+
+    @property
+    def is_later(self) -> bool:
+        """Whether it may take a seat that an earlier stage has freed."""
+
+    @property
+    def awaited(self) -> tuple:
+        """What must show before it is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +66,7 @@ class Line:
 
     pause waits for some seconds, and says whether the run goes on; stop ends all waiting.
     max_wait is for how many seconds a seat that an earlier stage has freed is asked for again.
+    look says of jobs that wait, by their place, which may be sent and which failed; it may be asked for wait_timeout seconds of the run.
     """
 
     send: Callable[[Sequence[Any]], list[Written]]
@@ -54,6 +74,8 @@ class Line:
     stop: Callable[[], None]
     size: int
     max_wait: float
+    look: Callable[[Sequence[Any]], Mapping[int, Written | None]] = lambda jobs: {}
+    wait_timeout: float = 0.0
 
 
 class Engine:
@@ -64,39 +86,95 @@ class Engine:
         self._full: set[str] = set()
         self._refused: dict[str, set[str]] = {}
         self._written: set[str] = set()
+        self._broken: set[Hashable] = set()
+        self._patience = line.wait_timeout
         self._lock = threading.Lock()
         self.ended: LicensingError | None = None
 
     def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Any, Written | None]]:
-        """Each job with what became of it, as answers come; nothing for one that was not sent, as the run has ended. A signal ends the run."""
+        """Each job with what became of it, as answers come; nothing for one that was not sent, as the run or its chain has ended. A signal ends the run."""
         before = {sign: signal.signal(sign, self._interrupt) for sign in _SIGNALS}
+        stages: dict[int, list[Job]] = {}
+        for job in jobs:
+            stages.setdefault(job.stage, []).append(job)
         try:
             with ThreadPoolExecutor(self._concurrency) as pool:
-                for number in sorted({job.stage for job in jobs}):
-                    yield from self._stage(pool, [job for job in jobs if job.stage == number], number)
+                for number in sorted(stages):
+                    for job, result in self._stage(pool, stages.pop(number)):
+                        if job.chain is not None and (result is None or result.error is not None or result.is_waiting):
+                            self._broken.add(job.chain)
+                        yield job, result
         finally:
             for sign, handler in before.items():
                 signal.signal(sign, handler)
 
-    def _stage(self, pool: ThreadPoolExecutor, jobs: list[Job], number: int) -> Iterator[tuple[Any, Written | None]]:
-        """One stage. Graph's counters lag behind a seat that was freed a moment ago, so what is rejected for want of one is sent again for a while."""
+    def _stage(self, pool: ThreadPoolExecutor, jobs: list[Job]) -> Iterator[tuple[Any, Written | None]]:
+        """One stage: what may be sent of it, once what it waits for shows."""
+        broken = [job for job in jobs if job.chain is not None and job.chain in self._broken]
+        yield from ((job, None) for job in broken)
+        ready = [job for job in jobs if job.chain is None or job.chain not in self._broken] if broken else jobs
+        awaiting = [job for job in ready if job.awaited]
+        if awaiting:
+            shown: list[Job] = []
+            for job, result in self._await(awaiting):
+                if result is None:
+                    shown.append(job)
+                else:
+                    yield job, result
+            ready = [job for job in ready if not job.awaited] + shown
+        yield from self._sent(pool, ready)
+
+    def _await(self, jobs: list[Job]) -> Iterator[tuple[Any, Written | None]]:
+        """Jobs with nothing once what they wait for shows, else with what became of them. All are looked at together."""
+        seconds = 1.0
+        while jobs and self.ended is None:
+            found = self._line.look(jobs)
+            yield from ((jobs[place], result) for place, result in found.items())
+            jobs = [job for place, job in enumerate(jobs) if place not in found]
+            if not jobs or seconds > self._patience or not self._line.pause(seconds):
+                break
+            self._patience -= seconds
+            seconds = min(seconds * 1.5, _LONGEST)
+        yield from ((job, Written(is_waiting=True)) for job in jobs)
+
+    def _sent(self, pool: ThreadPoolExecutor, jobs: list[Job]) -> Iterator[tuple[Any, Written | None]]:
+        """Jobs as they were answered. Graph's counters lag behind a seat that was freed a moment ago, so what lacks one is sent again for a while."""
         waited, seconds = 0.0, 1.0
         while jobs:
             self._full.clear()
-            may_wait = number > 0 and waited + seconds <= self._line.max_wait and self.ended is None
+            may_wait = waited + seconds <= self._line.max_wait and self.ended is None
             again: list[tuple[Any, Written]] = []
-            sent = {pool.submit(self._send_batch, batch): batch for batch in batches_of(jobs, self._line.size)}
-            for future in as_completed(sent):
-                for job, result in zip(sent.pop(future), future.result()):
-                    if may_wait and result is not None and not result.done and _lacks_seat(result):
-                        again.append((job, result))
-                    else:
-                        yield job, result
+            for job, result in self._answered(pool, jobs):
+                if may_wait and job.is_later and result is not None and not result.done and _lacks_seat(result):
+                    again.append((job, result))
+                else:
+                    yield job, result
             if again and not self._line.pause(seconds):
                 yield from again
                 return
             jobs = [job for job, dummy in again]
             waited, seconds = waited + seconds, seconds * 2
+
+    def _answered(self, pool: ThreadPoolExecutor, jobs: list[Job]) -> Iterator[tuple[Any, Written | None]]:
+        """Jobs in batches, side by side; those of a lane one after the other."""
+        lanes: dict[str, list[Job]] = {}
+        for job in jobs:
+            lanes.setdefault(job.lane, []).append(job)
+        waiting = deque((lane, batches_of(listed, self._line.size)) for lane, listed in lanes.items())
+        sent: dict[Future, tuple[str, Iterator, list[Job]]] = {}
+        while waiting or sent:
+            while waiting and len(sent) < 2 * self._concurrency:
+                lane, batches = waiting.popleft()
+                for batch in islice(batches, 1):
+                    sent[pool.submit(self._send_batch, batch)] = lane, batches, batch
+                    if not lane:
+                        waiting.appendleft((lane, batches))
+            done = wait(sent, return_when=FIRST_COMPLETED).done
+            for future in [one for one in sent if one in done]:
+                lane, batches, batch = sent.pop(future)
+                if lane:
+                    waiting.append((lane, batches))
+                yield from zip(batch, future.result())
 
     def end(self, reason: str) -> None:
         """Sends nothing more."""
@@ -139,7 +217,7 @@ class Engine:
     def _count_refused(self, kind: str, job: Job) -> None:
         """A 403 belongs to the object (graph-contract 12, no. 1), unless the first writes of a kind, to different objects, all get it."""
         refused = self._refused.setdefault(kind, set())
-        refused.add(job.name.lower())
+        refused.add(job.lane or job.name.lower())  # a lane is one object
         if len(refused) >= _REFUSED and kind not in self._written:
             self.end(f"stopped, as Graph forbade the first {len(refused)} writes of this kind, each to another object")
 

@@ -25,6 +25,10 @@ class Catalog:
         """The SKU of an id; one that the tenant does not own goes by its id."""
         return self._by_id.get(sku_id) or Sku(sku_id, sku_id, is_owned=False)
 
+    def with_skus(self, skus: Iterable[Sku]) -> Catalog:
+        """The catalog with further SKUs, where it does not have them: those of allotments may be none that the tenant subscribes to."""
+        return Catalog([*({sku.id: sku for sku in skus} | self._by_id).values()], self.names)
+
     def take(self, sku_id: str, seats: int) -> None:
         """Some more seats of a SKU are in use, or fewer."""
         sku = self._by_id.get(sku_id)

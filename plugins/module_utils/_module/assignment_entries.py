@@ -16,8 +16,7 @@ from .._licensing.desired.licenses import DesiredAssignment, desired_assignment
 from .._licensing.model import CloudState, Group, Principal
 from .._licensing.plan.assignments import plan_assignment
 from .._licensing.plan.changes import Changes, CreateAssignment, UpdateAssignment
-from .._licensing.plan.entries import merged
-from .._licensing.plan.ledger import PoolLedger
+from .._licensing.plan.entries import PoolLedger, merged
 from .._licensing.resolve import Resolver
 from .._tenant.parse import cloud_group_of, principal_of
 from .._tenant.requests import principal_path

@@ -5,27 +5,89 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from .._engine.report import RunReport, digest
 from .._engine.run import Engine, Line
-from .._errors import Problem
+from .._errors import LicensingError, OptionError, Problem
 from .._graph.batch import SIZE
 from .._licensing.desired.licensed_users import DesiredRun, desired_run
-from .._licensing.plan.changes import Written
+from .._licensing.observed import Observed, Tenant
+from .._licensing.plan.changes import Change, JoinGroup, Written
 from .._licensing.plan.end_state import Settings
 from .._licensing.plan.guards import removal_limit
+from .._licensing.plan.paths import seat_key
+from .._licensing.plan.predict import error_of
 from .._licensing.plan.run_plan import Guards, RunPlan, UserPlan, plan_run
+from .._licensing.plan.steps import COUNT, JOINS, SEATS, Step, changes_of, steps_of
 from .._licensing.show.plans import change_rows, user_diff
 from .._licensing.show.problems import finding_rows
-from .._tenant.user_list import UserList
-from .options import GraphModule, check_pace
+from .._tenant.run_reader import RunReader
+from .leavers import Leavers
+from .options import SHARED, GraphModule, check_pace, list_of_text
 from .results import ResultList, exit_with, remember
 from .run import guarded
 from .session import Session
 
-_DESCRIBED = ("profiles", "users", "previous_users", "remove", "protect", "inherited", "carry_plans")
+_NOT_DESCRIBED = {"concurrency", "write_quota", "on_error", "results", "report_path", "resume", "record_missing", "wait_timeout", *SHARED}
+
+
+@dataclass(frozen=True, slots=True)
+class StepJob:
+    """One step of a user, as the engine takes it. is_last says that no other follows."""
+
+    plan: UserPlan
+    step: Step
+    is_last: bool
+
+    @property
+    def name(self) -> str:
+        """How the task calls the user."""
+        return self.plan.name
+
+    @property
+    def stage(self) -> int:
+        """The steps of users who take seats that others free come after all steps of these."""
+        return self.plan.stage * COUNT + self.step.number
+
+    @property
+    def operations(self) -> tuple:
+        """The operations of the step."""
+        return self.step.operations
+
+    @property
+    def new_sku_ids(self) -> frozenset[str]:
+        """What the step takes a seat of, where Graph would reject it. Of a group's license, Graph says nothing to who joins."""
+        added = {key for one in self.step.changes if one.verb == "add" for key in (one.sku_id, seat_key(one.key))} if self.step.number <= SEATS else set()
+        return self.plan.state.takes & added if self.plan.state else frozenset()
+
+    @property
+    def chain(self) -> int:
+        """The steps of one user follow each other."""
+        return self.plan.index
+
+    @property
+    def lane(self) -> str:
+        """One call for each group is in flight."""
+        return self.step.group_id
+
+    @property
+    def is_later(self) -> bool:
+        """Whether the user takes a seat that another one frees."""
+        return self.plan.stage > 0
+
+    @property
+    def awaited(self) -> tuple:
+        """What must show first."""
+        return self.step.awaited
+
+
+def jobs_of(plans: Sequence[UserPlan]) -> list[StepJob]:
+    """The steps of users as jobs."""
+    made = ((plan, steps_of(plan.state)) for plan in plans if plan.state)
+    return [StepJob(plan, step, number == len(steps) - 1) for plan, steps in made for number, step in enumerate(steps)]
 
 
 class LicensedUsers:
@@ -35,44 +97,62 @@ class LicensedUsers:
         """Raises OptionError with every problem of form, before anything is read."""
         self._module, self._session, self._params = module, session, module.params
         check_pace(self._params)
-        params = {**self._params, "today": self._params.get("today") or time.strftime("%Y-%m-%d", time.gmtime())}
+        lists = {name: list_of_text(self._params.get(name)) for name in ("users", "previous_users")}
+        params = {**self._params, **lists, "today": self._params.get("today") or time.strftime("%Y-%m-%d", time.gmtime())}
         self._desired: DesiredRun = desired_run(params)
         self._guards = Guards(tuple(self._params.get("protect") or ()), removal_limit(self._params.get("max_removals")), self._params["missing"] == "ignore")
-        self._described = {name: self._params.get(name) for name in _DESCRIBED}
+        self._described = {name: value for name, value in self._params.items() if name not in _NOT_DESCRIBED}
         self._settings = Settings(*(self._params[name] for name in ("inherited", "carry_plans", "seat_check", "plan_check")))
         self._outcomes: dict[int, tuple[str, Sequence[Problem]]] = {}
         self._repeated: set[int] = set()
-        self._users = UserList(session.client, session.reader)
+        self._made: dict[int, list[Change]] = {}
+        self._reader = RunReader(session.client, session.reader, session.cloud)
+        self._leavers = Leavers(self._desired, self._params, module.check_mode)
         self.report = RunReport(self._params["report_path"], module.check_mode, self._params["resume"])
-        self.results = ResultList(self._params["results"])
-        line = Line(self._send, session.client.may_pause, session.client.flow.stop, SIZE, self._params["max_wait"])
+        self.results = ResultList(self._params["results"], "waiting")
+        pace = SIZE, self._params["max_wait"], self._look, self._params["wait_timeout"]
+        line = Line(self._send, session.client.may_pause, session.client.flow.stop, *pace)
         self.engine = Engine(line, self._params["concurrency"], self._params["on_error"])
+
+    def close(self) -> None:
+        """Lets other runs write the files."""
+        self.report.close()
+        self._leavers.close()
+
+    @property
+    def warnings(self) -> Sequence[Problem]:
+        """What could not be read, and is not needed."""
+        return self._reader.warnings
 
     def plan(self) -> RunPlan:
         """Reads the tenant and plans. Where a text wants the names of groups, they are read, and all is planned again."""
         catalog = self._session.reader.catalog()
         self.report.begin(self._session.reader.tenant_id, self._described)
         self._described = {}  # a long list is not held longer than needed
-        self._users.read([one.name for one in self._desired.users if one.skipped is None or one.is_early])
-        found = {index: user for index, one in enumerate(self._desired.users) if (user := self._users.user(one.name)) is not None}
-        plan = plan_run(self._desired, found, catalog, self._settings, self._guards)
-        named = {one.index for one in plan.users if self._names_groups(one)}
+        names = [one.name if one.skipped is None or one.is_early else "" for one in self._desired.users]
+        aliases, recorded = self._leavers.open(self._desired, self._session.reader.tenant_id)
+        tenant, found = self._reader.read(self._desired, catalog, names, aliases, recorded)
+        returns = self._leavers.returns({index: user for index, user in found.items() if self._desired.users[index].state == "restored"}, aliases, tenant)
+        plan = plan_run(self._desired, found, tenant, self._settings, self._guards, returns)
+        named = {one.index for one in plan.users if self._names_groups(one, tenant)}
         if not named:
             return plan
-        found = {index: self._users.with_group_names(user) if index in named else user for index, user in found.items()}
-        return plan_run(self._desired, found, catalog, self._settings, self._guards)
+        found = {index: self._reader.with_group_names(user) if index in named else user for index, user in found.items()}
+        return plan_run(self._desired, found, tenant, self._settings, self._guards, returns)
 
-    def _names_groups(self, one: UserPlan) -> bool:
-        """Whether a text about a user, or the diff, names groups."""
-        is_shown = one.is_to_write and self._module._diff and one.state is not None and any(lic.group_id for lic in one.state.before.licenses)
-        return bool(is_shown) or any(problem.group_ids for problem in one.problems)
+    def _names_groups(self, one: UserPlan, tenant: Tenant) -> bool:
+        """Whether a text about a user, or the diff, names groups that were not read."""
+        is_shown = one.is_to_write and self._module._diff and one.state is not None
+        licenses = one.state.before.user.licenses if one.state is not None and is_shown else ()
+        ids = {lic.group_id for lic in licenses if lic.group_id} | {group_id for problem in one.problems for group_id in problem.group_ids}
+        return not ids <= tenant.groups.keys()
 
     def run(self, plan: RunPlan) -> None:
         """Writes unless in check mode, or because the run as a whole is forbidden, and notes what became of each entry."""
         is_held_back = self._params["on_error"] == "stop" and any(one.errors for one in plan.users)
         repeats = [one for one in plan.users if one.duplicate_of is not None and not one.errors]
         self._repeated = {one.duplicate_of for one in repeats if one.duplicate_of is not None}
-        skipped, jobs = {one.index for one in repeats}, []
+        skipped, to_write = {one.index for one in repeats}, []
         for one in plan.users:
             if one.index in skipped:
                 continue
@@ -80,42 +160,102 @@ class LicensedUsers:
             if outcome != "changed":
                 self._note(plan, one, outcome, problems=one.errors)
             elif plan.problem is not None:
-                self._note(plan, one, "skipped", one.operations)
+                self._note(plan, one, "skipped", one.changes)
             elif is_held_back:
                 self._note(plan, one, "skipped")
             elif self._module.check_mode:
-                self._note(plan, one, "changed", one.operations)
+                self._note(plan, one, "changed", one.changes)
             else:
-                jobs.append(one)
-        self._write(plan, jobs)
+                to_write.append(one)
+        self._write(plan, to_write)
         for one in repeats:
             outcome, problems = self._outcomes[one.duplicate_of if one.duplicate_of is not None else one.index]
             self._note(plan, one, "unchanged" if outcome == "changed" else outcome, problems=problems)
 
-    def _write(self, plan: RunPlan, jobs: Sequence[UserPlan]) -> None:
-        for job, result in self.engine.run(jobs):
-            if result is None:
-                self._note(plan, job, "skipped")
-            elif result.error is None:
-                self._note(plan, job, "changed", tuple(result.done), request_id=result.request_id)
-            else:
-                self._note(plan, job, "failed", tuple(result.done), self.engine.failed(job, result, plan.catalog), result.request_id)
+    def _write(self, plan: RunPlan, to_write: Sequence[UserPlan]) -> None:
+        """Writes step by step. A user is noted with the last step, or with the first that was not done."""
+        noted: set[int] = set()
+        for job, result in self.engine.run(jobs_of(to_write)):
+            one = job.plan
+            if one.index in noted:
+                continue
+            made = self._made.setdefault(one.index, [])
+            made += changes_of(job.step, result.done) if result else ()
+            outcome, problems = self._outcome_of(job, result, plan)
+            if outcome is None:
+                continue
+            noted.add(one.index)
+            del self._made[one.index]
+            if outcome == "skipped" and made:
+                outcome, problems = "failed", (Problem("the run ended before everything was done", "run it again", "ended", retriable=True),)
+            self._note(plan, one, outcome, tuple(made), problems, result.request_id if result else None)
 
-    def _send(self, jobs: Sequence[UserPlan]) -> list[Written]:
-        return self._session.writer.apply_all("v1.0", [(job.operations, "principal") for job in jobs])
+    def _outcome_of(self, job: StepJob, result: Written | None, plan: RunPlan) -> tuple[str | None, Sequence[Problem]]:
+        """What became of a user with a step; nothing as long as there are further steps."""
+        if result is None:
+            return "skipped", ()
+        if result.is_waiting:
+            return "waiting", ()
+        if result.error is None:
+            return ("changed" if job.is_last else None), ()
+        problems = self.engine.failed(job, result, plan.tenant.catalog)
+        if job.plan.is_patient and problems[0].code == "no_seats" and self.engine.ended is None:
+            return "waiting", ()
+        return "failed", problems
 
-    def _note(
-        self, plan: RunPlan, one: UserPlan, outcome: str, operations: tuple = (), problems: Sequence[Problem] = (), request_id: str | None = None
-    ) -> None:
+    def _send(self, jobs: Sequence[StepJob]) -> list[Written]:
+        writer, step = self._session.writer, jobs[0].step
+        try:
+            self._leavers.record([job.plan for job in jobs])
+        except OptionError as error:
+            self.engine.end(error.message)
+            return [Written(error=error) for dummy in jobs]
+        if step.number == JOINS:
+            return writer.join([one for job in jobs for one in job.operations if isinstance(one, JoinGroup)])
+        return writer.apply_all(step.version, [(job.operations, "principal") for job in jobs])
+
+    def _look(self, jobs: Sequence[StepJob]) -> Mapping[int, Written | None]:
+        """The jobs of which all shows that they wait for, and those of which it will not show."""
+        users = [job.plan.state.before.user for job in jobs if job.plan.state]
+        now = self._reader.again(users, any(one.allotment_id for job in jobs for one in job.awaited))
+        return {place: result for place, job in enumerate(jobs) for result in _seen(job, now.get(users[place].id))}
+
+    def _note(self, plan: RunPlan, one: UserPlan, outcome: str, changes: tuple = (), problems: Sequence[Problem] = (), request_id: str | None = None) -> None:
         if one.index in self._repeated:
             self._outcomes[one.index] = outcome, problems
-        rows = change_rows(one, operations, plan.catalog)
-        who = {"user": one.name, **({"reason": one.desired.skipped} if one.desired.skipped else {})}
+        rows = change_rows(one.state, changes, plan.tenant)
+        who = {"user": one.name, **({"state": one.desired.state} if one.desired.state != "licensed" else {})}
+        who |= {"reason": one.desired.skipped} if one.desired.skipped else {}
+        try:
+            self._leavers.note(one, outcome)
+        except OptionError as error:
+            self.engine.end(error.message)
         self.results.add(one.index, who, outcome, rows, finding_rows(one.problems), problems)
-        if operations and self._module._diff:
-            self.results.show(one.index, user_diff(one, operations, plan.catalog))
+        shown = one.changes if outcome == "waiting" else changes
+        if shown and self._module._diff:
+            self.results.show(one.index, user_diff(one.state, shown, plan.tenant))
         if outcome != "skipped":
             remember(self._session, self.engine, problems, partial(self.report.add, one.name, one.index, outcome, rows, request_id))
+
+
+def _seen(job: StepJob, user: Observed | None) -> Iterator[Written | None]:
+    """Nothing once all shows that a job waits for, an error where it will not show; no value as long as that is open."""
+    if user is None:
+        yield Written(error=LicensingError(Problem("the user is gone", "check the tenant", "not_found")))
+        return
+    paths = {(lic.group_id or "", lic.sku_id): lic for lic in user.user.licenses}
+    seats = {one.allotment_id for one in user.seats or ()}
+    for one in job.awaited:
+        path = paths.get((one.group_id, one.sku_id))
+        is_shown = one.allotment_id in seats if one.allotment_id else path is not None and path.is_held
+        if path is not None and not one.allotment_id and not path.is_held and not job.plan.is_patient:
+            cause, remedy = error_of(path.error)
+            text = f"{job.name} is a member of the group, and does not get the license from it: {cause} ({path.error})"
+            yield Written(error=LicensingError(Problem(text, remedy, "license_in_error", retriable=True)))
+            return
+        if not is_shown:
+            return
+    yield None
 
 
 def run_licensed_users(module: GraphModule) -> None:
@@ -128,9 +268,9 @@ def _run(module: GraphModule, session: Session) -> None:
     module.forget("users")
     try:
         plan = run.plan()
-        for warning in plan.warnings:
+        for warning in (*plan.warnings, *run.warnings):
             module.warn(warning.message)
         run.run(plan)
     finally:
-        run.report.close()
+        run.close()
     exit_with(module, session, run.results, run.engine, plan.problem, seats_due=plan.seats_due, plan_digest=digest(plan.data))

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from .._errors import LicensingError, OptionError, Problem, WaitTimeoutError
 from .._graph import retry
@@ -14,13 +15,69 @@ from .._graph.answers import Answer, Request
 from .._graph.batch import SIZE, send_all, slices
 from .._graph.odata import key_segment
 from .._licensing.catalog import Catalog
-from .._licensing.plan.memberships import Group, MemberChanges, member_diff, member_rows, plan_members
+from .._licensing.model import Group
+from .._licensing.plan.predict import too_many_removals
 from .._licensing.show.problems import explained, failure_of, finding_rows
 from .._licensing.show.results import error_rows
+from .._tenant.group_list import MOST, add_members, is_member_already
 from .._tenant.user_list import UserList
 from .options import GraphModule, check_user
 from .run import Run, check_findings, guarded
 from .session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class MemberChanges:
+    """Who comes and who goes, by id and name, sorted by name; and what forbids it."""
+
+    group: Group
+    add: dict[str, str]
+    remove: dict[str, str]
+    findings: tuple[Problem, ...] = ()
+
+    @property
+    def is_change(self) -> bool:
+        """Whether anybody comes or goes."""
+        return bool(self.add or self.remove)
+
+
+def plan_members(
+    group: Group, wanted: Mapping[str, str], unwanted: Iterable[str], is_set: bool, max_removals: int | None, may_manage_roles: bool = False
+) -> MemberChanges:
+    """The difference. wanted are names by id, unwanted ids; with is_set, everybody else goes as well.
+
+    may_manage_roles: the token has the permission that groups with directory roles take (graph-contract 12, no. 1).
+    """
+    members = group.members or {}
+    leaving = set(members) - set(wanted) if is_set else set(unwanted) & set(members)
+    add = {user_id: name for user_id, name in wanted.items() if user_id not in members}
+    remove = {user_id: members[user_id] for user_id in leaving}
+    findings = []
+    if (add or remove) and group.managed_by:
+        cause = f"the members of group {group.name} cannot be changed here, as {group.managed_by}"
+        findings.append(Problem(cause, "change them there, or name another group", "members_not_manageable"))
+    if (add or remove) and group.is_role_assignable and not may_manage_roles:
+        cause = f"group {group.name} can carry directory roles, and only its owners, and RoleManagement.ReadWrite.Directory, may change its members"
+        findings.append(Problem(cause, "make sure of that, or use another group for licenses", "group_role_assignable", "warning"))
+    if max_removals is not None and len(remove) > max_removals:
+        findings.append(too_many_removals(len(remove), max_removals))
+    return MemberChanges(group, _sorted(add), _sorted(remove), tuple(findings))
+
+
+def member_rows(action: str, members: Mapping[str, str]) -> list[dict]:
+    """Who comes or goes, as rows of C(changes)."""
+    return [{"action": action, "id": user_id, "user": name} for user_id, name in members.items()]
+
+
+def member_diff(changes: MemberChanges) -> dict:
+    """The difference in names, for C(--diff): only who comes and who goes."""
+    name = f"members of {changes.group.name}"
+    gone, come = list(changes.remove.values()), list(changes.add.values())
+    return {"before_header": name, "after_header": name, "before": {"members": gone} if gone else {}, "after": {"members": come} if come else {}}
+
+
+def _sorted(members: Mapping[str, str]) -> dict[str, str]:
+    return dict(sorted(members.items(), key=lambda item: item[1]))
 
 
 class Membership:
@@ -71,19 +128,13 @@ class Membership:
 
     def write(self, changes: MemberChanges) -> None:
         """Adds twenty in a request, and removes twenty in a batch. Who fails is noted, and the others are done."""
-        group = key_segment("groups", changes.group.id)
-        for part in slices(changes.add.items(), SIZE):
-            links = [self._link(user_id) for user_id, dummy in part]
-            answer = self._client.send("v1.0", Request("PATCH", group, {"members@odata.bind": links}))
-            if answer.is_ok:
-                self.added.update(part)
-            elif answer.status in (400, 404):
-                requests = [Request("POST", f"{group}/members/$ref", {"@odata.id": self._link(user_id)}) for user_id, dummy in part]
-                self._take_answers(part, send_all(self._client, "v1.0", requests), self.added, _is_there)
-            else:
-                raise self._session.reader.rejection("group", changes.group.id, answer)
+        for part in slices(changes.add.items(), MOST):
+            answers = add_members(self._client, changes.group.id, [user_id for user_id, dummy in part])
+            if answers[0] is answers[-1] and not answers[0].is_ok and answers[0].status not in (400, 404):
+                raise self._session.reader.rejection("group", changes.group.id, answers[0])
+            self._take_answers(part, answers, self.added, is_member_already)
         for part in slices(changes.remove.items(), SIZE):
-            requests = [Request("DELETE", f"{group}{key_segment('members', user_id)}/$ref") for user_id, dummy in part]
+            requests = [Request("DELETE", f"{key_segment('groups', changes.group.id)}{key_segment('members', user_id)}/$ref") for user_id, dummy in part]
             self._take_answers(part, send_all(self._client, "v1.0", requests), self.removed, lambda answer: answer.status == 404)
 
     def _take_answers(self, part: list[tuple[str, str]], answers: list[Answer], done: dict[str, str], is_done) -> None:
@@ -92,9 +143,6 @@ class Membership:
                 done[user_id] = name
             else:
                 self.failed[self._named.get(user_id, name)] = explained(answer.error(), Catalog())
-
-    def _link(self, user_id: str) -> str:
-        return f"{self._client.graph_url}/v1.0{key_segment('directoryObjects', user_id)}"
 
     def wait(self, changes: MemberChanges, timeout: float) -> None:
         """Reads until those who are wanted hold what the group gives. Who gets an error instead is noted.
@@ -174,8 +222,3 @@ def _answer(membership: Membership, changes: MemberChanges) -> dict:
 def _names(group: Group) -> dict[str, str]:
     """The ids of members by every name that a task may use."""
     return {key.lower(): user_id for user_id, name in (group.members or {}).items() for key in (user_id, name)}
-
-
-def _is_there(answer: Answer) -> bool:
-    """Whether somebody is a member already: another run, or a lost attempt, was faster."""
-    return answer.status == 400 and "already exist" in answer.error_text

@@ -14,7 +14,7 @@ from .._licensing.show.problems import failure_of
 from .options import GraphModule
 from .session import Session
 
-_SHOWN = {"all": ("changed", "unchanged", "skipped", "failed"), "changed": ("changed", "failed"), "failed": ("failed",), "none": ()}
+_SHOWN = {"all": ("changed", "unchanged", "skipped", "waiting", "failed"), "changed": ("changed", "waiting", "failed"), "failed": ("failed",), "none": ()}
 _FIRST = 3  # failures that the message of the task quotes
 
 
@@ -32,7 +32,7 @@ def remember(session: Session, engine: Engine, problems: Sequence[Problem], add:
 
 def exit_with(module: GraphModule, session: Session, results: ResultList, engine: Engine, problem: Problem | None = None, **more: Any) -> None:
     """Exits with results, summary and diff, and fails for what forbids the run as a whole, for a run that ended, and for entries that failed."""
-    flow, counts = session.client.flow, {name: results.counts[name] for name in ("changed", "unchanged", "failed", "skipped")}
+    flow, counts = session.client.flow, {name: results.counts[name] for name in ("changed", "unchanged", "failed", "skipped", *results.more)}
     summary = {"total": sum(counts.values()), **counts, "requests": flow.requests, "seconds_throttled": round(flow.seconds_throttled, 1)}
     answer = {"changed": results.is_changed, "results": results.rows(), "summary": summary, "diff": results.diffs(), **more}
     problems = [problem] if problem else []
@@ -46,8 +46,9 @@ def exit_with(module: GraphModule, session: Session, results: ResultList, engine
 class ResultList:
     """Rows by entry, of those outcomes that are shown, and counts of all. A row that failed says so, also when something of it was done."""
 
-    def __init__(self, shown: str) -> None:
-        self._shown = _SHOWN[shown]
+    def __init__(self, shown: str, *more: str) -> None:
+        """more are outcomes that this list can have besides the usual ones."""
+        self._shown, self.more = _SHOWN[shown], more
         self._rows: dict[int, dict] = {}
         self.counts: Counter = Counter()
         self.is_changed = False

@@ -10,7 +10,7 @@ from typing import Any
 
 from .._graph.odata import key_segment
 from .._licensing.model import Assignment, Principal
-from .._licensing.plan.changes import AssignLicenses, CreateAssignment, DeleteAssignment, Reprocess, SetUsageLocation, UpdateAssignment
+from .._licensing.plan.changes import AssignLicenses, CreateAssignment, DeleteAssignment, LeaveGroup, Reprocess, SetUsageLocation, UpdateAssignment
 
 COLLECTIONS = {"user": "users", "group": "groups", "device": "devices"}
 _CLOUD = (CreateAssignment, UpdateAssignment, DeleteAssignment)
@@ -61,6 +61,8 @@ def _call_of(operation: Any, graph_url: str, route: str, version: str, after_loc
             "removeLicenses": list(operation.remove),
         }
         return Call("v1.0", "POST", f"{principal_path(operation.principal)}/assignLicense", body, lag_code=lag_code)
+    if isinstance(operation, LeaveGroup):
+        return Call("v1.0", "DELETE", f"{key_segment('groups', operation.group_id)}{key_segment('members', operation.principal.id)}/$ref")
     base = assignments_path(operation.principal, operation.assignment.allotment_id, route)
     plans = {"disabledServicePlanIds": sorted(operation.assignment.disabled_plans)}
     if isinstance(operation, CreateAssignment):

@@ -15,7 +15,8 @@ from .._graph.answers import Answer, Request, is_unknown
 from .._graph.batch import send_chains
 from .._graph.client import GraphClient
 from .._licensing.model import Assignment, Group, Principal
-from .._licensing.plan.changes import AssignLicenses, Changes, CreateAssignment, DeleteAssignment, Outcome, SetUsageLocation, Written
+from .._licensing.plan.changes import AssignLicenses, Changes, CreateAssignment, DeleteAssignment, JoinGroup, LeaveGroup, Outcome, SetUsageLocation, Written
+from .group_list import add_members, is_member_already
 from .parse import unwrap
 from .reader import Reader
 from .requests import Call, calls_of, principal_path
@@ -58,6 +59,19 @@ class Writer:
                 result.error = error
         return written
 
+    def join(self, joins: Sequence[JoinGroup]) -> list[Written]:
+        """Makes up to twenty users members of one group. No error is raised: each user has an own one."""
+        try:
+            answers = add_members(self._client, joins[0].group_id, [one.principal.id for one in joins])
+        except LicensingError as error:
+            return [Written(error=error) for dummy in joins]
+        return [self._joined(one, answer) for one, answer in zip(joins, answers)]
+
+    def _joined(self, operation: JoinGroup, answer: Answer) -> Written:
+        if answer.is_ok or is_member_already(answer):
+            return Written([operation], request_id=answer.request_id)
+        return Written(error=self._refused(operation, answer), request_id=answer.request_id)
+
     def _take_answers(self, operations: tuple, calls: list[Call], answers: list[Answer], written: Written) -> None:
         for operation, call, request, answer in zip(operations, calls, _requests_of(calls), answers):
             created_id = self._take_answer(operation, call.version, request, answer)
@@ -98,7 +112,9 @@ class Writer:
             return self._take_created(operation, request, answer)
         if answer.status == 424 or (is_unknown(answer) and request.can_repeat):
             answer = self._client.send(version, request)
-        if answer.is_ok or (isinstance(operation, DeleteAssignment) and self._is_gone(operation, request, answer)):
+        if answer.is_ok or (isinstance(operation, LeaveGroup) and answer.status == 404):
+            return None
+        if isinstance(operation, DeleteAssignment) and self._is_gone(operation, request, answer):
             return None
         if isinstance(operation, AssignLicenses) and answer.status == 400 and answer.was_lost and self._comes_to_show(operation):
             return None
@@ -117,6 +133,8 @@ class Writer:
         if answer.status not in (400, 403) or self._looks_left < 1:
             return answer.error()
         self._looks_left -= 1
+        if isinstance(operation, (JoinGroup, LeaveGroup)):
+            return self._reader.rejection("group", operation.group_id, answer)
         return self._reader.rejection(operation.principal.kind, operation.principal.id, answer)
 
     def _take_created(self, operation: CreateAssignment, request: Request, answer: Answer) -> str | None:

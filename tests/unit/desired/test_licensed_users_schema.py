@@ -10,7 +10,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 from ansible_collections.m365.licensing.plugins.module_utils._errors import OptionError
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.licensed_users import PROFILES, USER, desired_run
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.licensed_users import desired_run
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.user_form import PROFILES, USER
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.validate import ListOf
 from support.schema import schema_of
 

@@ -25,6 +25,13 @@ class Job:
     stage: int = 0
     size: int = 1
     new_sku_ids: frozenset[str] = frozenset()
+    chain: str | None = None
+    lane: str = ""
+    awaited: tuple = ()
+
+    @property
+    def is_later(self) -> bool:
+        return self.stage > 0
 
     @property
     def operations(self) -> tuple:

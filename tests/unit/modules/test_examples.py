@@ -26,6 +26,8 @@ def test_example(tenant, module, task, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     options = task[f"m365.licensing.{module}"] or {}
     assert set(task) == {"name", f"m365.licensing.{module}"}
+    if options.get("state") == "restored":
+        tenant.run(module, **{**options, "state": "released", "record_missing": "create"})
     predicted = tenant.check(module, **options)
     result = tenant.run(module, **options)
     assert not result["failed"], result

@@ -45,7 +45,12 @@ TASKS = {
     "two names of one user": ([entry("alice", profile="analyst"), {"user": "ALICE@contoso.example", "profile": "analyst"}], {}, ["changed", "unchanged"], None),
     "unknown users": ([entry("nobody", profile="lead"), entry("grace", profile="lead")], {}, ["failed", "changed"], None),
     "unknown users, ignored": ([entry("nobody", profile="lead"), entry("grace", profile="lead")], {"missing": "ignore"}, ["skipped", "changed"], None),
-    "past the last working day": ([entry("bob", profile="lead", last_day="2020-01-01")], {}, ["skipped"], {"SPE_E3": ["SWAY", "YAMMER_ENTERPRISE"]}),
+    "past the last working day, skipped": (
+        [entry("bob", profile="lead", last_day="2020-01-01")],
+        {"leavers": "skip"},
+        ["skipped"],
+        {"SPE_E3": ["SWAY", "YAMMER_ENTERPRISE"]},
+    ),
 }
 
 

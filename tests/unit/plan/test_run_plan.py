@@ -12,6 +12,7 @@ from ansible_collections.m365.licensing.plugins.module_utils._errors import Opti
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.catalog import Catalog
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.licensed_users import desired_run
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.model import License, Principal, Sku
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.observed import Observed, Tenant
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.end_state import Settings
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.guards import removal_limit
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.run_plan import Guards, RunPlan, plan_run
@@ -38,8 +39,8 @@ def direct(held: Sku, *names: str) -> License:
 def plan(people: dict[str, Principal], users: list, skus=SKUS, protect=(), max_removals=None, more: dict | None = None, **task) -> RunPlan:
     """The plan of a task. people are what the tenant has, by the name that an entry uses."""
     run = desired_run({**TASK, "profiles": PROFILES, "users": users, **task})
-    found = {index: people[one.name.lower()] for index, one in enumerate(run.users) if one.name.lower() in people}
-    return plan_run(run, found, Catalog(skus), Settings(**(more or {})), Guards(tuple(protect), removal_limit(max_removals)))
+    found = {index: Observed(people[one.name.lower()]) for index, one in enumerate(run.users) if one.name.lower() in people}
+    return plan_run(run, found, Tenant(Catalog(skus)), Settings(**(more or {})), Guards(tuple(protect), removal_limit(max_removals)))
 
 
 def tenant(*users: Principal) -> dict[str, Principal]:
@@ -115,7 +116,7 @@ USERS = {
     "an alternative with a seat": ((), "DE", {"profile": "either"}, {}, [("add", "E3")]),
     "an alternative that is held": ((direct(FULL),), "DE", {"profile": "either"}, {}, []),
     "an alternative held through a group": ((License(FULL.id, group_id="g"),), "DE", {"profile": "either"}, {"inherited": "accept"}, []),
-    "the last day is over": ((direct(E3),), "DE", {"profile": "lead", "last_day": "2026-11-25"}, {}, []),
+    "the last day is over": ((direct(E3),), "DE", {"profile": "lead", "last_day": "2026-11-25"}, {"leavers": "skip"}, []),
     "the last day is today": ((), "DE", {"profile": "lead", "last_day": "2026-11-26"}, {}, [("add", "BI"), ("add", "E5")]),
     "days of grace": ((), "DE", {"profile": "lead", "last_day": "2026-11-20"}, {"grace_days": 6}, [("add", "BI"), ("add", "E5")]),
     "never": ((), "DE", {"profile": "lead", "last_day": "9999-12-31"}, {}, [("add", "BI"), ("add", "E5")]),
@@ -278,7 +279,24 @@ MISTAKES = {
     "circular": ({"users": [], "profiles": {"a": {"inherits": "b"}, "b": {"inherits": "a"}}}, ["profiles.a.inherits: circular inheritance"]),
     "no such parent": ({"users": [], "profiles": {"a": {"inherits": "b"}}}, ["profiles.a.inherits: there is no profile 'b'"]),
     "a key": ({"users": [{"user": "a@b.c", "profil": "x"}]}, ["users[0].profil: there is no such key (nearest: profile)"]),
-    "groups": ({"users": [{"user": "a@b.c", "groups": ["x"]}]}, ["users[0].groups: licensed_users manages direct licenses"]),
+    "a key of before": (
+        {"users": [{"user": "a@b.c", "cloud_assignments": []}], "profiles": {"a": {"pools": []}}},
+        ["users[0].cloud_assignments: the name of this key is allotments now", "profiles.a.pools: the name of this key is allotments now"],
+    ),
+    "both ends of a seat": ({"users": [{"user": "a@b.c", "allotments": [{"sku": "x", "allotment": "y"}]}]}, ["users[0].allotments[0]: give one of sku and"]),
+    "keys of another state": (
+        {"users": [{"user": "a@b.c", "state": "released", "profile": "lead"}], "profiles": PROFILES, "record_path": "x"},
+        ["users[0].profile: it does not count for a user whose state is released"],
+    ),
+    "restored after the last day": (
+        {"users": [{"user": "a@b.c", "state": "restored", "last_day": "2020-01-01"}], "record_path": "x"},
+        ["users[0].last_day: the last day was 2020-01-01, and state is restored"],
+    ),
+    "no record": ({"users": [{"user": "a@b.c", "last_day": "2020-01-01"}]}, ["record_path: users[0] (a@b.c) is released, and record_path is not given"]),
+    "exchange without a day": (
+        {"users": [{"user": "a@b.c", "profile": "lead", "state": "licensed", "after_release": {"licenses": []}}], "profiles": PROFILES},
+        ["users[0].after_release: it counts only with last_day or state: released"],
+    ),
     "a day": ({"users": [{"user": "a@b.c", "profile": "lead", "last_day": "soon"}], "profiles": PROFILES}, ["users[0].last_day: 'soon' is no day"]),
     "a location": ({"users": [{"user": "a@b.c", "usage_location": "Germany"}]}, ["users[0].usage_location: 'Germany' is no country code"]),
     "both lists": ({"users": [{"user": "a@b.c", "licenses": [{"sku": "x", "disabled_plans": [], "enabled_plans": []}]}]}, ["exclude each other"]),

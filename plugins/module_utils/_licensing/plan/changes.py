@@ -5,13 +5,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 from ..._errors import LicensingError, Problem
 from ..catalog import Catalog
 from ..desired.licenses import ServicePlanRule
-from ..model import Assignment, Group, License, Principal, Sku
+from ..model import Assignment, Group, License, Principal, Sku, shared
+from ..observed import Observed
+
+_NONE: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,22 @@ class DeleteAssignment:
 
 
 @dataclass(frozen=True, slots=True)
+class JoinGroup:
+    """Makes a user a member of a group."""
+
+    principal: Principal
+    group_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveGroup:
+    """Ends the membership of a user in a group."""
+
+    principal: Principal
+    group_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reprocess:
     """Makes Graph look at a principal's licenses (or its assignments, over cloudLicensing) anew: it declares nothing, and changes nothing declared."""
 
@@ -75,12 +94,16 @@ class Outcome:
 
 @dataclass
 class Written:
-    """What became of one principal's operations: those carried out, the id of what was created, Graph's request id, and why the rest was not."""
+    """What became of one principal's operations: those carried out, the id of what was created, Graph's request id, and why the rest was not.
+
+    is_waiting says that the rest was not sent, as what it depends on does not show yet.
+    """
 
     done: list[Any] = field(default_factory=list)
     created_id: str | None = None
     request_id: str | None = None
     error: LicensingError | None = None
+    is_waiting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +159,65 @@ class Changes:
                 touched = {lic.sku_id for lic in operation.add} | set(operation.remove)
                 ids |= {lic.group_id for lic in principal.licenses if lic.group_id and lic.sku_id in touched}
         return tuple(sorted(ids - set(principal.group_names)))
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of the diff, one row of the result, one entry of the count of seats, one count of the guard.
+
+    verb is add, update, remove or set; kind is usage_location, license, seat or membership. key is the id of the SKU, the allotment or the group,
+    sku_id that of the SKU of a license or seat, or of one that the group assigns.
+    before and after are the ids of disabled service plans of a license or seat, the id of a group, or a country code; nothing where there is none.
+    A change that is_late waits until what replaces it succeeded and shows. reason says for what.
+    """
+
+    verb: str
+    kind: str
+    key: str
+    before: frozenset[str] | str | None
+    after: frozenset[str] | str | None
+    sku_id: str = ""
+    reason: str = ""
+    is_late: bool = False
+
+
+class Awaited(NamedTuple):
+    """What must show before what it replaces is removed: the license of a SKU through a group, or a seat of an allotment. One of the ids is empty."""
+
+    sku_id: str
+    group_id: str = ""
+    allotment_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EndState:
+    """A user as it is, the changes that lead to what will be, and what is to be said about it.
+
+    takes and frees are keys of seats. end is the user as it will be, where more than direct licenses change.
+    """
+
+    before: Observed
+    changes: tuple[Change, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    takes: frozenset[str] = _NONE
+    frees: frozenset[str] = _NONE
+    awaited: tuple[Awaited, ...] = ()
+    end: Principal | None = None
+
+    @property
+    def after(self) -> Principal:
+        """The user as it will be; it is made when it is asked for, as a long list holds many."""
+        return self.end or end_of(self.before.user, self.changes)
+
+
+def end_of(user: Principal, changes: Iterable[Change]) -> Principal:
+    """The user after changes of direct licenses and of the usage location."""
+    listed = tuple(changes)
+    licenses = {one.key: one.after for one in listed if one.kind == "license"}
+    kept = tuple(lic for lic in user.licenses if not (lic.is_direct and lic.sku_id in licenses))
+    added = tuple(shared(License(key, off)) for key, off in licenses.items() if isinstance(off, frozenset))
+    location = next((one.after for one in listed if one.kind == "usage_location" and isinstance(one.after, str)), user.usage_location)
+    return replace(user, licenses=kept + added, usage_location=location)
 
 
 def service_plans_on(licenses: Iterable[License], catalog: Catalog) -> frozenset[str]:

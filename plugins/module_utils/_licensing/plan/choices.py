@@ -1,17 +1,17 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Stage one of a plan: names become ids, layers become the licenses of one user. What follows sees no name."""
+"""Stage one of a plan: names become ids, layers become the desired holdings of one user. What follows sees no name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ..._errors import Problem
-from ..catalog import Catalog
-from ..desired.licensed_users import DesiredRun, DesiredUser, Layer
+from ..desired.licensed_users import DesiredRun, DesiredUser, Layer, WantedSeat
 from ..desired.licenses import WantedLicense
-from ..model import Principal, Sku
+from ..model import Allotment, Principal, Sku
+from ..observed import Tenant
 from ..resolve import ResolvedPlans, Resolver
 
 
@@ -32,39 +32,115 @@ class Choice:
     prefers_first: bool = False
 
     @property
+    def first_id(self) -> str:
+        """The id of the preferred SKU."""
+        return self.options[0].sku.id
+
+    @property
     def sku_ids(self) -> frozenset[str]:
         """The ids of all SKUs among which is chosen."""
         return frozenset(option.sku.id for option in self.options)
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
-    """The desired licenses of a user, by id. removable are SKUs of previous profiles, keep those that stay in any case. problems are errors of the user."""
+class Seat:
+    """A seat of one of some allotments of a SKU. is_any says that the one with most seats free is taken where several could serve."""
 
-    choices: tuple[Choice, ...]
-    usage_location: str | None
-    removable: frozenset[str]
-    keep: frozenset[str]
+    sku: Sku
+    allotments: tuple[Allotment, ...]
+    plans: ResolvedPlans
+    where: str
+    is_any: bool = False
+
+    @property
+    def first_id(self) -> str:
+        """The id of the SKU."""
+        return self.sku.id
+
+    @property
+    def sku_ids(self) -> frozenset[str]:
+        """The id of the SKU, as that of the only one among which is chosen."""
+        return frozenset((self.sku.id,))
+
+    @property
+    def allotment_ids(self) -> frozenset[str]:
+        """The ids of the allotments."""
+        return frozenset(one.id for one in self.allotments)
+
+
+_NOTHING: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """Ids of what profiles assign by any alternative."""
+
+    sku_ids: frozenset[str] = _NOTHING
+    allotment_ids: frozenset[str] = _NOTHING
+    group_ids: frozenset[str] = _NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The desired holdings of a user, by id. removable are those of previous profiles, keep are SKUs that stay in any case.
+
+    is_release says that everything else is removed, is_return that the user has had it before, so that Graph decides on service plans that conflict.
+    problems are errors of the user, and warnings.
+    """
+
+    choices: tuple[Choice, ...] = ()
+    usage_location: str | None = None
+    removable: Holdings = Holdings()
+    keep: frozenset[str] = _NOTHING
     problems: tuple[Problem, ...] = ()
+    seats: tuple[Seat, ...] = ()
+    group_ids: tuple[str, ...] = ()
+    is_release: bool = False
+    is_return: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one layer declares, or several together."""
+
+    choices: tuple[Choice, ...] = ()
+    seats: tuple[Seat, ...] = ()
+    group_ids: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    def holdings(self) -> Holdings:
+        """Everything that may be assigned."""
+        return Holdings(
+            _NOTHING.union(*(choice.sku_ids for choice in self.choices)),
+            _NOTHING.union(*(seat.allotment_ids for seat in self.seats)),
+            frozenset(self.group_ids),
+        )
 
 
 class ProfileResolver:
     """Resolves users. A layer that many share is resolved once; warnings are what concerns no user in particular."""
 
-    def __init__(self, catalog: Catalog, run: DesiredRun, protect: Iterable[str]) -> None:
-        self._catalog, self._run, self._profiles = catalog, run, run.profiles
-        self._layers: dict[int, tuple[tuple[Choice, ...], tuple[Problem, ...]]] = {}
+    def __init__(self, tenant: Tenant, run: DesiredRun, protect: Iterable[str], returns: Mapping[str, Resolved]) -> None:
+        """returns are the desired holdings of users who come back, by id."""
+        self._tenant, self._run, self._profiles, self._returns = tenant, run, run.profiles, returns
+        self._layers: dict[int, _Part] = {}
         self._users: dict[tuple, Resolved] = {}
-        self._named: dict[str, frozenset[str]] = {}
+        self._named: dict[str, Holdings] = {}
         self._names: dict[tuple[str, ...], tuple[frozenset[str], tuple[Problem, ...]]] = {}
         self.warnings: dict[str, Problem] = {}
         self._protect, unknown = self._named_skus(tuple(protect))
         self._unprotected = tuple(replace(problem, where=f"protect{problem.where}") for problem in unknown)
+        self._kept, unknown = self._named_skus(run.keep)
+        self._unkept = tuple(replace(problem, where=f"keep{problem.where}") for problem in unknown)
 
     def user(self, desired: DesiredUser, user: Principal) -> Resolved:
-        """The desired licenses of a user."""
+        """The desired holdings of a user."""
+        if desired.state == "restored":
+            back = self._returns.get(user.id, Resolved())
+            return replace(back, keep=self._protect, problems=(*back.problems, *self._unprotected), is_return=True)
         previous = self._run.previous_of(desired, user)
-        known = (tuple(id(layer) for layer in desired.layers), previous, desired.keep)
+        exchange = desired.after_release
+        known = (tuple(id(layer) for layer in desired.layers), previous, desired.keep, desired.state, id(exchange) if exchange else 0)
         if known not in self._users:
             self._users[known] = self._resolved(desired, previous)
         resolved = self._users[known]
@@ -72,67 +148,90 @@ class ProfileResolver:
         placed = tuple(replace(problem, where=f"{desired.where}.keep{problem.where}") for problem in unknown)
         return replace(resolved, problems=(*resolved.problems, *placed)) if placed else resolved
 
-    def choices(self, desired: DesiredUser) -> tuple[Choice, ...]:
-        """The licenses of an entry, whoever the user is."""
-        return self._merged(desired.layers)[0]
+    def holdings(self, desired: DesiredUser) -> tuple[tuple[Choice | Seat, ...], tuple[str, ...]]:
+        """The licenses, seats and groups of an entry, whoever the user is."""
+        part = self._merged(desired.layers)
+        return (*part.choices, *part.seats), part.group_ids
 
     def _resolved(self, desired: DesiredUser, previous: tuple[str, ...]) -> Resolved:
-        choices, problems = self._merged(desired.layers)
-        removable: frozenset[str] = frozenset().union(*(self._of_profile(name) for name in previous))
-        locations = [layer.usage_location for layer in desired.layers if layer.usage_location]
         keep = self._named_skus(desired.keep)[0] | self._protect
-        return Resolved(choices, locations[-1] if locations else None, removable, keep, (*problems, *self._unprotected))
+        if desired.state == "released":
+            part = self._resolve(desired.after_release) if desired.after_release else _Part()
+            problems = (*part.problems, *self._unprotected, *self._unkept)
+            return Resolved(part.choices, keep=keep | self._kept, problems=problems, is_release=True)
+        part = self._merged(desired.layers)
+        named = [self._of_profile(name) for name in previous]
+        removable = Holdings(
+            _NOTHING.union(*(one.sku_ids for one in named)),
+            _NOTHING.union(*(one.allotment_ids for one in named)),
+            _NOTHING.union(*(one.group_ids for one in named)),
+        )
+        locations = [layer.usage_location for layer in desired.layers if layer.usage_location]
+        location = locations[-1] if locations else None
+        return Resolved(part.choices, location, removable, keep, (*part.problems, *self._unprotected), part.seats, part.group_ids)
 
     def check_profiles(self) -> None:
         """Resolves what no user has, so that a mistake there is a warning."""
         for layers in self._profiles.values():
             for layer in layers:
                 if id(layer) not in self._layers:
-                    for problem in self._resolve(layer)[1]:
+                    for problem in self._resolve(layer).problems:
                         self._warn(problem)
 
     def _named_skus(self, names: tuple[str, ...]) -> tuple[frozenset[str], tuple[Problem, ...]]:
         """SKUs that stay. One that the tenant does not know is an error, as nothing may be removed by mistake; its place is that in the list."""
         if names not in self._names:
-            resolver = Resolver(self._catalog)
+            resolver = Resolver(self._tenant.catalog)
             skus = [resolver.sku(name, f"[{index}]") for index, name in enumerate(names)]
             self._names[names] = frozenset(sku.id for sku in skus if sku), resolver.taken()
         return self._names[names]
 
-    def _of_profile(self, name: str) -> frozenset[str]:
-        """The SKUs that a profile assigns by any alternative, with what it inherits. A name that the tenant does not know removes nothing."""
+    def _of_profile(self, name: str) -> Holdings:
+        """What a profile assigns by any alternative, with what it inherits. A name that the tenant does not know removes nothing."""
         if name not in self._named:
-            choices, problems = self._merged(self._profiles[name])
-            for problem in problems:
+            part = self._merged(self._profiles[name])
+            for problem in part.problems:
                 self._warn(problem)
-            self._named[name] = frozenset().union(*(choice.sku_ids for choice in choices))
+            self._named[name] = part.holdings()
         return self._named[name]
 
     def _warn(self, problem: Problem) -> None:
         self.warnings.setdefault(problem.message, replace(problem, severity="warning"))
 
-    def _resolve(self, layer: Layer) -> tuple[tuple[Choice, ...], tuple[Problem, ...]]:
+    def _resolve(self, layer: Layer) -> _Part:
         if id(layer) not in self._layers:
-            resolver = Resolver(self._catalog)
+            resolver = Resolver(self._tenant.catalog)
             choices = tuple(choice for want in layer.licenses if (choice := _choice(want, resolver)) is not None)
-            self._layers[id(layer)] = choices, resolver.taken()
+            seats = [_seat(want, resolver, self._tenant) for want in layer.seats]
+            problems = [*resolver.taken(), *(one for one in seats if isinstance(one, Problem))]
+            groups = [(name, self._tenant.group_ids.get(name.lower())) for name in layer.groups]
+            for index, (name, group_id) in enumerate(groups):
+                if group_id is None:
+                    problems.append(replace(self._tenant.faults[name.lower()], where=f"{layer.where}.groups[{index}]"))
+            ids = tuple(dict.fromkeys(group_id for dummy, group_id in groups if group_id))
+            self._layers[id(layer)] = _Part(choices, tuple(one for one in seats if isinstance(one, Seat)), ids, tuple(problems))
         return self._layers[id(layer)]
 
-    def _merged(self, layers: tuple[Layer, ...]) -> tuple[tuple[Choice, ...], tuple[Problem, ...]]:
-        """The choices of all layers. A layer replaces what an earlier one says of a SKU; a SKU that is left in two places is an error."""
-        merged: tuple[Choice, ...] = ()
+    def _merged(self, layers: tuple[Layer, ...]) -> _Part:
+        """What all layers declare. A layer replaces what an earlier one says of a SKU; a SKU that is left in two places is an error."""
+        choices: tuple[Choice, ...] = ()
+        seats: tuple[Seat, ...] = ()
+        groups: dict[str, None] = {}
         problems: tuple[Problem, ...] = ()
         for layer in layers:
-            choices, found = self._resolve(layer)
-            own: frozenset[str] = frozenset().union(*(choice.sku_ids for choice in choices))
-            merged = (*(choice for choice in merged if choice.options[0].sku.id not in own), *choices)
-            problems += found
+            part = self._resolve(layer)
+            own = _NOTHING.union(*(choice.sku_ids for choice in part.choices), *(seat.sku_ids for seat in part.seats))
+            choices = (*(choice for choice in choices if choice.options[0].sku.id not in own), *part.choices)
+            seats = (*(seat for seat in seats if seat.sku.id not in own), *part.seats)
+            groups |= dict.fromkeys(part.group_ids)
+            problems += part.problems
         first: dict[str, str] = {}
-        for option in (option for choice in merged for option in choice.options):
-            earlier = first.setdefault(option.sku.id, option.where)
-            if earlier != option.where:
-                problems += (Problem(f"SKU {option.sku.part_number} is also at {earlier}; name each SKU in one place", code="named_twice", where=option.where),)
-        return merged, problems
+        named = [(option.sku, option.where) for choice in choices for option in choice.options] + [(seat.sku, seat.where) for seat in seats]
+        for sku, where in named:
+            earlier = first.setdefault(sku.id, where)
+            if earlier != where:
+                problems += (Problem(f"SKU {sku.part_number} is also at {earlier}; name each SKU in one place", code="named_twice", where=where),)
+        return _Part(choices, seats, tuple(groups), problems)
 
 
 def _choice(want: WantedLicense, resolver: Resolver) -> Choice | None:
@@ -142,3 +241,31 @@ def _choice(want: WantedLicense, resolver: Resolver) -> Choice | None:
         if sku is not None:
             options.append(Option(sku, resolver.rule(sku, one.plans, f"{one.where}."), one.where))
     return Choice(tuple(options), want.prefer == "first") if options else None
+
+
+def _seat(want: WantedSeat, resolver: Resolver, tenant: Tenant) -> Seat | Problem | None:
+    """The allotments that could serve. Nothing when the SKU is unknown, of which the resolver has taken note."""
+    if want.allotment:
+        found = [one for one in tenant.allotments if one.id.lower() == want.allotment.lower()]
+        if not found:
+            known = ", ".join(f"{one.id} ({one.sku.part_number})" for one in tenant.allotments) or "none"
+            return Problem(f"the tenant has no allotment {want.allotment!r}; it has {known}", code="name_unknown", where=f"{want.where}.allotment")
+        sku = found[0].sku
+    else:
+        named = resolver.sku(want.sku or "", f"{want.where}.sku")
+        if named is None:
+            return None
+        sku, found = named, [one for one in tenant.allotments if one.sku.id == named.id]
+        if not found:
+            return Problem(f"the tenant has no allotment of {named.part_number}", "assign it as a license", "name_unknown", where=f"{want.where}.sku")
+    if want.subscription_id:
+        known = ", ".join(sorted(one for pool in found for one in pool.subscription_ids)) or "none"
+        found = [one for one in found if want.subscription_id.lower() in one.subscription_ids]
+        if not found:
+            return Problem(f"no allotment has it; known are {known}", code="name_unknown", where=f"{want.where}.subscription_id")
+    owned = tenant.catalog.sku(sku.id)
+    return Seat(owned if owned.is_owned else sku, tuple(sorted(found, key=lambda one: one.id)), _plans(want, owned, resolver), want.where, want.is_any)
+
+
+def _plans(want: WantedSeat, sku: Sku, resolver: Resolver) -> ResolvedPlans:
+    return resolver.rule(sku, want.plans, f"{want.where}.")

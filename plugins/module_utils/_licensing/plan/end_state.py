@@ -4,18 +4,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ..._errors import Problem
-from ..catalog import Catalog
-from ..model import License, Principal, Sku, shared
+from ..model import License, Principal, Sku
+from ..observed import Observed, Tenant
 from ..resolve import ResolvedPlans
 from ..tables.service_plan_conflicts import broken_rules
 from . import predict
-from .changes import off_before, service_plans_on
+from .changes import Awaited, Change, EndState, off_before, service_plans_on
 from .choices import Choice, Option, Resolved
+from .paths import Memberships, SeatPlan, SeatsLeft, claims, direct_after, memberships, plan_seats, through_groups, without_left
+
+_NO_MEMBERSHIPS = Memberships()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,127 +31,185 @@ class Settings:
     plan_check: str = "enforce"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One line of the diff, one row of the result, one count of the guard. verb is add, update, remove or set, kind is license or usage_location,
-    key is the id of the SKU.
-
-    before and after are the ids of disabled service plans of a license, nothing where there is none, or a country code.
-    """
-
-    verb: str
-    kind: str
-    key: str
-    before: frozenset[str] | str | None
-    after: frozenset[str] | str | None
-
-
-@dataclass(frozen=True, slots=True)
-class EndState:
-    """A user as it is, the changes that lead to what will be, and what is to be said about it."""
-
-    before: Principal
-    changes: tuple[Change, ...] = ()
-    problems: tuple[Problem, ...] = ()
-
-    @property
-    def after(self) -> Principal:
-        """The user as it will be; it is made when it is asked for, as a long list holds many."""
-        licenses = {one.key: one.after for one in self.changes if one.kind == "license"}
-        kept = tuple(lic for lic in self.before.licenses if not (lic.is_direct and lic.sku_id in licenses))
-        added = tuple(shared(License(key, off)) for key, off in licenses.items() if isinstance(off, frozenset))
-        location = next((one.after for one in self.changes if one.kind == "usage_location" and isinstance(one.after, str)), self.before.usage_location)
-        return replace(self.before, licenses=kept + added, usage_location=location)
-
-    @property
-    def takes(self) -> frozenset[str]:
-        """The SKUs of which a seat is taken."""
-        return frozenset(one.key for one in self.changes if one.verb == "add" and not self.before.holds(one.key))
-
-    @property
-    def frees(self) -> frozenset[str]:
-        """The SKUs of which a seat is freed."""
-        return frozenset(one.key for one in self.changes if one.verb == "remove" and self.before.holds(one.key) and not self.before.not_direct(one.key))
-
-
 class Decider:
     """Decides end states."""
 
-    def __init__(self, catalog: Catalog, settings: Settings) -> None:
-        self._catalog, self._settings = catalog, settings
+    def __init__(self, tenant: Tenant, settings: Settings) -> None:
+        self._tenant, self._catalog, self._settings = tenant, tenant.catalog, settings
 
-    def decide(self, user: Principal, resolved: Resolved, has_seat: Callable[[str], bool]) -> EndState:
-        """What a user will have. has_seat says of a SKU whether a seat is left for this user, where there are alternatives."""
-        chosen = [self._choose(user, choice, has_seat) for choice in resolved.choices]
+    def decide(self, user: Observed, resolved: Resolved, left: SeatsLeft) -> EndState:
+        """What a user will have. left says of a key how many seats are left for this user, where there are alternatives."""
+        who = user.user
+        has_groups = resolved.group_ids or resolved.removable.group_ids or resolved.is_release or self._tenant.lost
+        found = memberships(user, resolved, self._tenant) if has_groups else _NO_MEMBERSHIPS
+        seen = without_left(who, through_groups(who, found, self._tenant)) if has_groups else who
+        chosen = [self._choose(seen, choice, left) for choice in resolved.choices]
         wanted = {option.sku.id for option in chosen}
         moved = {sku_id for choice in resolved.choices if choice.prefers_first for sku_id in choice.sku_ids}
-        removed = {sku_id for sku_id in (resolved.removable | moved) - wanted - resolved.keep if user.direct(sku_id)}
-        problems: list[Problem] = list(resolved.problems)
-        licenses = {lic.sku_id: lic.disabled_plans for lic in user.licenses if lic.is_direct and lic.sku_id not in removed}
-        assigned = {option.sku.id for option in chosen if self._want(user, option, removed, licenses, problems)}
-        location = resolved.usage_location or user.usage_location
-        state = EndState(user, _shared(tuple(_difference(user, licenses, location, assigned))))
-        problems += self._predicted(state) if state.changes else []
-        return replace(state, problems=tuple(problems)) if problems else state
+        gone = {lic.sku_id for lic in who.licenses} if resolved.is_release else resolved.removable.sku_ids | moved
+        removed = {sku_id for sku_id in gone - wanted - resolved.keep if who.direct(sku_id)}
+        problems: list[Problem] = [*resolved.problems, *found.problems]
+        licenses = {lic.sku_id: lic.disabled_plans for lic in who.licenses if lic.is_direct}
+        seats = plan_seats(user, resolved, removed, wanted, self._tenant, left)
+        removed -= seats.desired
+        licenses = {key: off for key, off in licenses.items() if key not in removed}
+        assigned = {option.sku.id for option in chosen if self._want(seen, who, option, removed, licenses, problems)}
+        location = resolved.usage_location or who.usage_location
+        listed = sorted(self._difference(user, licenses, location, assigned, found, seats), key=lambda one: one.verb == "remove")
+        changes = _shared(tuple(listed))
+        if has_groups or seats.after or seats.deleted or seats.desired:
+            state = self._of_paths(EndState(user, changes), resolved, found, seats, licenses, seen)
+        else:
+            state = _plain(user, changes)
+        problems += [*seats.problems, *(self._predicted(state, seen, resolved) if state.changes else ())]
+        return replace(state, problems=tuple(problems)) if problems or state.problems else state
 
-    def _choose(self, user: Principal, choice: Choice, has_seat: Callable[[str], bool]) -> Option:
+    def _choose(self, user: Principal, choice: Choice, left: SeatsLeft) -> Option:
         """The option that is held by any path, else the first with a seat, else the first. With prefers_first, a seat counts before what is held."""
         if len(choice.options) == 1:
             return choice.options[0]
-        free = next((one for one in choice.options if user.holds(one.sku.id) or (has_seat(one.sku.id) and predict.unassignable(one.sku) is None)), None)
+        free = next((one for one in choice.options if user.holds(one.sku.id) or (left(one.sku.id) > 0 and predict.unassignable(one.sku) is None)), None)
         held = next((one for one in choice.options if user.holds(one.sku.id)), None)
         return (free if choice.prefers_first else held or free) or held or choice.options[0]
 
-    def _want(self, user: Principal, option: Option, removed: set[str], licenses: dict[str, frozenset[str]], problems: list[Problem]) -> bool:
-        """Puts a license into the end state. Whether the user is to hold it directly: what a group assigns may be enough."""
-        sku, direct, elsewhere = option.sku, user.direct(option.sku.id), user.not_direct(option.sku.id)
-        problems += [predict.license_in_error(user, sku, path) for path in user.licenses if path.sku_id == sku.id and not path.is_held]
+    def _want(self, seen: Principal, who: Principal, option: Option, removed: set[str], licenses: dict[str, frozenset[str]], problems: list[Problem]) -> bool:
+        """Puts a license into the end state. Whether the user is to hold it directly: what a group assigns may be enough.
+
+        seen is the user with the groups of the end state, who the user as it is.
+        """
+        sku, direct, elsewhere = option.sku, seen.direct(option.sku.id), seen.not_direct(option.sku.id)
+        problems += [predict.license_in_error(seen, sku, path) for path in seen.licenses if path.sku_id == sku.id and not path.is_held]
         passed = [self._catalog.sku(sku_id) for sku_id in removed] if self._settings.carry_plans else []
-        off = option.plans.after(off_before(user, sku, passed), sku)
+        off = option.plans.after(off_before(who, sku, passed), sku)
         known = frozenset(plan.id for plan in sku.service_plans)
         if option.plans != ResolvedPlans():
-            problems += [_stays_on(user, sku, path, names) for path in elsewhere if path.group_id and (names := _on(sku, off - path.disabled_plans))]
+            problems += [self._stays_on(seen, sku, path, names) for path in elsewhere if path.group_id and (names := _on(sku, off - path.disabled_plans))]
         if direct and direct.is_held:
             licenses[sku.id] = off & known if off != direct.disabled_plans and sku.is_owned else off
             return True
         if any(not path.is_known for path in elsewhere):
-            problems.append(predict.origin_unknown(user, sku, is_error=False))
+            problems.append(predict.origin_unknown(seen, sku, is_error=False))
             return False
         if elsewhere and self._settings.inherited == "fail":
-            problems.append(predict.already_inherited(user, sku, elsewhere))
+            problems.append(predict.already_inherited(seen, sku, elsewhere))
         if elsewhere and self._settings.inherited != "assign":
             return False
         licenses[sku.id] = off & known if sku.is_owned else off
         return True
 
-    def _predicted(self, state: EndState) -> list[Problem]:
+    def _stays_on(self, user: Principal, sku: Sku, path: License, names: list[str]) -> Problem:
+        group_id = path.group_id or ""
+        group = user.group_names.get(group_id) or self._tenant.group_name(group_id)
+        cause = f"service plans {', '.join(names)} of {sku.part_number} are to be off, and stay on for {user.name} through group {group}"
+        return Problem(cause, "turn them off in the group", "plans_stay_on", "warning", group_ids=(group_id,))
+
+    def _of_paths(
+        self, state: EndState, resolved: Resolved, found: Memberships, seats: SeatPlan, licenses: dict[str, frozenset[str]], seen: Principal
+    ) -> EndState:
+        """The state of a user with groups or seats: as it will be, what waits for what, and the seats that are taken and freed."""
+        who = state.before.user
+        location = resolved.usage_location or who.usage_location
+        direct = direct_after(who, licenses, seats)
+        end = replace(who, licenses=(*(lic for lic in seen.licenses if not lic.is_direct), *direct), usage_location=location)
+        awaited = self._awaited(who, resolved)
+        changes = tuple(self._ordered(one, state, end, awaited, seats) for one in state.changes)
+        pending = awaited if any(one.is_late for one in changes) else ()
+        if pending:
+            pending += tuple(
+                Awaited(one.sku_id, allotment_id=one.key) for one in changes if one.kind == "seat" and one.verb == "add" and one.sku_id in seats.replaced
+            )
+        problems = [
+            replace(predict.license_in_error(who, self._catalog.sku(lic.sku_id), lic), severity="error")
+            for lic in who.licenses
+            if not lic.is_held and Awaited(lic.sku_id, lic.group_id or "") in pending
+        ]
+        takes, frees = claims(state.before, end, seats, self._tenant)
+        return EndState(state.before, changes, tuple(problems), takes, frees, pending, end)
+
+    def _awaited(self, who: Principal, resolved: Resolved) -> tuple[Awaited, ...]:
+        """What groups are to assign and do not yet."""
+        shown = {(lic.group_id, lic.sku_id) for lic in who.licenses if lic.is_held}
+        listed = [(group_id, lic.sku_id) for group_id in resolved.group_ids for lic in self._tenant.groups[group_id].licenses]
+        return tuple(Awaited(sku_id, group_id) for group_id, sku_id in listed if (group_id, sku_id) not in shown)
+
+    def _ordered(self, change: Change, state: EndState, end: Principal, awaited: tuple[Awaited, ...], seats: SeatPlan) -> Change:
+        """A change with what it waits for. A direct license goes with the call that assigns others, unless a group is to assign what it has on."""
+        if change.verb != "remove":
+            return change
+        names = " and ".join(sorted({self._tenant.group_name(one.group_id) for one in awaited}))
+        reason = f"after group {names} assigns it" if awaited else ""
+        if change.kind == "seat" and change.sku_id in seats.replaced:
+            reason = reason or "replaced by another seat"
+        if change.kind == "license" and not self._is_covered_late(change, state, end, awaited):
+            return change
+        return replace(change, reason=reason, is_late=True)
+
+    def _is_covered_late(self, change: Change, state: EndState, end: Principal, awaited: tuple[Awaited, ...]) -> bool:
+        """Whether a direct license has something on that the user keeps, and that nothing but a group or a new seat has on afterwards."""
+        if not awaited and not any(one.kind == "seat" and one.verb == "add" for one in state.changes):
+            return False
+        pending = {(one.group_id, one.sku_id) for one in awaited}
+        fresh = {one.sku_id for one in state.changes if one.kind == "seat" and one.verb == "add"}
+        early = [lic for lic in end.licenses if (lic.group_id, lic.sku_id) not in pending and not (lic.is_direct and lic.sku_id in fresh)]
+        mine = [License(change.key, change.before)] if isinstance(change.before, frozenset) else []
+        lost = service_plans_on(mine, self._catalog) - service_plans_on(early, self._catalog)
+        return bool(lost & service_plans_on(end.licenses, self._catalog)) or any(one.sku_id == change.key for one in awaited)
+
+    def _predicted(self, state: EndState, seen: Principal, resolved: Resolved) -> list[Problem]:
         """What Graph would reject of the end state, and what needs a warning."""
-        user, after, found = state.before, state.after, []
+        user, after, found = state.before.user, state.after, list(state.problems)
         licenses = [one for one in state.changes if one.kind == "license"]
         assigned = [self._catalog.sku(one.key) for one in licenses if one.verb != "remove"]
         found += [problem for sku in assigned if (problem := predict.unassignable(sku))]
-        if assigned and not after.usage_location:
+        if (assigned or any(one.kind == "seat" and one.verb == "add" for one in state.changes)) and not after.usage_location:
             found.append(predict.no_usage_location(user))
         for one in licenses:
-            elsewhere = tuple(lic for lic in user.licenses if lic.sku_id == one.key and not lic.is_direct)
+            elsewhere = tuple(lic for lic in seen.licenses if lic.sku_id == one.key and not lic.is_direct and lic.group_id not in resolved.group_ids)
             if one.verb == "remove" and any(lic.is_held for lic in elsewhere):
                 found.append(predict.still_inherited(user, self._catalog.sku(one.key), tuple(lic for lic in elsewhere if lic.is_held)))
             elif one.verb == "remove" and elsewhere:
                 found.append(predict.only_working_copy(user, self._catalog.sku(one.key), elsewhere))
-        if licenses:
-            rules = broken_rules(service_plans_on(user.licenses, self._catalog), service_plans_on(after.licenses, self._catalog))
-            found += [predict.service_plans_conflict(user, rule, True, self._settings.plan_check) for rule in rules]
+        before, on = service_plans_on(user.licenses, self._catalog), service_plans_on(after.licenses, self._catalog)
+        rules = dict.fromkeys(broken_rules(before, on)) if on != before else {}
+        if any(one.is_late for one in state.changes):  # for a while, the user has both
+            rules |= dict.fromkeys(one for one in broken_rules(before, on | self._on_before_late(state)) if not one.lacking)
+        check = "try" if resolved.is_return else self._settings.plan_check
+        found += [predict.service_plans_conflict(user, rule, bool(licenses) or not rule.lacking, check) for rule in rules]
         return found
+
+    def _on_before_late(self, state: EndState) -> frozenset[str]:
+        """The service plans that are on until what is removed late is removed."""
+        early = {one.key for one in state.changes if one.kind == "license" and one.verb == "remove" and not one.is_late}
+        return service_plans_on((lic for lic in state.before.user.licenses if not (lic.is_direct and lic.sku_id in early)), self._catalog)
+
+    def _difference(
+        self, user: Observed, licenses: Mapping[str, frozenset[str]], location: str | None, assigned: set[str], found: Memberships, seats: SeatPlan
+    ) -> Iterable[Change]:
+        """The changes."""
+        if location != user.user.usage_location:
+            yield Change("set", "usage_location", "", user.user.usage_location, location)
+        yield from _license_changes(user.user, licenses, assigned)
+        yield from _seat_changes(user, seats)
+        for group_id in sorted(found.joined):
+            yield Change("add", "membership", group_id, None, group_id, self._licensed(group_id))
+        for group_id in sorted(found.left):
+            yield Change("remove", "membership", group_id, group_id, None, self._licensed(group_id))
+
+    def _licensed(self, group_id: str) -> str:
+        """The id of a SKU that a group assigns, an empty text where it assigns none."""
+        return next((lic.sku_id for lic in self._tenant.groups[group_id].licenses), "")
 
 
 def _on(sku: Sku, service_plan_ids: frozenset[str]) -> list[str]:
     return sorted(plan.name for plan in sku.service_plans if plan.is_switchable and plan.id in service_plan_ids)
 
 
-def _stays_on(user: Principal, sku: Sku, path: License, names: list[str]) -> Problem:
-    group = user.group_names.get(path.group_id or "", path.group_id)
-    cause = f"service plans {', '.join(names)} of {sku.part_number} are to be off, and stay on for {user.name} through group {group}"
-    return Problem(cause, "turn them off in the group", "plans_stay_on", "warning", group_ids=(path.group_id or "",))
+def _plain(user: Observed, changes: tuple[Change, ...]) -> EndState:
+    """The state of a user of whom only direct licenses and the usage location change."""
+    who = user.user
+    takes = frozenset(one.key for one in changes if one.verb == "add" and not who.holds(one.key))
+    frees = frozenset(one.key for one in changes if one.verb == "remove" and who.holds(one.key) and not who.not_direct(one.key))
+    return EndState(user, changes, takes=_one(takes), frees=_one(frees))
 
 
 @lru_cache(maxsize=10_000)
@@ -157,16 +218,29 @@ def _shared(changes: tuple[Change, ...]) -> tuple[Change, ...]:
     return changes
 
 
-def _difference(user: Principal, licenses: Mapping[str, frozenset[str]], location: str | None, assigned: set[str]) -> Iterable[Change]:
-    """The changes. A license that is to be assigned and is in error is added again, so that Graph tries it once more."""
-    if location != user.usage_location:
-        yield Change("set", "usage_location", "", user.usage_location, location)
+@lru_cache(maxsize=1_000)
+def _one(keys: frozenset[str]) -> frozenset[str]:
+    return keys
+
+
+def _license_changes(user: Principal, licenses: Mapping[str, frozenset[str]], assigned: set[str]) -> Iterable[Change]:
+    """What becomes of direct licenses. One that is to be assigned and is in error is added again, so that Graph tries it once more."""
     for sku_id in sorted(licenses.keys() | {lic.sku_id for lic in user.licenses if lic.is_direct}):
         direct, after = user.direct(sku_id), licenses.get(sku_id)
         before = direct.disabled_plans if direct else None
         if after is None:
-            yield Change("remove", "license", sku_id, before, None)
+            yield Change("remove", "license", sku_id, before, None, sku_id)
         elif direct is None or (sku_id in assigned and not direct.is_held):
-            yield Change("add", "license", sku_id, before, after)
+            yield Change("add", "license", sku_id, before, after, sku_id)
         elif before != after:
-            yield Change("update", "license", sku_id, before, after)
+            yield Change("update", "license", sku_id, before, after, sku_id)
+
+
+def _seat_changes(user: Observed, seats: SeatPlan) -> Iterable[Change]:
+    """What becomes of seats."""
+    held = {one.allotment_id: one.disabled_plans for one in user.seats or ()}
+    for allotment_id, (sku_id, off) in sorted(seats.after.items()):
+        if sku_id in seats.desired and held.get(allotment_id) != off:
+            yield Change("update" if allotment_id in held else "add", "seat", allotment_id, held.get(allotment_id), off, sku_id)
+    for one in sorted(seats.deleted, key=lambda one: one.allotment_id or ""):
+        yield Change("remove", "seat", one.allotment_id or "", one.disabled_plans, None, one.sku_id or "")

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..._errors import OptionError, Problem
-from .end_state import EndState
+from ..observed import Observed
+from .changes import EndState
 
 _FROM = 10  # users from which on a limit holds although none was given
 _DEFAULT = 30
@@ -37,19 +38,26 @@ def removal_limit(value: Any) -> RemovalLimit:
     raise OptionError(f"max_removals is {value!r}: give a number, or a part such as 30%")
 
 
+def held_by(user: Observed) -> int:
+    """What a user holds that a run could remove: direct licenses, seats without one, and memberships of licensing groups."""
+    direct = {lic.sku_id for lic in user.user.licenses if lic.is_direct}
+    groups = {lic.group_id for lic in user.user.licenses if lic.group_id}
+    return len(direct) + len(groups) + sum(one.sku_id not in direct for one in user.seats or ())
+
+
 def removals_of(state: EndState) -> int:
-    """The licenses that a user loses, less those that the user gets: a replacement is no removal."""
-    verbs = [one.verb for one in state.changes if one.kind == "license"]
+    """What a user loses, less what the user gets: a replacement is no removal."""
+    verbs = [one.verb for one in state.changes if one.sku_id]
     return max(0, verbs.count("remove") - verbs.count("add"))
 
 
 def too_many(states: Iterable[EndState], held: int, users: int, limit: RemovalLimit) -> Problem | None:
-    """The problem of a run that removes more than it may. held are the direct licenses that all listed users hold now."""
+    """The problem of a run that removes more than it may. held is what all listed users hold now."""
     if limit.is_default and users < _FROM:
         return None
     listed = list(states)
     count = sum(map(removals_of, listed))
-    replaced = sum(one.verb == "remove" for state in listed for one in state.changes) - count
+    replaced = sum(one.verb == "remove" and bool(one.sku_id) for state in listed for one in state.changes) - count
     allowed = limit.number if limit.number is not None else held * (limit.percent or 0) // 100
     if count <= allowed:
         return None

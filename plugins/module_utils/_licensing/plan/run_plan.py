@@ -5,24 +5,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from ..._errors import Problem
-from ..catalog import Catalog
 from ..desired.licensed_users import DesiredRun, DesiredUser
-from ..model import License, Principal, shared
+from ..model import Principal
+from ..observed import Observed, Tenant
 from . import predict
-from .changes import AssignLicenses, SetUsageLocation
-from .choices import Choice, ProfileResolver, Resolved
-from .end_state import Decider, EndState, Settings
-from .guards import RemovalLimit, too_many
+from .changes import Change, EndState
+from .choices import ProfileResolver, Resolved
+from .end_state import Decider, Settings
+from .guards import RemovalLimit, held_by, too_many
+from .paths import SeatsLeft, seat_key
 from .seats import Claim, stages_of, supply_of
 
 
 @dataclass(frozen=True, slots=True)
 class UserPlan:
-    """What becomes of one listed user: an end state, errors, or the reason why nothing is done. duplicate_of is the first entry of the same user."""
+    """What becomes of one listed user: an end state, errors, or the reason why nothing is done. duplicate_of is the first entry of the same user.
+
+    is_patient says that the user takes a seat that is freed when another one leaves a group, which Graph carries out behind.
+    """
 
     index: int
     desired: DesiredUser
@@ -30,6 +34,7 @@ class UserPlan:
     stage: int = 0
     problems: tuple[Problem, ...] = ()
     duplicate_of: int | None = None
+    is_patient: bool = False
 
     @property
     def name(self) -> str:
@@ -58,14 +63,9 @@ class UserPlan:
         return self.outcome == "changed"
 
     @property
-    def operations(self) -> tuple:
-        """The steps, in their order: the usage location, then one call for all licenses."""
-        return steps_of(self.state) if self.state else ()
-
-    @property
-    def new_sku_ids(self) -> frozenset[str]:
-        """The SKUs of which a seat is taken."""
-        return self.state.takes if self.state else frozenset()
+    def changes(self) -> tuple[Change, ...]:
+        """What will be other than it is."""
+        return self.state.changes if self.state else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class RunPlan:
     """
 
     users: tuple[UserPlan, ...]
-    catalog: Catalog
+    tenant: Tenant
     warnings: tuple[Problem, ...] = ()
     problem: Problem | None = None
     seats_due: Mapping[str, int] = field(default_factory=dict)
@@ -95,16 +95,7 @@ def _plain(value: frozenset[str] | str | None) -> list[str] | str | None:
     return sorted(value) if isinstance(value, frozenset) else value
 
 
-def steps_of(state: EndState) -> tuple:
-    """The operations that lead to an end state."""
-    licenses = [one for one in state.changes if one.kind == "license"]
-    steps: tuple = tuple(SetUsageLocation(state.before, str(one.after)) for one in state.changes if one.kind == "usage_location")
-    if not licenses:
-        return steps
-    add = tuple(shared(License(one.key, one.after)) for one in licenses if isinstance(one.after, frozenset))
-    return (*steps, AssignLicenses(state.before, add, tuple(one.key for one in licenses if one.verb == "remove")))
-
-
+_NO_RETURNS: Mapping[str, Resolved] = {}
 _NO_LIMIT = RemovalLimit(number=10**9)
 
 
@@ -117,15 +108,17 @@ class Guards:
     is_missing_ok: bool = False
 
 
-def plan_run(run: DesiredRun, users: Mapping[int, Principal], catalog: Catalog, settings: Settings, guards: Guards) -> RunPlan:
-    """The plan. users are those that the tenant has, by the place of the entry.
+def plan_run(
+    run: DesiredRun, users: Mapping[int, Observed], tenant: Tenant, settings: Settings, guards: Guards, returns: Mapping[str, Resolved] = _NO_RETURNS
+) -> RunPlan:
+    """The plan. users are those that the tenant has, by the place of the entry, returns what those get who come back, by id.
 
-    The end state of each user is decided first, seats are counted over all, and who cannot be served frees nothing; that is repeated until it is stable.
+    The end state of each user is decided first, seats are counted over all, and who is not served frees nothing; repeated until it is stable.
     """
-    resolver = ProfileResolver(catalog, run, guards.protect)
+    resolver = ProfileResolver(tenant, run, guards.protect, returns)
     plans = _listed(run, users, resolver, guards.is_missing_ok)
     open_plans = [plan for plan in plans if plan.index in users and plan.duplicate_of is None and plan.desired.skipped is None and not plan.errors]
-    planner = _Planner(catalog, settings, {plan.index: (users[plan.index], resolver.user(plan.desired, users[plan.index])) for plan in open_plans})
+    planner = _Planner(tenant, settings, users, {plan.index: resolver.user(plan.desired, users[plan.index].user) for plan in open_plans})
     states, stages = planner.decided()
     unserved = planner.unserved(states, stages)
     made = []
@@ -133,19 +126,32 @@ def plan_run(run: DesiredRun, users: Mapping[int, Principal], catalog: Catalog, 
         state = states.get(plan.index)
         problems = (*plan.problems, *(state.problems if state else ()), *unserved.get(plan.index, ()))
         made.append(replace(plan, state=state, stage=stages.get(plan.index, 0), problems=problems))
+    made = _with_patience(made)
     resolver.check_profiles()
-    held = sum(lic.is_direct for user in {user.id: user for user in users.values()}.values() for lic in user.licenses)
-    problem = too_many((plan.state for plan in made if plan.is_to_write and plan.state), held, len(run.users), guards.limit)
-    early = [plan for plan in plans if plan.desired.is_early and plan.duplicate_of is None]
-    due = Counter(choice.options[0].sku.part_number for plan in early for choice in resolver.choices(plan.desired) if not _holds(users.get(plan.index), choice))
-    return RunPlan(tuple(made), catalog, (*run.warnings, *resolver.warnings.values()), problem, dict(sorted(due.items())))
+    held = sum(map(held_by, {user.id: user for user in users.values()}.values()))
+    counted = [plan for plan in made if plan.is_to_write and not (guards.limit.is_default and plan.desired.is_named)]
+    problem = too_many((plan.state for plan in counted if plan.state), held, len(run.users), guards.limit)
+    due = Counter(name for plan in plans if plan.desired.is_early and plan.duplicate_of is None for name in _due(plan, users, resolver, tenant))
+    return RunPlan(tuple(made), tenant, (*run.warnings, *resolver.warnings.values()), problem, dict(sorted(due.items())))
 
 
-def _holds(user: Principal | None, choice: Choice) -> bool:
-    return user is not None and any(user.holds(sku_id) for sku_id in choice.sku_ids)
+def _with_patience(plans: list[UserPlan]) -> list[UserPlan]:
+    """The plans, with those marked that take a seat that a membership frees."""
+    leaving = (plan for plan in plans if plan.is_to_write and any(one.kind == "membership" and one.verb == "remove" for one in plan.changes))
+    slow = frozenset().union(*(plan.state.frees for plan in leaving if plan.state))
+    return [replace(plan, is_patient=True) if plan.state and plan.stage > 0 and plan.state.takes & slow else plan for plan in plans] if slow else plans
 
 
-def _listed(run: DesiredRun, users: Mapping[int, Principal], resolver: ProfileResolver, is_missing_ok: bool) -> list[UserPlan]:
+def _due(plan: UserPlan, users: Mapping[int, Observed], resolver: ProfileResolver, tenant: Tenant) -> list[str]:
+    """The SKU part numbers of the seats that a user will need whose first day is ahead."""
+    held = {lic.sku_id for lic in users[plan.index].user.licenses if lic.is_held} if plan.index in users else set()
+    choices, group_ids = resolver.holdings(plan.desired)
+    needed = [choice.first_id for choice in choices if not choice.sku_ids & held]
+    through = {lic.sku_id for group_id in group_ids for lic in tenant.groups[group_id].licenses} - held
+    return [tenant.catalog.sku(key).part_number for key in dict.fromkeys([*needed, *sorted(through)])]
+
+
+def _listed(run: DesiredRun, users: Mapping[int, Observed], resolver: ProfileResolver, is_missing_ok: bool) -> list[UserPlan]:
     """An entry for each listed user. The same entry twice is one; different entries of one user are an error of both, under whatever names."""
     first: dict[str, int] = {}
     plans: list[UserPlan] = []
@@ -159,11 +165,11 @@ def _listed(run: DesiredRun, users: Mapping[int, Principal], resolver: ProfileRe
         elif user is not None:
             earlier = first.setdefault(user.id, index)
             if earlier != index:
-                plan = replace(plan, duplicate_of=earlier, problems=tuple(one for one in resolver.user(desired, user).problems if one.is_error))
+                plan = replace(plan, duplicate_of=earlier, problems=tuple(one for one in resolver.user(desired, user.user).problems if one.is_error))
         plans.append(plan)
     for plan in plans:
         other = plans[plan.duplicate_of if plan.duplicate_of is not None else plan.index]
-        if plan.duplicate_of is not None and not _is_same(plan.desired, other.desired, users[plan.index], resolver):
+        if plan.duplicate_of is not None and not _is_same(plan.desired, other.desired, users[plan.index].user, resolver):
             cause = f"conflicting entries of one user, {other.desired.where} ({other.name}) and {plan.desired.where} ({plan.name})"
             problem = Problem(cause, "leave one of them out", "conflicting_entries", where=plan.desired.where)
             plans[plan.index] = replace(plan, problems=(*plan.problems, problem))
@@ -178,20 +184,22 @@ def _is_same(one: DesiredUser, other: DesiredUser, user: Principal, resolver: Pr
 
 def _declared(resolved: Resolved) -> tuple:
     choices = {(tuple((option.sku.id, option.plans) for option in choice.options), choice.prefers_first) for choice in resolved.choices}
-    return choices, resolved.usage_location, resolved.removable, resolved.keep, {problem.cause for problem in resolved.problems}
+    seats = {(seat.sku.id, seat.allotment_ids, seat.plans, seat.is_any) for seat in resolved.seats}
+    common = resolved.usage_location, resolved.removable, resolved.keep, frozenset(resolved.group_ids), resolved.is_release
+    return choices, seats, common, {problem.cause for problem in resolved.problems}
 
 
 class _Planner:
     """Decides all users against one count of seats."""
 
-    def __init__(self, catalog: Catalog, settings: Settings, users: Mapping[int, tuple[Principal, Resolved]]) -> None:
-        self._catalog, self._settings, self._users = catalog, settings, users
-        self._decider = Decider(catalog, settings)
+    def __init__(self, tenant: Tenant, settings: Settings, users: Mapping[int, Observed], resolved: Mapping[int, Resolved]) -> None:
+        self._tenant, self._settings, self._users, self._resolved = tenant, settings, users, resolved
+        self._decider = Decider(tenant, settings)
         self._claims: dict[Claim, Claim] = {}
         self._is_tried = settings.seat_check == "try"
         self._tried: set[int] = set()
-        self._free = {sku.id: sku.seats.free for sku in catalog}
-        self._choosing = [index for index, (dummy, resolved) in users.items() if any(len(choice.options) > 1 for choice in resolved.choices)]
+        self._free = {sku.id: sku.seats.free for sku in tenant.catalog} | {seat_key(one.id): one.free for one in tenant.allotments}
+        self._choosing = [index for index, one in resolved.items() if _has_choice(one)]
 
     def decided(self) -> tuple[dict[int, EndState], dict[int, int]]:
         """End states, and the stages of those that are served.
@@ -199,7 +207,7 @@ class _Planner:
         Those who have alternatives are decided anew, counting what all others free and take, until nothing changes. Who is refused counts for nothing.
         A SKU of which a user got no seat is not chosen for that user again.
         """
-        states = {index: self._decider.decide(*self._users[index], _always) for index in self._users}
+        states = {index: self._decider.decide(self._users[index], one, self._left) for index, one in self._resolved.items()}
         barred: dict[int, set[str]] = {}
         refused: set[int] = set()
         if not self._choosing:
@@ -233,7 +241,7 @@ class _Planner:
             if index in choosing:
                 for key in state.frees:
                     supply[key] -= 1
-                decided = states[index] = self._decider.decide(*self._users[index], _has_seat(supply, barred.get(index, set())))
+                decided = states[index] = self._decider.decide(self._users[index], self._resolved[index], _left_of(supply, barred.get(index, set())))
                 if any(problem.is_error for problem in decided.problems):
                     continue
                 if any(supply.get(key, 0) < 1 or key in barred.get(index, ()) for key in self._claim(decided).takes):
@@ -248,7 +256,7 @@ class _Planner:
         return hopeless
 
     def _claim(self, state: EndState) -> Claim:
-        claim = Claim(frozenset(key for key in state.takes if self._catalog.sku(key).is_owned), state.frees)
+        claim = Claim(frozenset(key for key in state.takes if key in self._free), state.frees)
         return self._claims.setdefault(claim, claim)
 
     def unserved(self, states: Mapping[int, EndState], stages: Mapping[int, int]) -> dict[int, tuple[Problem, ...]]:
@@ -265,17 +273,25 @@ class _Planner:
             found[index] = tuple(self._no_seat(states[index], key) for key in [key for key in takes if left.get(key, 0) < 1] or takes)
         return found
 
+    def _left(self, key: str) -> int:
+        """The seats that are left before anything is planned; without alternatives, that does not matter."""
+        return max(self._free.get(key, 0), 1)
+
     def _no_seat(self, state: EndState, key: str) -> Problem:
-        sku = self._catalog.sku(key)
-        return predict.no_seats(state.before, sku.part_number, sku.seats.owned, sku.seats.consumed, self._settings.seat_check)
+        allotment = next((one for one in self._tenant.allotments if seat_key(one.id) == key), None)
+        if allotment is not None:
+            what = f"{allotment.sku.part_number} in allotment {allotment.id}"
+            return predict.no_seats(state.before.user, what, allotment.allotted, allotment.consumed, self._settings.seat_check)
+        sku = self._tenant.catalog.sku(key)
+        return predict.no_seats(state.before.user, sku.part_number, sku.seats.owned, sku.seats.consumed, self._settings.seat_check)
 
 
 _ROUNDS = 20  # in practice two or three; every round is sound by itself
 
 
-def _always(dummy: str) -> bool:
-    return True
+def _has_choice(resolved: Resolved) -> bool:
+    return any(len(choice.options) > 1 for choice in resolved.choices) or any(seat.is_any and len(seat.allotments) > 1 for seat in resolved.seats)
 
 
-def _has_seat(supply: Mapping[str, int], barred: Collection[str]) -> Callable[[str], bool]:
-    return lambda key: supply.get(key, 0) > 0 and key not in barred
+def _left_of(supply: Mapping[str, int], barred: Collection[str]) -> SeatsLeft:
+    return lambda key: 0 if key in barred else supply.get(key, 0)

@@ -4,48 +4,92 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 from ..catalog import Catalog
-from ..plan.changes import Changes, SetUsageLocation, service_plans_on
-from ..plan.end_state import EndState
-from ..plan.run_plan import UserPlan
-from .results import diff_of, operation_rows
+from ..model import Principal
+from ..observed import Tenant
+from ..plan.changes import Change, EndState, end_of, service_plans_on
+from .results import shown_licenses
 
 _EFFECT = "service plans in effect"
+_VERBS = {"add": "create", "update": "update", "remove": "delete"}  # of seats, as cloud_license_assignment has them
 
 
-def change_rows(plan: UserPlan, operations: tuple, catalog: Catalog) -> list[dict]:
-    """What operations do, one row for each license, and one for the service plans that go on or off for the user by all paths together."""
-    rows = operation_rows(operations, catalog)
-    off, on = _effect(_done(plan, operations), catalog)
+def change_rows(state: EndState | None, changes: Sequence[Change], tenant: Tenant) -> list[dict]:
+    """What changes do, one row for each, and one for the service plans that go on or off for the user by all paths together."""
+    if state is None or not changes:
+        return []
+    rows = [_row(one, tenant) for one in changes]
+    off, on = _effect(state, changes, tenant.catalog)
     return [*rows, {"action": "service_plans", "off": off, "on": on}] if off or on else rows
 
 
-def user_diff(plan: UserPlan, operations: tuple, catalog: Catalog) -> dict:
-    """The difference that operations make, in names, under the name of the user."""
-    state = _done(plan, operations)
+def _row(one: Change, tenant: Tenant) -> dict:
+    catalog, reason = tenant.catalog, {"reason": one.reason} if one.reason else {}
+    off = {"disabled_plans": catalog.service_plan_names(one.sku_id, one.after)} if isinstance(one.after, frozenset) else {}
+    if one.kind == "usage_location":
+        return {"action": "set_usage_location", "before": one.before, "after": one.after}
+    if one.kind == "membership":
+        return {"action": "join_group" if one.after else "leave_group", "group": tenant.group_name(one.key), "group_id": one.key, **reason}
+    named = {"sku": catalog.label(one.sku_id), "sku_id": one.sku_id, **off, **reason}
+    if one.kind == "seat":
+        return {"action": f"{_VERBS[one.verb]}_seat", "allotment": one.key, **named}
+    return {"action": one.verb, **named}
+
+
+def user_diff(state: EndState | None, changes: Sequence[Change], tenant: Tenant) -> dict:
+    """The difference that changes make, in names, under the name of the user."""
     if state is None:
         return {}
-    diff = diff_of(Changes(state.before, state.after, operations, (), catalog))
-    off, on = _effect(state, catalog)
+    user, end = state.before.user, _end(state, changes)
+    seats = {one.sku_id for one in changes if one.kind == "seat"}
+    old, new = (
+        {**shown_licenses(_with_names(one, tenant), tenant.catalog), **_seats(changes, is_after, tenant)} for one, is_after in ((user, False), (end, True))
+    )
+    for shown in (old, new):
+        for label in (tenant.catalog.label(sku_id) for sku_id in seats):
+            shown.setdefault(label, {}).pop("direct", None)  # the seat and the direct license are one holding
+    differ = {key for key in {*old, *new} if old.get(key) != new.get(key)}
+    diff: dict[str, Any] = {"before_header": user.name, "after_header": user.name}
+    diff |= {name: {key: shown[key] for key in sorted(differ & shown.keys()) if shown[key] != {}} for name, shown in (("before", old), ("after", new))}
+    off, on = _effect(state, changes, tenant.catalog)
     if off or on:
         diff["before"][_EFFECT], diff["after"][_EFFECT] = off, on
     return diff
 
 
-def _done(plan: UserPlan, operations: tuple) -> EndState | None:
-    """The end state that operations lead to: all of the plan, or what was written of it before a request failed."""
-    kinds = {"usage_location" if isinstance(operation, SetUsageLocation) else "license" for operation in operations}
-    return replace(plan.state, changes=tuple(one for one in plan.state.changes if one.kind in kinds)) if plan.state and kinds else None
+def _with_names(user: Principal, tenant: Tenant) -> Principal:
+    """The user with the display names of the groups that were read."""
+    return replace(user, group_names={group_id: group.name for group_id, group in tenant.groups.items()} | user.group_names) if tenant.groups else user
 
 
-def _effect(state: EndState | None, catalog: Catalog) -> tuple[list[str], list[str]]:
+def _seats(changes: Sequence[Change], is_after: bool, tenant: Tenant) -> dict:
+    """Seats and memberships that change, as they are or will be."""
+    shown: dict[str, Any] = {}
+    for one in changes:
+        value = one.after if is_after else one.before
+        if one.kind == "seat" and isinstance(value, frozenset):
+            off = {"disabled_plans": tenant.catalog.service_plan_names(one.sku_id, value)}
+            shown.setdefault("seats", {})[f"{tenant.catalog.label(one.sku_id)} in allotment {one.key}"] = off
+        elif one.kind == "membership" and value:
+            shown.setdefault("groups", []).append(tenant.group_name(one.key))
+    return shown
+
+
+def _end(state: EndState, changes: Sequence[Change]) -> Principal:
+    """The user after changes: all of the plan, or those that were made before a request failed."""
+    if len(changes) == len(state.changes):
+        return state.after
+    return end_of(state.before.user, changes)
+
+
+def _effect(state: EndState, changes: Sequence[Change], catalog: Catalog) -> tuple[list[str], list[str]]:
     """The names of the service plans that go off and on."""
-    if state is None:
-        return [], []
-    before, after = (service_plans_on(one.licenses, catalog) for one in (state.before, state.after))
+    before, after = (service_plans_on(one.licenses, catalog) for one in (state.before.user, _end(state, changes)))
     return _named(before - after, catalog), _named(after - before, catalog)
 
 

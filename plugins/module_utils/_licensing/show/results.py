@@ -84,7 +84,7 @@ def _rows(operation: Any, catalog: Catalog) -> list[dict]:
 def diff_of(changes: Changes) -> dict:
     """The difference in names, for C(--diff): only what changes, under the name of the principal."""
     before, after = changes.before, changes.after
-    show = _shown_assignments if isinstance(before, CloudState) else _shown_licenses
+    show = _shown_assignments if isinstance(before, CloudState) else shown_licenses
     name = before.principal.name if isinstance(before, CloudState) else before.name
     old, new = show(before, changes.catalog), show(after, changes.catalog)
     differ = {key for key in {*old, *new} if old.get(key) != new.get(key)}
@@ -96,7 +96,7 @@ def diff_of(changes: Changes) -> dict:
     }
 
 
-def _shown_licenses(principal: Principal, catalog: Catalog) -> dict:
+def shown_licenses(principal: Principal, catalog: Catalog) -> dict:
     """The licenses by SKU, each by where it comes from: what a group gives stays in sight when the direct license beside it changes."""
     shown: dict[str, Any] = {}
     for lic in sorted(principal.licenses, key=lambda lic: lic.group_id or ""):

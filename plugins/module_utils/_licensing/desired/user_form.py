@@ -1,0 +1,126 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The form of profiles and users as M(m365.licensing.licensed_users) takes them, and every mistake in them, each with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..._errors import OptionError, Problem
+from ..tables.countries import country_fault
+from .dates import day_of
+from .licenses import wanted_license
+from .profiles import LICENSE, SERVICE_PLANS, is_circular
+from .users import check_user
+from .validate import Choice, ListOf, Named, Record, nearest, problems_of
+
+STATES = ("licensed", "released", "restored")
+ALLOTMENT = Record({"sku": str, "allotment": str, "subscription_id": str, **SERVICE_PLANS, "allotment_choice": Choice(("only", "most_available"))})
+_DESIRED = {"usage_location": str, "licenses": ListOf(LICENSE), "groups": ListOf(str), "allotments": ListOf(ALLOTMENT)}
+PROFILES = Named(Record({"description": str, "inherits": str, **_DESIRED}))
+AFTER_RELEASE = Record({"licenses": ListOf(LICENSE)})
+_DAYS = {"first_day": str, "last_day": str}
+_ENTRY = {"user": str, "profile": str, "from": str, **_DESIRED, "keep": ListOf(str), **_DAYS, "state": Choice(STATES), "after_release": AFTER_RELEASE}
+USER = Record(_ENTRY, ("user",))
+EARLIER = Record({"user": str, "profile": str}, ("user",), is_open=True)
+# keys of a user who gets licenses: they end with the last day
+_LICENSED = ("profile", "from", "usage_location", "licenses", "groups", "allotments", "first_day")
+_ENOUGH = ("profile", "licenses", "groups", "allotments", "usage_location", "last_day", "state")  # one of which says what is desired
+_FORMER = ("pools", "cloud_assignments")
+
+
+def profile_problems(profiles: Any) -> Iterator[Problem]:
+    """Every mistake in profiles."""
+    if not isinstance(profiles, Mapping):
+        yield Problem("a dictionary of profiles by name belongs here", where="profiles", value=profiles)
+        return
+    for name, profile in profiles.items():
+        yield from _former_keys(profile, f"profiles.{name}")
+    of_form = list(problems_of({name: _known(profile) for name, profile in profiles.items()}, PROFILES, "profiles"))
+    yield from of_form
+    for name, profile in profiles.items() if not of_form else ():
+        parent = profile.get("inherits")
+        if parent and parent not in profiles:
+            yield Problem(f"there is no profile {parent!r}{nearest(parent, profiles)}", where=f"profiles.{name}.inherits", value=parent)
+        elif parent and is_circular(name, profiles):
+            yield Problem(f"circular inheritance, by way of {parent!r}", where=f"profiles.{name}.inherits", value=parent)
+        yield from _layer_problems(profile, f"profiles.{name}")
+
+
+def user_problems(users: list, profiles: Any, state: str) -> Iterator[Problem]:
+    """Every mistake in users. state is that of those whose entry has none."""
+    for index, entry in enumerate(users):
+        where = f"users[{index}]"
+        yield from _former_keys(entry, where)
+        of_form = list(problems_of(_known(entry), USER, where))
+        yield from of_form or _entry_problems(entry, where, profiles if isinstance(profiles, Mapping) else {}, state)
+
+
+def after_release_problems(value: Any, where: str) -> Iterator[Problem]:
+    """Every mistake in what is assigned in exchange for what a leaver loses."""
+    of_form = list(problems_of(value, AFTER_RELEASE, where)) if value else []
+    yield from of_form or _layer_problems(value or {}, where)
+
+
+def _entry_problems(entry: Mapping, where: str, profiles: Mapping, state: str) -> Iterator[Problem]:
+    try:
+        check_user(entry["user"], f"{where}.user")
+    except OptionError as error:
+        yield from error.problems
+    for key in ("profile", "from"):
+        if entry.get(key) and entry[key] not in profiles:
+            yield Problem(f"there is no profile {entry[key]!r}{nearest(entry[key], profiles)}", where=f"{where}.{key}", value=entry[key])
+    for key in _DAYS:
+        try:
+            if entry.get(key):
+                day_of(entry[key])
+        except ValueError:
+            yield Problem(f"{entry[key]!r} is no day, such as 2026-12-31", where=f"{where}.{key}", value=entry[key])
+    yield from _idle_keys(entry, where)
+    if state == "licensed" and not any(entry.get(key) for key in _ENOUGH):
+        yield Problem("nothing is desired; give profile, licenses, groups, allotments or usage_location", where=where, value=entry)
+    yield from _layer_problems(entry, where)
+    yield from after_release_problems(entry.get("after_release"), f"{where}.after_release")
+
+
+def _idle_keys(entry: Mapping, where: str) -> Iterator[Problem]:
+    """Keys that nothing could make count, as another key of the same entry excludes them."""
+    state = entry.get("state")
+    if entry.get("from") and not entry.get("profile"):
+        yield Problem("it counts only together with profile; leave it out, or give profile", where=f"{where}.from", value=entry["from"])
+    for key in _LICENSED if state in ("released", "restored") else ():
+        if entry.get(key):
+            yield Problem(f"it does not count for a user whose state is {state}; leave one of them out", where=f"{where}.{key}", value=entry[key])
+    for key in ("keep", "after_release") if state == "restored" else ():
+        if entry.get(key):
+            yield Problem("it does not count for a user whose state is restored; leave one of them out", where=f"{where}.{key}", value=entry[key])
+    if state == "licensed" and entry.get("after_release") and not entry.get("last_day"):
+        yield Problem("it counts only with last_day or state: released; leave it out, or give one of them", where=f"{where}.after_release", value=entry["user"])
+
+
+def _layer_problems(entry: Mapping, where: str) -> Iterator[Problem]:
+    location = entry.get("usage_location")
+    fault = country_fault(location) if location else None
+    if fault:
+        yield Problem(fault, where=f"{where}.usage_location", value=location)
+    for index, one in enumerate(entry.get("licenses") or ()):
+        try:
+            wanted_license(one, f"{where}.licenses[{index}]")
+        except OptionError as error:
+            yield from error.problems
+    for index, one in enumerate(entry.get("allotments") or ()):
+        place = f"{where}.allotments[{index}]"
+        if bool(one.get("sku")) == bool(one.get("allotment")):
+            yield Problem("give one of sku and allotment", where=place, value=one)
+        if one.get("disabled_plans") is not None and one.get("enabled_plans") is not None and one.get("plans_mode") != "merge":
+            yield Problem("disabled_plans and enabled_plans exclude each other; give one of them, or plans_mode: merge", where=place, value=one)
+
+
+def _former_keys(entry: Any, where: str) -> Iterator[Problem]:
+    for key in [key for key in _FORMER if key in entry] if isinstance(entry, Mapping) else ():
+        yield Problem("the name of this key is allotments now; rename it", where=f"{where}.{key}", value=entry[key])
+
+
+def _known(entry: Any) -> Any:
+    return {key: part for key, part in entry.items() if key not in _FORMER} if isinstance(entry, Mapping) else entry

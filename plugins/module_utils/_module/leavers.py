@@ -1,0 +1,78 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The users of a run who leave or come back, and the record of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from .._engine.record import RecordFile, state_line
+from .._errors import OptionError
+from .._licensing.catalog import Catalog
+from .._licensing.desired.licensed_users import DesiredRun
+from .._licensing.episodes import Episode, episode_of
+from .._licensing.observed import Observed, Tenant
+from .._licensing.plan.choices import Resolved
+from .._licensing.plan.run_plan import UserPlan
+from .._licensing.restore import returns_of, union_of
+
+
+class Leavers:
+    """Records who leaves before anything is sent, and knows what those get who come back. Without such users, the file is not touched."""
+
+    def __init__(self, desired: DesiredRun, params: Mapping, is_dry: bool) -> None:
+        """Raises OptionError when the file cannot be used."""
+        self._file = RecordFile(params["record_path"], params["record_missing"] == "create", is_dry) if desired.has_records else None
+        self._is_dry = is_dry
+        self._tenant = Tenant(Catalog())
+        self._open: dict[str, Episode | None] = {}
+        self._recorded: set[int] = set()
+
+    def open(self, desired: DesiredRun, tenant_id: str | None) -> tuple[dict[int, str], dict[str, Collection[str]]]:
+        """The ids under which the record has the names of users who come back, and the ids of groups that it has of users."""
+        if self._file is None:
+            return {}, {}
+        if not tenant_id:
+            raise OptionError("record_path: Graph does not say which tenant this is, so nothing can be recorded; try again later")
+        record = self._file.open(tenant_id)
+        back = {index: one.name.lower() for index, one in enumerate(desired.users) if one.state == "restored"}
+        aliases = {index: record.ids[name] for index, name in back.items() if name in record.ids}
+        return aliases, {user_id: {group_id for one in episodes for group_id in one.groups} for user_id, episodes in record.open.items()}
+
+    def returns(self, users: Mapping[int, Observed], aliases: Mapping[int, str], tenant: Tenant) -> dict[str, Resolved]:
+        """What users who come back get, by their id."""
+        self._tenant = tenant
+        if self._file is None or not users:
+            return {}
+        made = returns_of(users, aliases, self._file.record, tenant)
+        self._open = {user_id: still for user_id, (dummy, still) in made.items()}
+        return {user_id: resolved for user_id, (resolved, dummy) in made.items()}
+
+    def record(self, plans: Sequence[UserPlan]) -> None:
+        """Records what is going to be removed from leavers, on the disk, before anything of it is sent. Raises OptionError when that fails."""
+        if self._file is None:
+            return
+        due = [one for one in plans if one.desired.state == "released" and one.index not in self._recorded and one.state]
+        now = self._file.now()
+        made = (episode_of(one.state, self._tenant, now) for one in due if one.state)
+        self._file.begin(episode for episode in made if episode is not None)
+        self._recorded |= {one.index for one in due}
+
+    def note(self, one: UserPlan, outcome: str) -> None:
+        """Records that a user lost everything, or has everything again as far as it is possible. Raises OptionError when that fails."""
+        if self._file is None or self._is_dry or one.state is None or one.duplicate_of is not None or outcome not in ("changed", "unchanged"):
+            return
+        user, episodes = one.state.before.user, self._file.record.open.get(one.state.before.id, [])
+        if one.desired.state == "released" and outcome == "changed" and episodes:
+            self._file.note(state_line(episodes[-1], "released", self._file.now()))
+        elif one.desired.state == "restored" and episodes:
+            still, whole = self._open.get(user.id), union_of(episodes)
+            if still is None or still.is_empty:
+                self._file.note(state_line(episodes[-1], "restored", self._file.now()))
+            elif whole and still.held != whole.held:
+                self._file.note(state_line(still, "partly_restored", self._file.now()))
+
+    def close(self) -> None:
+        """Lets another run write the file."""
+        if self._file is not None:
+            self._file.close()

@@ -1,0 +1,250 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Leavers and returners, on the sandbox: recorded before anything is removed, and given everything again."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from pathlib import Path
+
+import pytest
+from support.contract import prove
+from support.seeds import upn
+from support.tenant import SEED
+
+MODULE = "licensed_users"
+E3, BI = "05e9a617-0261-4cee-bb44-138d3ef5d965", "f8a1db68-be16-40ed-86d5-cb42ce701560"
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    return tmp_path / "leavers.jsonl"
+
+
+def release(tenant, path: Path, *names: str, check: bool = False, **more) -> dict:
+    users = [name if isinstance(name, dict) else {"user": upn(name)} for name in names]
+    options = {"users": users, "state": "released", "record_path": str(path), "record_missing": "create", "max_removals": "100%", **more}
+    return tenant.run(MODULE, check=check, **options)
+
+
+def restore(tenant, path: Path, *names: str, check: bool = False, **more) -> dict:
+    users = [name if "@" in name else upn(name) for name in names]
+    return tenant.run(MODULE, check=check, users=users, state="restored", record_path=str(path), **more)
+
+
+def lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def states(path: Path) -> list[str]:
+    return [line["state"] for line in lines(path)[1:]]
+
+
+def held(tenant, name: str) -> dict:
+    """Direct licenses, memberships and allotments of a user."""
+    user_id = tenant.user_id(name)
+    state = tenant.state()
+    seats = sorted(claim["allotment"] for claim in state["assignments"] if claim["holder"] == user_id)
+    return {"licenses": tenant.holds(name), "groups": sorted(tenant.store.groups_of(user_id)), "seats": seats}
+
+
+def test_a_leaver_loses_everything_and_gets_it_again(tenant, path):
+    before = {name: held(tenant, name) for name in ("bob", "dave", "heidi")}
+    dry = release(tenant, path, "bob", "dave", "heidi", check=True)
+    assert not path.exists(), "check mode creates nothing"
+    assert not tenant.writes()
+    real = release(tenant, path, "bob", "dave", "heidi")
+    assert (dry["changed"], dry["diff"], dry["results"]) == (real["changed"], real["diff"], real["results"])
+    assert [row["outcome"] for row in real["results"]] == ["changed"] * 3
+    assert tenant.holds("dave") == {}
+    assert tenant.group_id("Support desk") not in held(tenant, "heidi")["groups"]
+    assert held(tenant, "dave")["groups"] == before["dave"]["groups"], "other groups are not left"
+    assert (path.stat().st_mode & 0o777) == 0o600
+    again = release(tenant, path, "bob", "dave", "heidi")
+    assert not again["changed"]
+    size = path.stat().st_size
+    release(tenant, path, "bob", "dave", "heidi")
+    assert path.stat().st_size == size, "a nightly run over leavers appends nothing"
+    dry = restore(tenant, path, "bob", "dave", "heidi", check=True)
+    back = restore(tenant, path, "bob", "dave", "heidi")
+    assert (dry["changed"], dry["diff"], dry["results"]) == (back["changed"], back["diff"], back["results"])
+    assert {name: held(tenant, name) for name in before} == before
+    assert states(path) == ["restored"] * 3
+    assert not restore(tenant, path, "bob", "dave", "heidi")["changed"]
+
+
+def test_a_mailbox_on_hold(tenant, path):
+    exchange = {"licenses": [{"sku": "SPE_E3", "enabled_plans": ["EXCHANGE_S_ENTERPRISE"]}]}
+    before = tenant.holds("dave")
+    result = release(tenant, path, {"user": upn("dave"), "after_release": exchange})
+    assert not result["failed"], result["msg"]
+    assert list(tenant.holds("dave")) == ["SPE_E3"]
+    assert "EXCHANGE_S_ENTERPRISE" not in tenant.holds("dave")["SPE_E3"]
+    assert not release(tenant, path, {"user": upn("dave"), "after_release": exchange})["changed"]
+    restore(tenant, path, "dave")
+    assert tenant.holds("dave") == before
+
+
+def test_what_was_assigned_in_exchange_goes_again(tenant, path):
+    exchange = {"licenses": [{"sku": "POWER_BI_PRO"}]}
+    release(tenant, path, "bob", after_release=exchange)
+    assert list(tenant.holds("bob")) == ["POWER_BI_PRO"]
+    release(tenant, path, "bob", after_release={"licenses": [{"sku": "SPE_E5"}]})
+    assert list(tenant.holds("bob")) == ["SPE_E5"]
+    restore(tenant, path, "bob")
+    assert tenant.holds("bob") == {"SPE_E3": ["SWAY", "YAMMER_ENTERPRISE"]}
+
+
+def test_keep(tenant, path):
+    result = release(tenant, path, {"user": upn("dave"), "keep": ["power_bi_pro"]}, "bob", keep=[E3.upper()])
+    assert set(tenant.holds("dave")) == {"POWER_BI_PRO", "SPE_E3"}
+    assert not result["changed"]
+    wrong = release(tenant, path, "bob", keep=["SPE_E33"])
+    assert "keep[0]: no SKU 'SPE_E33'" in wrong["msg"]
+    assert set(tenant.holds("bob")) == {"SPE_E3"}
+
+
+DAYS = {
+    "over": ({"last_day": "2026-01-01"}, {}, "changed", None),
+    "skipped": ({"last_day": "2026-01-01", "profile": "p"}, {"leavers": "skip"}, "skipped", "the last day was 2026-01-01"),
+    "only, and no leaver": ({"profile": "p"}, {"leavers": "only"}, "skipped", "no last day is over"),
+    "only": ({"last_day": "2026-01-01", "profile": "p"}, {"leavers": "only"}, "changed", None),
+    "grace": ({"last_day": "2026-11-20"}, {"grace_days": 30, "state": "released"}, "skipped", "the last day is 2026-11-20"),
+    "never": ({"last_day": "9999-12-31"}, {"state": "released"}, "skipped", "the last day is 9999-12-31"),
+}
+
+
+@pytest.mark.parametrize("title", DAYS)
+def test_days(tenant, path, title):
+    entry, options, outcome, reason = DAYS[title]
+    result = prove(
+        tenant,
+        MODULE,
+        users=[{"user": upn("bob"), **entry}],
+        profiles={"p": {"licenses": [{"sku": "SPE_E5"}]}},
+        record_path=str(path),
+        record_missing="create",
+        today="2026-11-26",
+        **options,
+    )
+    assert [row["outcome"] for row in result["results"]] == [outcome]
+    assert result["results"][0].get("reason") == reason
+
+
+def test_the_file_must_be_there_unless_it_may_be_created(tenant, path):
+    result = tenant.run(MODULE, users=[upn("bob")], state="released", record_path=str(path))
+    assert "record_missing: create" in result["msg"]
+    assert not tenant.requests or not tenant.writes()
+    folder = tenant.run(MODULE, users=[upn("bob")], state="released", record_path=str(path / "none/x"), record_missing="create")
+    assert "record_path: cannot write" in folder["msg"]
+
+
+def test_a_file_of_another_tenant_and_a_damaged_one(tenant, path):
+    path.write_text('{"version": 2, "tenant": "other"}\n')
+    assert "is of tenant other" in release(tenant, path, "bob")["msg"]
+    path.write_text("{}\n")
+    assert "is no record of leavers" in release(tenant, path, "bob")["msg"]
+    release(tenant, path.with_name("good"), "bob")
+    good = path.with_name("good").read_text()
+    path.write_text(good.splitlines()[0] + "\nnonsense\n")
+    assert "is damaged in line 2" in release(tenant, path, "dave")["msg"]
+    path.write_text(good + '{"user": {"id": "x"')
+    assert not release(tenant, path, "dave")["failed"], "a last line that was cut off counts for nothing"
+
+
+def test_two_runs_on_one_file(tenant, path):
+    from ansible_collections.m365.licensing.plugins.module_utils._files import appended
+
+    handle = appended(str(path), "record_path", ".lock")
+    try:
+        result = release(tenant, path, "bob")
+        assert "another run writes" in result["msg"]
+        assert not tenant.writes()
+        assert not release(tenant, path, "bob", check=True)["failed"]
+    finally:
+        handle.close()
+
+
+def test_a_looser_mode_is_narrowed(tenant, path):
+    release(tenant, path, "bob")
+    os.chmod(path, 0o644)
+    assert not release(tenant, path, "dave")["failed"]
+    assert (path.stat().st_mode & 0o777) == 0o600
+
+
+def test_who_was_renamed_and_who_has_the_name_now(tenant, path):
+    release(tenant, path, "bob")
+    user = tenant.store.user(upn("bob"))
+    tenant.store._by_upn.pop(user["userPrincipalName"].lower())
+    user["userPrincipalName"] = "robert@contoso.example"
+    tenant.store._by_upn["robert@contoso.example"] = user
+    back = restore(tenant, path, "bob", check=True)
+    assert not back["failed"], "the record knows the old name, and no other user has it"
+    tenant.store.add_user(upn("bob"), "Bob Two", "DE")
+    wrong = restore(tenant, path, "bob")
+    assert user["id"] in wrong["msg"] and tenant.user_id("bob") in wrong["msg"]
+    assert not restore(tenant, path, "robert@contoso.example")["failed"]
+    assert "SPE_E3" in {row["sku"] for row in tenant.state()["users"]["robert@contoso.example"]["licenses"]}
+
+
+def test_what_is_impossible_stays_open(tenant, path):
+    release(tenant, path, "dave", "heidi")
+    group_id = tenant.group_id("Support desk")
+    for claim in tenant.store.claims_of(group_id):
+        tenant.store.delete_claim(claim)
+    group = tenant.store.groups[group_id]
+    tenant.store.delete_group(group)
+    sku = tenant.store.skus.pop(BI)
+    pools = {key: tenant.store.pools.pop(key) for key in [pool.id for pool in tenant.store.pools.values() if pool.sku_id == BI]}
+    result = restore(tenant, path, "dave", "heidi")
+    assert not result["failed"], result["msg"]
+    codes = [[one["code"] for one in row["findings"]] for row in result["results"]]
+    assert all("not_restorable" in some for some in codes)
+    assert set(tenant.holds("dave")) == {"SPE_E3"}
+    assert sorted(states(path)) == ["partly_restored", "recorded", "released"], "nothing of heidi was restored"
+    tenant.store.skus[BI] = sku
+    tenant.store.pools.update(pools)
+    restore(tenant, path, "dave")
+    assert set(tenant.holds("dave")) == {"SPE_E3", "POWER_BI_PRO"}
+
+
+def test_a_full_allotment_while_the_sku_has_seats(tenant, path):
+    release(tenant, path, "dave")
+    pool = next(one for one in tenant.store.pools.values() if one.sku_id == BI and one.units == 3)
+    for name in ("grace", "heidi", "ivan"):
+        tenant.store.add_claim(pool, "user", tenant.user_id(name), ())
+    result = restore(tenant, path, "dave")
+    assert not result["failed"], result["msg"]
+    assert "has no free seat, so the license is assigned directly" in str(result["results"][0]["findings"])
+    assert set(tenant.holds("dave")) == {"SPE_E3", "POWER_BI_PRO"}
+
+
+def test_a_dynamic_group_is_not_left(tenant, path):
+    seed = copy.deepcopy(SEED)
+    next(row for row in seed["groups"] if row.get("membership_rule"))["licenses"] = [{"sku": "POWER_BI_PRO"}]
+    tenant.reset(seed)
+    result = release(tenant, path, "carol")
+    assert "group_stays" in [one["code"] for one in result["results"][0]["findings"]]
+    assert tenant.holds("carol") == {}
+    assert not result["failed"]
+
+
+def test_without_cloud_licensing_the_rest_is_released(tenant, path, capsys):
+    tenant.fault("admin/cloudLicensing/allotments", status=403, code="Authorization_RequestDenied", message="Insufficient privileges", times=10)
+    result = release(tenant, path, "bob")
+    assert not result["failed"], result["msg"]
+    assert "cloudLicensing cannot be read" in str(result.get("warnings")) + capsys.readouterr().err
+    assert tenant.holds("bob") == {}
+
+
+def test_the_guard_counts_leavers_by_date_and_not_those_who_are_named(tenant, path):
+    names = ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy"]
+    by_date = [{"user": upn(name), "last_day": "2020-01-01"} for name in names]
+    options = {"record_path": str(path), "record_missing": "create"}
+    forbidden = tenant.run(MODULE, users=by_date, **options)
+    assert forbidden["failure"]["code"] == "too_many_removals"
+    assert not tenant.writes()
+    named = tenant.run(MODULE, users=[upn(name) for name in names], state="released", **options)
+    assert not named["failed"], named["msg"]
