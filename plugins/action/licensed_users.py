@@ -12,7 +12,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible_collections.m365.licensing.plugins.plugin_utils._origin import origin_of
 
-_PLACE = re.compile(r"\b(?:users|profiles)(?:\[[0-9]+\]|\.[\w-]+)+")
+_PLACE = re.compile(r"\b(?:users|profiles|licensing_groups)(?:\[[0-9]+\]|\.[\w-]+)+")
 _STEP = re.compile(r"\[([0-9]+)\]|\.([\w-]+)")
 
 
@@ -32,7 +32,7 @@ class ActionModule(ActionBase):
 def _placed(answer: dict, given: Mapping) -> dict:
     """The answer with origins behind the places in its messages."""
     origins: dict[str, str] = {}
-    texts = [answer, *(row for row in answer.get("results") or () if row.get("msg"))]
+    texts = [answer, *(row for row in [*(answer.get("results") or ()), *(answer.get("group_results") or ())] if row.get("msg"))]
     for text in texts:
         if isinstance(text.get("msg"), str):
             text["msg"] = _PLACE.sub(lambda found: _with_origin(found.group(0), given, origins), text["msg"])

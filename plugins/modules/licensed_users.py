@@ -92,6 +92,13 @@ options:
         After that, the outcome of these users is V(waiting). The next run continues.
     type: float
     default: 300.0
+  licensing_groups:
+    description:
+      - What groups assign to their members, before users are put into them. Each has C(group) (object id or exact display name),
+        C(licenses) as a profile has them, C(remove) (SKUs), C(exactly) (whether the group has no other licenses), C(protect) and C(max_removals).
+      - A SKU in C(remove) that the tenant doesn't have removes nothing, and is a warning.
+      - A license that a group loses counts once per member for O(max_removals).
+    type: raw
   remove:
     description:
       - What a user with a profile loses.
@@ -280,8 +287,16 @@ results:
       description: The same for a playbook to branch on, as RV(m365.licensing.user_assign_license#module:failure) has it.
       type: dict
       returned: failure
+group_results:
+  description: The entries of O(licensing_groups) that O(results) asks for, with C(group), and C(outcome) to C(failure) as RV(results) has them.
+  returned: once the users were read
+  type: list
+  elements: dict
+  sample: [{group: Support desk, outcome: unchanged, changed: false, failed: false, changes: [], findings: []}]
 summary:
-  description: How many entries there were of each outcome, how many requests were sent, and for how many seconds requests waited for Graph's limits.
+  description:
+    - How many entries there were of each outcome, how many requests were sent, and for how many seconds requests waited for Graph's limits.
+    - C(groups) counts licensing groups.
   returned: once the users were read
   type: dict
   sample: {total: 1000, changed: 100, unchanged: 899, failed: 1, skipped: 0, waiting: 0, requests: 8, seconds_throttled: 0.0}
@@ -317,6 +332,7 @@ def main():
             "users": {"type": "raw", "required": True},
             "remove": {"type": "str", "default": "nothing", "choices": ["nothing", "previous", "other_profiles"]},
             "previous_users": {"type": "raw"},
+            "licensing_groups": {"type": "raw"},
             "state": {"type": "str", "default": "licensed", "choices": ["licensed", "released", "restored"]},
             "leavers": {"type": "str", "default": "release", "choices": ["release", "skip", "only"]},
             "keep": {"type": "list", "elements": "str"},

@@ -40,7 +40,8 @@ class Tenant:
     """What a tenant has. groups are those that a run names or that assign licenses to its users, by id, with the licenses that they will have.
 
     group_ids are ids by the name that a file uses, in lower case, and faults say what is wrong with such a name.
-    group_seats are the assignments of groups by their id. lost are the pairs of group and SKU that a run takes from groups.
+    group_seats are the assignments of groups by their id. lost are the pairs of group and SKU that a run takes from groups,
+    taken the seats of a SKU that members take of what it assigns to groups.
     """
 
     catalog: Catalog
@@ -50,6 +51,7 @@ class Tenant:
     allotments: tuple[Allotment, ...] = ()
     group_seats: Mapping[str, tuple[Assignment, ...]] = field(default_factory=dict)
     lost: frozenset[tuple[str, str]] = frozenset()
+    taken: Mapping[str, int] = field(default_factory=dict)
 
     def allotment(self, allotment_id: str | None) -> Allotment | None:
         """The allotment of an id."""

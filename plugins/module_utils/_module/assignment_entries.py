@@ -16,11 +16,11 @@ from .._licensing.desired.licenses import DesiredAssignment, desired_assignment
 from .._licensing.model import CloudState, Group, Principal
 from .._licensing.plan.assignments import plan_assignment
 from .._licensing.plan.changes import Changes, CreateAssignment, UpdateAssignment
-from .._licensing.plan.entries import PoolLedger, merged
 from .._licensing.resolve import Resolver
 from .._tenant.parse import cloud_group_of, principal_of
 from .._tenant.requests import principal_path
 from .._tenant.user_list import UserList
+from .entries import PoolLedger, merged
 from .options import check_bulk
 from .options import principal_of as named_principal
 from .session import Session

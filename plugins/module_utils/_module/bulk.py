@@ -15,11 +15,11 @@ from .._errors import LicensingError, PredictedError, Problem
 from .._graph.batch import SIZE
 from .._licensing.catalog import Catalog
 from .._licensing.plan.changes import Changes, Written
-from .._licensing.plan.entries import Plan, check_duplicates, removals
 from .._licensing.plan.predict import too_many_removals
 from .._licensing.show.problems import explained, finding_rows
 from .._licensing.show.results import diff_of, operation_rows
 from .._tenant.writer import Writer
+from .entries import Plan, check_duplicates, removals
 from .options import GraphModule
 from .results import ResultList, exit_with, remember
 from .run import guarded

@@ -5,25 +5,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import partial
 
+from .._engine.jobs import GroupJob, StepJob, jobs_of, shown
 from .._engine.report import RunReport, digest
 from .._engine.run import Engine, Line
-from .._errors import LicensingError, OptionError, Problem
+from .._errors import OptionError, Problem
 from .._graph.batch import SIZE
 from .._licensing.desired.licensed_users import DesiredRun, desired_run
-from .._licensing.observed import Observed, Tenant
+from .._licensing.observed import Tenant
 from .._licensing.plan.changes import Change, JoinGroup, Written
 from .._licensing.plan.end_state import Settings
-from .._licensing.plan.guards import removal_limit
-from .._licensing.plan.paths import seat_key
-from .._licensing.plan.predict import error_of
-from .._licensing.plan.run_plan import Guards, RunPlan, UserPlan, plan_run
-from .._licensing.plan.steps import COUNT, JOINS, SEATS, Step, changes_of, steps_of
+from .._licensing.plan.groups import GroupPlan
+from .._licensing.plan.guards import Guards, removal_limit
+from .._licensing.plan.run_plan import RunPlan, UserPlan, plan_run
+from .._licensing.plan.steps import JOINS, changes_of
 from .._licensing.show.plans import change_rows, user_diff
 from .._licensing.show.problems import finding_rows
+from .._licensing.show.results import diff_of, operation_rows
 from .._tenant.run_reader import RunReader
 from .leavers import Leavers
 from .options import SHARED, GraphModule, check_pace, list_of_text
@@ -32,62 +32,6 @@ from .run import guarded
 from .session import Session
 
 _NOT_DESCRIBED = {"concurrency", "write_quota", "on_error", "results", "report_path", "resume", "record_missing", "wait_timeout", *SHARED}
-
-
-@dataclass(frozen=True, slots=True)
-class StepJob:
-    """One step of a user, as the engine takes it. is_last says that no other follows."""
-
-    plan: UserPlan
-    step: Step
-    is_last: bool
-
-    @property
-    def name(self) -> str:
-        """How the task calls the user."""
-        return self.plan.name
-
-    @property
-    def stage(self) -> int:
-        """The steps of users who take seats that others free come after all steps of these."""
-        return self.plan.stage * COUNT + self.step.number
-
-    @property
-    def operations(self) -> tuple:
-        """The operations of the step."""
-        return self.step.operations
-
-    @property
-    def new_sku_ids(self) -> frozenset[str]:
-        """What the step takes a seat of, where Graph would reject it. Of a group's license, Graph says nothing to who joins."""
-        added = {key for one in self.step.changes if one.verb == "add" for key in (one.sku_id, seat_key(one.key))} if self.step.number <= SEATS else set()
-        return self.plan.state.takes & added if self.plan.state else frozenset()
-
-    @property
-    def chain(self) -> int:
-        """The steps of one user follow each other."""
-        return self.plan.index
-
-    @property
-    def lane(self) -> str:
-        """One call for each group is in flight."""
-        return self.step.group_id
-
-    @property
-    def is_later(self) -> bool:
-        """Whether the user takes a seat that another one frees."""
-        return self.plan.stage > 0
-
-    @property
-    def awaited(self) -> tuple:
-        """What must show first."""
-        return self.step.awaited
-
-
-def jobs_of(plans: Sequence[UserPlan]) -> list[StepJob]:
-    """The steps of users as jobs."""
-    made = ((plan, steps_of(plan.state)) for plan in plans if plan.state)
-    return [StepJob(plan, step, number == len(steps) - 1) for plan, steps in made for number, step in enumerate(steps)]
 
 
 class LicensedUsers:
@@ -109,7 +53,7 @@ class LicensedUsers:
         self._reader = RunReader(session.client, session.reader, session.cloud)
         self._leavers = Leavers(self._desired, self._params, module.check_mode)
         self.report = RunReport(self._params["report_path"], module.check_mode, self._params["resume"])
-        self.results = ResultList(self._params["results"], "waiting")
+        self.results, self.groups = ResultList(self._params["results"], "waiting"), ResultList(self._params["results"])
         pace = SIZE, self._params["max_wait"], self._look, self._params["wait_timeout"]
         line = Line(self._send, session.client.may_pause, session.client.flow.stop, *pace)
         self.engine = Engine(line, self._params["concurrency"], self._params["on_error"])
@@ -149,33 +93,46 @@ class LicensedUsers:
 
     def run(self, plan: RunPlan) -> None:
         """Writes unless in check mode, or because the run as a whole is forbidden, and notes what became of each entry."""
-        is_held_back = self._params["on_error"] == "stop" and any(one.errors for one in plan.users)
+        is_held_back = self._params["on_error"] == "stop" and (any(one.errors for one in plan.groups) or any(one.errors for one in plan.users))
         repeats = [one for one in plan.users if one.duplicate_of is not None and not one.errors]
         self._repeated = {one.duplicate_of for one in repeats if one.duplicate_of is not None}
-        skipped, to_write = {one.index for one in repeats}, []
-        for one in plan.users:
-            if one.index in skipped:
-                continue
-            outcome = "skipped" if self.report.is_done(one.name, one.index) else one.outcome
-            if outcome != "changed":
-                self._note(plan, one, outcome, problems=one.errors)
-            elif plan.problem is not None:
-                self._note(plan, one, "skipped", one.changes)
-            elif is_held_back:
-                self._note(plan, one, "skipped")
-            elif self._module.check_mode:
-                self._note(plan, one, "changed", one.changes)
+        skipped = {one.index for one in repeats}
+        groups, users = [], []
+        for group in plan.groups:
+            outcome, is_shown = self._unwritten(plan, group, group.outcome, f"group {group.index}", is_held_back)
+            if outcome is None:
+                groups.append(group)
             else:
-                to_write.append(one)
-        self._write(plan, to_write)
+                self._note_group(plan, group, outcome, group.operations if is_shown else (), group.errors)
+        for one in plan.users:
+            if one.index not in skipped:
+                outcome, is_shown = self._unwritten(plan, one, one.outcome, one.index, is_held_back)
+                if outcome is None:
+                    users.append(one)
+                else:
+                    self._note(plan, one, outcome, one.changes if is_shown else (), one.errors)
+        self._write(plan, groups, users)
         for one in repeats:
             outcome, problems = self._outcomes[one.duplicate_of if one.duplicate_of is not None else one.index]
             self._note(plan, one, "unchanged" if outcome == "changed" else outcome, problems=problems)
 
-    def _write(self, plan: RunPlan, to_write: Sequence[UserPlan]) -> None:
+    def _unwritten(self, plan: RunPlan, one: GroupPlan | UserPlan, outcome: str, entry: int | str, is_held_back: bool) -> tuple[str | None, bool]:
+        """What becomes of an entry for which nothing is written, and whether its changes are shown all the same. Nothing for one that is to be written."""
+        if self.report.is_done(one.name, entry):
+            return "skipped", False
+        if outcome != "changed":
+            return outcome, False
+        if plan.problem is not None or is_held_back:
+            return "skipped", not is_held_back or plan.problem is not None
+        return ("changed", True) if self._module.check_mode else (None, True)
+
+    def _write(self, plan: RunPlan, groups: Sequence[GroupPlan], users: Sequence[UserPlan]) -> None:
         """Writes step by step. A user is noted with the last step, or with the first that was not done."""
         noted: set[int] = set()
-        for job, result in self.engine.run(jobs_of(to_write)):
+        for job, result in self.engine.run(jobs_of(groups, users)):
+            if isinstance(job, GroupJob):
+                self._take_group(plan, job, result)
+                continue
             one = job.plan
             if one.index in noted:
                 continue
@@ -190,6 +147,12 @@ class LicensedUsers:
                 outcome, problems = "failed", (Problem("the run ended before everything was done", "run it again", "ended", retriable=True),)
             self._note(plan, one, outcome, tuple(made), problems, result.request_id if result else None)
 
+    def _take_group(self, plan: RunPlan, job: GroupJob, result: Written | None) -> None:
+        """Notes what became of the call for a group."""
+        problems = self.engine.failed(job, result, plan.tenant.catalog) if result else ()
+        outcome = "skipped" if result is None else "failed" if problems else "changed"
+        self._note_group(plan, job.plan, outcome, tuple(result.done) if result else (), problems, result.request_id if result else None)
+
     def _outcome_of(self, job: StepJob, result: Written | None, plan: RunPlan) -> tuple[str | None, Sequence[Problem]]:
         """What became of a user with a step; nothing as long as there are further steps."""
         if result is None:
@@ -203,10 +166,13 @@ class LicensedUsers:
             return "waiting", ()
         return "failed", problems
 
-    def _send(self, jobs: Sequence[StepJob]) -> list[Written]:
-        writer, step = self._session.writer, jobs[0].step
+    def _send(self, jobs: Sequence[GroupJob | StepJob]) -> list[Written]:
+        writer, steps = self._session.writer, [job for job in jobs if isinstance(job, StepJob)]
+        if not steps:
+            return writer.apply_all("v1.0", [(job.operations, "principal") for job in jobs])
+        step = steps[0].step
         try:
-            self._leavers.record([job.plan for job in jobs])
+            self._leavers.record([job.plan for job in steps])
         except OptionError as error:
             self.engine.end(error.message)
             return [Written(error=error) for dummy in jobs]
@@ -218,7 +184,17 @@ class LicensedUsers:
         """The jobs of which all shows that they wait for, and those of which it will not show."""
         users = [job.plan.state.before.user for job in jobs if job.plan.state]
         now = self._reader.again(users, any(one.allotment_id for job in jobs for one in job.awaited))
-        return {place: result for place, job in enumerate(jobs) for result in _seen(job, now.get(users[place].id))}
+        return {place: result for place, job in enumerate(jobs) for result in shown(job, now.get(users[place].id))}
+
+    def _note_group(
+        self, plan: RunPlan, one: GroupPlan, outcome: str, operations: tuple = (), problems: Sequence[Problem] = (), request_id: str | None = None
+    ) -> None:
+        rows = operation_rows(operations, plan.tenant.catalog)
+        self.groups.add(one.index, {"group": one.name}, outcome, rows, finding_rows(one.problems), problems)
+        if operations and one.changes and self._module._diff:
+            self.groups.show(one.index, diff_of(one.changes))
+        if outcome != "skipped":
+            remember(self._session, self.engine, problems, partial(self.report.add, one.name, f"group {one.index}", outcome, rows, request_id))
 
     def _note(self, plan: RunPlan, one: UserPlan, outcome: str, changes: tuple = (), problems: Sequence[Problem] = (), request_id: str | None = None) -> None:
         if one.index in self._repeated:
@@ -231,31 +207,11 @@ class LicensedUsers:
         except OptionError as error:
             self.engine.end(error.message)
         self.results.add(one.index, who, outcome, rows, finding_rows(one.problems), problems)
-        shown = one.changes if outcome == "waiting" else changes
-        if shown and self._module._diff:
-            self.results.show(one.index, user_diff(one.state, shown, plan.tenant))
+        lines = one.changes if outcome == "waiting" else changes
+        if lines and self._module._diff:
+            self.results.show(one.index, user_diff(one.state, lines, plan.tenant))
         if outcome != "skipped":
             remember(self._session, self.engine, problems, partial(self.report.add, one.name, one.index, outcome, rows, request_id))
-
-
-def _seen(job: StepJob, user: Observed | None) -> Iterator[Written | None]:
-    """Nothing once all shows that a job waits for, an error where it will not show; no value as long as that is open."""
-    if user is None:
-        yield Written(error=LicensingError(Problem("the user is gone", "check the tenant", "not_found")))
-        return
-    paths = {(lic.group_id or "", lic.sku_id): lic for lic in user.user.licenses}
-    seats = {one.allotment_id for one in user.seats or ()}
-    for one in job.awaited:
-        path = paths.get((one.group_id, one.sku_id))
-        is_shown = one.allotment_id in seats if one.allotment_id else path is not None and path.is_held
-        if path is not None and not one.allotment_id and not path.is_held and not job.plan.is_patient:
-            cause, remedy = error_of(path.error)
-            text = f"{job.name} is a member of the group, and does not get the license from it: {cause} ({path.error})"
-            yield Written(error=LicensingError(Problem(text, remedy, "license_in_error", retriable=True)))
-            return
-        if not is_shown:
-            return
-    yield None
 
 
 def run_licensed_users(module: GraphModule) -> None:
@@ -273,4 +229,4 @@ def _run(module: GraphModule, session: Session) -> None:
         run.run(plan)
     finally:
         run.close()
-    exit_with(module, session, run.results, run.engine, plan.problem, seats_due=plan.seats_due, plan_digest=digest(plan.data))
+    exit_with(module, session, run.results, run.engine, plan.problem, run.groups, seats_due=plan.seats_due, plan_digest=digest(plan.data))

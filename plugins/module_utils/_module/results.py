@@ -30,14 +30,22 @@ def remember(session: Session, engine: Engine, problems: Sequence[Problem], add:
         session.client.flow.stop()
 
 
-def exit_with(module: GraphModule, session: Session, results: ResultList, engine: Engine, problem: Problem | None = None, **more: Any) -> None:
-    """Exits with results, summary and diff, and fails for what forbids the run as a whole, for a run that ended, and for entries that failed."""
-    flow, counts = session.client.flow, {name: results.counts[name] for name in ("changed", "unchanged", "failed", "skipped", *results.more)}
-    summary = {"total": sum(counts.values()), **counts, "requests": flow.requests, "seconds_throttled": round(flow.seconds_throttled, 1)}
-    answer = {"changed": results.is_changed, "results": results.rows(), "summary": summary, "diff": results.diffs(), **more}
+def exit_with(
+    module: GraphModule, session: Session, results: ResultList, engine: Engine, problem: Problem | None = None, groups: ResultList | None = None, **more: Any
+) -> None:
+    """Exits with results, summary and diff, and fails for what forbids the run as a whole, for a run that ended, and for entries that failed.
+
+    groups are the results of licensing groups, of a module that has both.
+    """
+    flow, listed = session.client.flow, [results, *([groups] if groups else [])]
+    summary: dict[str, Any] = {**results.summary(), "requests": flow.requests, "seconds_throttled": round(flow.seconds_throttled, 1)}
+    more |= {"group_results": groups.rows()} if groups else {}
+    summary |= {"groups": groups.summary()} if groups else {}
+    diffs = [diff for one in reversed(listed) for diff in one.diffs()]
+    answer = {"changed": any(one.is_changed for one in listed), "results": results.rows(), "summary": summary, "diff": diffs, **more}
     problems = [problem] if problem else []
     problems += [Problem(engine.ended.message, code="ended", retriable=True)] if engine.ended else []
-    problems += [Problem(results.message(), code="some_failed", retriable=True)] if counts["failed"] else []
+    problems += [Problem(one.message(), code="some_failed", retriable=True) for one in listed if one.counts["failed"]]
     if problems:
         module.fail_json(**failure_of(problems), **answer)
     module.exit_json(**answer)
@@ -72,6 +80,11 @@ class ResultList:
     def show(self, index: int, diff: dict) -> None:
         """Adds the difference of one entry."""
         self._diffs[index] = diff
+
+    def summary(self) -> dict[str, int]:
+        """How many entries there are of each outcome."""
+        counts = {name: self.counts[name] for name in ("changed", "unchanged", "failed", "skipped", *self.more)}
+        return {"total": sum(counts.values()), **counts}
 
     def rows(self) -> list[dict]:
         """The rows in the order of the entries."""

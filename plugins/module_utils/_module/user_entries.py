@@ -10,9 +10,9 @@ from typing import Any
 from .._errors import OptionError
 from .._licensing.desired.licenses import DesiredLicenses, desired_licenses
 from .._licensing.plan.changes import Changes
-from .._licensing.plan.entries import SeatLedger, merged
 from .._licensing.plan.licenses import plan_licenses
 from .._tenant.user_list import UserList
+from .entries import SeatLedger, merged
 from .options import check_bulk, check_user
 from .session import Session
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence, Set
 
 from .._errors import Problem
 from .._graph.answers import Answer, Request
@@ -44,10 +44,14 @@ class GroupList:
         missing = sorted(set(group_ids) - self.groups.keys())
         self.groups.update(self._reader.groups(missing))
 
-    def members(self, group_ids: Collection[str], user_ids: Collection[str]) -> dict[str, frozenset[str]]:
+    def members(self, group_ids: Collection[str], user_ids: Set[str]) -> dict[str, frozenset[str]]:
         """The ids of groups by the id of a user of the list: pages of 999, the first ones of twenty groups in a request."""
         found: dict[str, set[str]] = {}
-        paths = {group_id: f"{key_segment('groups', group_id)}/members?$select=id&$top=999" for group_id in group_ids}
+        known = {group_id: group.members for group_id in group_ids if (group := self.groups[group_id]).members is not None}
+        for group_id, members in known.items():
+            for user_id in user_ids & (members or {}).keys():
+                found.setdefault(user_id, set()).add(group_id)
+        paths = {group_id: f"{key_segment('groups', group_id)}/members?$select=id&$top=999" for group_id in group_ids if group_id not in known}
         for group_id, answer in zip(paths, send_all(self._client, "v1.0", [Request("GET", path) for path in paths.values()])):
             for row in self._client.rows("v1.0", answer.checked()):
                 user_id = identifier(row).lower()
@@ -55,6 +59,11 @@ class GroupList:
                     found.setdefault(user_id, set()).add(group_id)
         kept: dict[frozenset[str], frozenset[str]] = {}
         return {user_id: kept.setdefault(some, some) for user_id, ids in found.items() for some in (frozenset(ids),)}
+
+    def read_members(self, names: Iterable[str]) -> None:
+        """Read all members of groups, which a list of licenses for them needs: a request for each 999."""
+        for group_id in {self.ids[name.lower()] for name in names if name.lower() in self.ids}:
+            self.groups[group_id] = self._reader.with_members(self.groups[group_id])
 
     def _keep(self, name: str, group: Group) -> None:
         self.groups[group.id] = group

@@ -43,6 +43,7 @@ class RunReader:
         group_ids = {group_id for user_id in back for group_id in recorded.get(user_id, ())}
         self._groups.read(desired.groups)
         self._groups.read_ids([*group_ids, *(lic.group_id for user in leavers for lic in user.licenses if lic.group_id)])
+        self._groups.read_members(one.name for one in desired.licensing_groups)
         named = sorted({*self._groups.ids.values(), *group_ids} & self._groups.groups.keys())
         members = self._groups.members(named, {user.id for user in found.values()}) if named else {}
         allotments, assignments = self._seats(desired, found.values())

@@ -14,6 +14,7 @@ from ..model import Principal
 from ..resolve import ServicePlanRule
 from .dates import day_of, days_of, is_early, is_over, today_of
 from .licenses import WantedLicense, plan_rule, usage_location_of, wanted_license
+from .licensing_groups import DesiredGroup, desired_groups
 from .user_form import EARLIER, after_release_problems, profile_problems, user_problems
 from .validate import ListOf, nearest, problems_of
 
@@ -73,7 +74,7 @@ class DesiredUser:
 class DesiredRun:
     """The users of a task, and its profiles with what they inherit, base first. earlier are the profiles of the last run, by the name of the user.
 
-    keep are SKUs that no released user loses.
+    keep are SKUs that no released user loses. licensing_groups come first, before users are put into them.
     """
 
     users: tuple[DesiredUser, ...]
@@ -82,6 +83,7 @@ class DesiredRun:
     earlier: Mapping[str, str] = field(default_factory=dict)
     keep: tuple[str, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    licensing_groups: tuple[DesiredGroup, ...] = ()
 
     def previous_of(self, desired: DesiredUser, user: Principal) -> tuple[str, ...]:
         """The profiles whose licenses a user loses unless the layers give them. The last run may have named the user otherwise."""
@@ -94,9 +96,9 @@ class DesiredRun:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """The names of groups in profiles and entries, each once."""
+        """The names of all groups, each once."""
         layers = {id(layer): layer for one in (*self.profiles.values(), *(user.layers for user in self.users)) for layer in one}
-        return tuple(dict.fromkeys(name for layer in layers.values() for name in layer.groups))
+        return tuple(dict.fromkeys([*(one.name for one in self.licensing_groups), *(name for layer in layers.values() for name in layer.groups)]))
 
     @property
     def has_seats(self) -> bool:
@@ -164,6 +166,10 @@ def desired_run(params: Mapping) -> DesiredRun:
     exchange, state = params.get("after_release") or {}, params.get("state") or "licensed"
     problems = [*profile_problems(profiles), *user_problems(users, profiles, state), *after_release_problems(exchange, "after_release")]
     problems += problems_of(earlier, ListOf(EARLIER), "previous_users")
+    try:
+        groups = desired_groups(params.get("licensing_groups"))
+    except OptionError as error:
+        problems += error.problems
     if problems:
         raise OptionError(*problems)
     own = {name: _layer(profile, f"profiles.{name}") for name, profile in profiles.items()}
@@ -185,7 +191,7 @@ def desired_run(params: Mapping) -> DesiredRun:
         Problem(f"there is no profile {name!r}{nearest(name, profiles)}, so nothing of it is removed", severity="warning", where="previous_users")
         for name in gone
     )
-    return DesiredRun(made, layers, params["remove"], known, run.keep, warnings)
+    return DesiredRun(made, layers, params["remove"], known, run.keep, warnings, groups)
 
 
 def _over_and_restored(where: str, entry: Mapping) -> Problem:

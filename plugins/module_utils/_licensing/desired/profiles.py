@@ -226,13 +226,13 @@ def leavers(people: Any, today: str, grace_days: Any, variable: str, is_at_once:
 
 def entries_of_groups(groups: Any, variable: str) -> list[dict]:
     """Groups as options of M(m365.licensing.group_assign_license). Raises FileError with every problem."""
-    problems = list(problems_of(groups, GROUPS, variable)) or list(_group_problems(groups, variable))
+    problems = list(problems_of(groups, GROUPS, variable)) or list(group_problems(groups, variable))
     if problems:
         raise FileError(*problems)
     return [_group_entry(group) for group in groups]
 
 
-def _group_problems(groups: Sequence[Mapping], variable: str) -> Iterator[Problem]:
+def group_problems(groups: Sequence[Mapping], variable: str) -> Iterator[Problem]:
     first: dict[str, int] = {}
     for index, group in enumerate(groups):
         where = f"{variable}[{index}]"

@@ -11,7 +11,7 @@ from ..._errors import Problem
 from ..desired.licensed_users import DesiredRun, DesiredUser, Layer, WantedSeat
 from ..desired.licenses import WantedLicense
 from ..model import Allotment, Principal, Sku
-from ..observed import Tenant
+from ..observed import Observed, Tenant
 from ..resolve import ResolvedPlans, Resolver
 
 
@@ -148,10 +148,14 @@ class ProfileResolver:
         placed = tuple(replace(problem, where=f"{desired.where}.keep{problem.where}") for problem in unknown)
         return replace(resolved, problems=(*resolved.problems, *placed)) if placed else resolved
 
-    def holdings(self, desired: DesiredUser) -> tuple[tuple[Choice | Seat, ...], tuple[str, ...]]:
-        """The licenses, seats and groups of an entry, whoever the user is."""
+    def due(self, desired: DesiredUser, user: Observed | None) -> list[str]:
+        """The SKU part numbers of the seats that a user will need."""
+        held = {lic.sku_id for lic in user.user.licenses if lic.is_held} if user else set()
         part = self._merged(desired.layers)
-        return (*part.choices, *part.seats), part.group_ids
+        named: list[Choice | Seat] = [*part.choices, *part.seats]
+        needed = [choice.first_id for choice in named if not choice.sku_ids & held]
+        through = {lic.sku_id for group_id in part.group_ids for lic in self._tenant.groups[group_id].licenses} - held
+        return [self._tenant.catalog.sku(key).part_number for key in dict.fromkeys([*needed, *sorted(through)])]
 
     def _resolved(self, desired: DesiredUser, previous: tuple[str, ...]) -> Resolved:
         keep = self._named_skus(desired.keep)[0] | self._protect

@@ -26,6 +26,18 @@ class RemovalLimit:
     is_default: bool = False
 
 
+_NO_LIMIT = RemovalLimit(number=10**9)
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """What a run may not do: remove SKUs of protect, remove more than limit; is_missing_ok says that users whom the tenant does not have are skipped."""
+
+    protect: tuple[str, ...] = ()
+    limit: RemovalLimit = _NO_LIMIT
+    is_missing_ok: bool = False
+
+
 def removal_limit(value: Any) -> RemovalLimit:
     """The limit of an option. Raises OptionError for what is none."""
     if value is None:
@@ -51,13 +63,14 @@ def removals_of(state: EndState) -> int:
     return max(0, verbs.count("remove") - verbs.count("add"))
 
 
-def too_many(states: Iterable[EndState], held: int, users: int, limit: RemovalLimit) -> Problem | None:
-    """The problem of a run that removes more than it may. held is what all listed users hold now."""
+def too_many(states: Iterable[EndState], more: int, held: int, users: int, limit: RemovalLimit) -> Problem | None:
+    """The problem of a run that removes more than it may. more are licenses that members of groups lose. held is what all listed users hold now."""
     if limit.is_default and users < _FROM:
         return None
     listed = list(states)
-    count = sum(map(removals_of, listed))
-    replaced = sum(one.verb == "remove" and bool(one.sku_id) for state in listed for one in state.changes) - count
+    own = sum(map(removals_of, listed))
+    replaced = sum(one.verb == "remove" and bool(one.sku_id) for state in listed for one in state.changes) - own
+    count = own + more
     allowed = limit.number if limit.number is not None else held * (limit.percent or 0) // 100
     if count <= allowed:
         return None

@@ -13,10 +13,11 @@ from ..desired.licensed_users import DesiredRun, DesiredUser
 from ..model import Principal
 from ..observed import Observed, Tenant
 from . import predict
-from .changes import Change, EndState
+from .changes import AssignLicenses, Change, EndState
 from .choices import ProfileResolver, Resolved
 from .end_state import Decider, Settings
-from .guards import RemovalLimit, held_by, too_many
+from .groups import GroupPlan, plan_groups, with_groups
+from .guards import Guards, held_by, too_many
 from .paths import SeatsLeft, seat_key
 from .seats import Claim, stages_of, supply_of
 
@@ -70,7 +71,7 @@ class UserPlan:
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """The users in the order of the list. problem forbids the whole run, warnings concern no user in particular.
+    """The users and licensing groups in the order of their lists. problem forbids the whole run, warnings concern no user in particular.
 
     seats_due are the seats, by SKU part number, that users need whose first day is ahead.
     """
@@ -80,15 +81,21 @@ class RunPlan:
     warnings: tuple[Problem, ...] = ()
     problem: Problem | None = None
     seats_due: Mapping[str, int] = field(default_factory=dict)
+    groups: tuple[GroupPlan, ...] = ()
 
     @property
     def data(self) -> list[dict]:
         """The plan as plain values in a stable order, without time: what a digest is made of."""
         states = sorted((plan.state for plan in self.users if plan.is_to_write and plan.state), key=lambda state: state.before.id)
-        return [
+        calls = sorted((call.principal.id, *_assigned(call)) for plan in self.groups if plan.outcome == "changed" for call in plan.operations)
+        return [{"group": group_id, "add": add, "remove": remove} for group_id, add, remove in calls] + [
             {"user": state.before.id, "changes": [[one.verb, one.kind, one.key, _plain(one.before), _plain(one.after)] for one in state.changes]}
             for state in states
         ]
+
+
+def _assigned(call: AssignLicenses) -> tuple[list, list]:
+    return sorted([lic.sku_id, sorted(lic.disabled_plans)] for lic in call.add), sorted(call.remove)
 
 
 def _plain(value: frozenset[str] | str | None) -> list[str] | str | None:
@@ -96,16 +103,6 @@ def _plain(value: frozenset[str] | str | None) -> list[str] | str | None:
 
 
 _NO_RETURNS: Mapping[str, Resolved] = {}
-_NO_LIMIT = RemovalLimit(number=10**9)
-
-
-@dataclass(frozen=True, slots=True)
-class Guards:
-    """What a run may not do: remove SKUs of protect, remove more than limit; is_missing_ok says that users whom the tenant does not have are skipped."""
-
-    protect: tuple[str, ...] = ()
-    limit: RemovalLimit = _NO_LIMIT
-    is_missing_ok: bool = False
 
 
 def plan_run(
@@ -115,6 +112,8 @@ def plan_run(
 
     The end state of each user is decided first, seats are counted over all, and who is not served frees nothing; repeated until it is stable.
     """
+    groups = plan_groups(run.licensing_groups, tenant, guards.protect)
+    tenant = with_groups(tenant, groups, users.values())
     resolver = ProfileResolver(tenant, run, guards.protect, returns)
     plans = _listed(run, users, resolver, guards.is_missing_ok)
     open_plans = [plan for plan in plans if plan.index in users and plan.duplicate_of is None and plan.desired.skipped is None and not plan.errors]
@@ -126,29 +125,21 @@ def plan_run(
         state = states.get(plan.index)
         problems = (*plan.problems, *(state.problems if state else ()), *unserved.get(plan.index, ()))
         made.append(replace(plan, state=state, stage=stages.get(plan.index, 0), problems=problems))
-    made = _with_patience(made)
+    made = _with_patience(made, bool(tenant.lost))
     resolver.check_profiles()
     held = sum(map(held_by, {user.id: user for user in users.values()}.values()))
     counted = [plan for plan in made if plan.is_to_write and not (guards.limit.is_default and plan.desired.is_named)]
-    problem = too_many((plan.state for plan in counted if plan.state), held, len(run.users), guards.limit)
-    due = Counter(name for plan in plans if plan.desired.is_early and plan.duplicate_of is None for name in _due(plan, users, resolver, tenant))
-    return RunPlan(tuple(made), tenant, (*run.warnings, *resolver.warnings.values()), problem, dict(sorted(due.items())))
+    more = sum(plan.removals for plan in groups)
+    problem = too_many((plan.state for plan in counted if plan.state), more, held, len(run.users), guards.limit)
+    due = Counter(name for plan in plans if plan.desired.is_early and plan.duplicate_of is None for name in resolver.due(plan.desired, users.get(plan.index)))
+    return RunPlan(tuple(made), tenant, (*run.warnings, *resolver.warnings.values()), problem, dict(sorted(due.items())), groups)
 
 
-def _with_patience(plans: list[UserPlan]) -> list[UserPlan]:
-    """The plans, with those marked that take a seat that a membership frees."""
-    leaving = (plan for plan in plans if plan.is_to_write and any(one.kind == "membership" and one.verb == "remove" for one in plan.changes))
-    slow = frozenset().union(*(plan.state.frees for plan in leaving if plan.state))
+def _with_patience(plans: list[UserPlan], has_lost: bool) -> list[UserPlan]:
+    """The plans, with those marked that take a seat that a membership frees. has_lost says that groups lose licenses."""
+    leaving = (plan for plan in plans if plan.state and (has_lost or any(one.kind == "membership" and one.verb == "remove" for one in plan.changes)))
+    slow = frozenset().union(*(plan.state.frees for plan in leaving if plan.state and not plan.errors))
     return [replace(plan, is_patient=True) if plan.state and plan.stage > 0 and plan.state.takes & slow else plan for plan in plans] if slow else plans
-
-
-def _due(plan: UserPlan, users: Mapping[int, Observed], resolver: ProfileResolver, tenant: Tenant) -> list[str]:
-    """The SKU part numbers of the seats that a user will need whose first day is ahead."""
-    held = {lic.sku_id for lic in users[plan.index].user.licenses if lic.is_held} if plan.index in users else set()
-    choices, group_ids = resolver.holdings(plan.desired)
-    needed = [choice.first_id for choice in choices if not choice.sku_ids & held]
-    through = {lic.sku_id for group_id in group_ids for lic in tenant.groups[group_id].licenses} - held
-    return [tenant.catalog.sku(key).part_number for key in dict.fromkeys([*needed, *sorted(through)])]
 
 
 def _listed(run: DesiredRun, users: Mapping[int, Observed], resolver: ProfileResolver, is_missing_ok: bool) -> list[UserPlan]:
@@ -198,7 +189,9 @@ class _Planner:
         self._claims: dict[Claim, Claim] = {}
         self._is_tried = settings.seat_check == "try"
         self._tried: set[int] = set()
-        self._free = {sku.id: sku.seats.free for sku in tenant.catalog} | {seat_key(one.id): one.free for one in tenant.allotments}
+        self._free = {sku.id: _free(sku.seats.free, tenant.taken.get(sku.id, 0)) for sku in tenant.catalog} | {
+            seat_key(one.id): one.free for one in tenant.allotments
+        }
         self._choosing = [index for index, one in resolved.items() if _has_choice(one)]
 
     def decided(self) -> tuple[dict[int, EndState], dict[int, int]]:
@@ -226,7 +219,7 @@ class _Planner:
     def _stages(self, states: Mapping[int, EndState], hopeless: set[int]) -> dict[int, int]:
         """The stages of those who are able and served. With seat_check: try, who is not served comes last, as Graph may have a seat."""
         able = {index: state for index, state in states.items() if not any(problem.is_error for problem in state.problems)}
-        counted = {index: self._claim(state) for index, state in able.items() if state.changes and index not in hopeless}
+        counted = {index: self._claim(state) for index, state in able.items() if (state.changes or state.frees) and index not in hopeless}
         places = [index for index, claim in counted.items() if claim.takes or claim.frees]
         served = stages_of([counted[index] for index in places], self._free)
         stages = dict.fromkeys(able.keys() - set(places) - hopeless, 0) | {places[place]: stage for place, stage in served.items()}
@@ -284,6 +277,11 @@ class _Planner:
             return predict.no_seats(state.before.user, what, allotment.allotted, allotment.consumed, self._settings.seat_check)
         sku = self._tenant.catalog.sku(key)
         return predict.no_seats(state.before.user, sku.part_number, sku.seats.owned, sku.seats.consumed, self._settings.seat_check)
+
+
+def _free(count: int, taken: int) -> int:
+    """The seats that are left once members of groups took some. Of members beyond that, Graph lets the surplus wait."""
+    return max(count - taken, min(count, 0))
 
 
 _ROUNDS = 20  # in practice two or three; every round is sound by itself

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from typing import Any
 
-from ..._errors import LicensingError, OptionError
-from ..catalog import Catalog
-from ..model import Allotment, Group, Principal
-from .changes import AssignLicenses, Changes, CreateAssignment, DeleteAssignment
+from .._errors import LicensingError, OptionError
+from .._licensing.catalog import Catalog
+from .._licensing.model import Allotment, Group, Principal
+from .._licensing.plan.changes import AssignLicenses, Changes, CreateAssignment, DeleteAssignment
 
 
 @dataclass(slots=True)

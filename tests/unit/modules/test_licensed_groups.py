@@ -1,0 +1,126 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Licensing groups as step zero of a run over users, on the sandbox."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+from support.contract import prove
+from support.seeds import upn
+from support.tenant import SEED
+
+MODULE = "licensed_users"
+
+
+@pytest.fixture(autouse=True)
+def prompt(tenant) -> None:
+    """Graph carries licenses to members within the request."""
+    tenant.conditions({"group_reads": 0})
+
+
+PROFILES = {"project": {"usage_location": "DE", "groups": ["Everybody in sales"]}, "desk": {"usage_location": "DE", "groups": ["Support desk"]}}
+
+
+def entry(name: str, profile: str, **more) -> dict:
+    return {"user": upn(name), "profile": profile, **more}
+
+
+def test_a_group_gets_its_licenses_before_users_join_it(tenant):
+    groups = [{"group": "Support desk", "licenses": [{"sku": "POWER_BI_PRO"}]}]
+    result = prove(tenant, MODULE, licensing_groups=groups, profiles=PROFILES, users=[entry("grace", "desk")])
+    assert [row["outcome"] for row in result["group_results"]] == ["changed"]
+    assert result["summary"]["groups"]["changed"] == 1
+    assert result["summary"]["changed"] == 1
+    assert len(result["diff"]) == 2
+    held = {row["sku"] for row in tenant.state()["users"][upn("grace")]["licenses"]}
+    assert held == {"SPE_E3", "POWER_BI_PRO"}
+
+
+def test_the_seats_of_members_are_gone_for_users(tenant):
+    """Power BI has five seats, one is in use. The group has two members, so two are left for three users."""
+    groups = [{"group": "Support desk", "licenses": [{"sku": "POWER_BI_PRO"}]}]
+    users = [{"user": upn(name), "usage_location": "DE", "licenses": [{"sku": "POWER_BI_PRO"}]} for name in ("grace", "carol", "frank")]
+    result = prove(tenant, MODULE, licensing_groups=groups, users=users)
+    assert [row["outcome"] for row in result["results"]] == ["changed", "changed", "failed"]
+
+
+def test_a_license_that_a_group_loses_counts_once_per_member(tenant):
+    groups = [{"group": "Support desk", "licenses": [{"sku": "POWER_BI_PRO"}], "remove": ["spe_e3"]}]
+    result = tenant.run(MODULE, licensing_groups=groups, users=[], max_removals="1")
+    assert "2 licenses would be removed" in result["msg"]
+    assert not tenant.writes()
+    assert len(result["diff"]) == 1, "the diff is not hidden"
+    done = prove(tenant, MODULE, licensing_groups=groups, users=[], max_removals="2")
+    assert done["changed"]
+
+
+def test_what_a_group_frees_serves_users(tenant):
+    """All seats of E3 are in use, two of them by members of the group."""
+    seed = copy.deepcopy(SEED)
+    next(row for row in seed["skus"] if row["part_number"] == "SPE_E3").update(enabled=5, warning=0)
+    seed["allotments"] = [row for row in seed["allotments"] if row["sku"] != "SPE_E3"]
+    tenant.reset(seed)
+    tenant.conditions({"group_reads": 0})
+    takers = [{"user": upn(name), "usage_location": "DE", "licenses": [{"sku": "SPE_E3"}]} for name in ("grace", "frank")]
+    users = [*takers, entry("heidi", "desk"), entry("ivan", "desk")]
+    groups = [{"group": "Support desk", "remove": ["SPE_E3"]}]
+    result = prove(tenant, MODULE, licensing_groups=groups, users=users, profiles=PROFILES, max_removals="100%")
+    assert [row["outcome"] for row in result["results"][:2]] == ["changed", "changed"]
+    alone = tenant.check(MODULE, users=[{"user": upn("leo"), "usage_location": "DE", "licenses": [{"sku": "SPE_E3"}]}])
+    assert alone["results"][0]["failure"]["code"] == "no_seats"
+
+
+# title: (groups, what the message of the group says)
+MISTAKES = {
+    "no such SKU": ([{"group": "Support desk", "licenses": [{"sku": "SPE_E33"}]}], "licensing_groups[0].licenses[0].sku: no SKU 'SPE_E33'"),
+    "no such group": ([{"group": "Suport desk", "licenses": [{"sku": "SPE_E3"}]}], "licensing_groups[0].group: no group has the display name"),
+    "protected": ([{"group": "Support desk", "remove": ["SPE_E3"], "protect": ["SPE_E3"]}], "protect forbids to remove"),
+}
+
+
+@pytest.mark.parametrize("title", MISTAKES)
+def test_mistake(tenant, title):
+    groups, said = MISTAKES[title]
+    result = prove(tenant, MODULE, licensing_groups=groups, users=[entry("grace", "desk")], profiles=PROFILES)
+    assert said in result["group_results"][0]["msg"]
+    assert result["results"][0]["outcome"] == "changed", "the users are licensed with what the group has"
+
+
+def test_one_group_under_two_names_is_an_error_of_both(tenant):
+    groups = [{"group": name, "licenses": [{"sku": "SPE_E5"}]} for name in ("Support desk", tenant.group_id("Support desk"))]
+    result = prove(tenant, MODULE, licensing_groups=groups, users=[])
+    assert [row["failure"]["code"] for row in result["group_results"]] == ["conflicting_entries"] * 2
+
+
+def test_an_unknown_name_in_remove_removes_nothing(tenant):
+    groups = [{"group": "Support desk", "licenses": [{"sku": "SPE_E3", "disabled_plans": ["SWAY"]}], "remove": ["SPE_E55"]}]
+    result = prove(tenant, MODULE, licensing_groups=groups, users=[])
+    assert not result["failed"]
+    assert "SPE_E55" in result["group_results"][0]["findings"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("groups", "said"),
+    [
+        ("x", "licensing_groups: 'x' is no list"),
+        ([{"group": "a"}], "licensing_groups[0]: give licenses or remove"),
+        ([{"group": "a", "remove": ["x"], "max_removals": -1}], "licensing_groups[0].max_removals: -1 is below zero"),
+        ([{"group": "a", "licenses": [{"sku": "x"}], "exact": True}], "licensing_groups[0].exact: there is no such key"),
+    ],
+)
+def test_form(tenant, groups, said):
+    result = tenant.run(MODULE, licensing_groups=groups, users=[])
+    assert said in result["msg"]
+    assert not tenant.requests
+
+
+def test_a_rejected_group_stops_no_user(tenant):
+    tenant.fault(f"{tenant.group_id('Support desk')}/assignLicense", status=403, code="Authorization_RequestDenied", message="Insufficient privileges")
+    groups = [{"group": "Support desk", "licenses": [{"sku": "POWER_BI_PRO"}]}]
+    users = [{"user": upn("grace"), "usage_location": "DE", "licenses": [{"sku": "SPE_E3"}]}]
+    result = tenant.run(MODULE, licensing_groups=groups, users=users)
+    assert result["group_results"][0]["outcome"] == "failed"
+    assert result["results"][0]["outcome"] == "changed"
+    assert "1 of 1 failed: Support desk" in result["msg"]
