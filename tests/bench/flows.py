@@ -14,6 +14,7 @@ import json
 import os
 import platform
 import ssl
+import tempfile
 import urllib.request
 
 from memory import measured, requests_of
@@ -23,6 +24,8 @@ PROFILES = {
     "base": {"usage_location": "DE"},
     "analyst": {"inherits": "base", "licenses": [{"sku": "SPE_E3", "disabled_plans": ["SWAY"]}]},
     "lead": {"inherits": "base", "licenses": [{"sku": "POWER_BI_PRO"}]},
+    "desk": {"inherits": "base", "groups": ["Support desk"]},
+    "field": {"inherits": "base", "allotments": [{"sku": "POWER_BI_PRO", "allotment_choice": "most_available"}]},
 }
 COMMON = {"write_quota": 10**9, "results": "failed", "seat_check": "try"}
 
@@ -56,6 +59,12 @@ def _cases(count: int) -> dict[str, tuple[str, dict]]:
             "licensed_users",
             {**planned, "users": [{"user": name, "profile": "lead", "from": "analyst"} for name in names], "remove": "previous"},
         ),
+        "licensed_users, offboard": (
+            "licensed_users",
+            {**planned, "users": names, "state": "released", "record_path": "leavers.jsonl", "record_missing": "create"},
+        ),
+        "licensed_users, into a group": ("licensed_users", {**planned, "users": [{"user": name, "profile": "desk"} for name in names]}),
+        "licensed_users, into a pool": ("licensed_users", {**planned, "users": [{"user": name, "profile": "field"} for name in names]}),
     }
 
 
@@ -64,6 +73,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 10_000, 100_000])
     parser.add_argument("--write", type=int, default=10_000, help="the largest size of a real run")
     options = parser.parse_args()
+    os.chdir(tempfile.mkdtemp())  # the record of leavers is read from here; in check mode nothing is written
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}; the sandbox runs beside")
     for count in options.sizes:
         ready, dummy, end = with_sandbox("--users", str(count))

@@ -23,14 +23,9 @@ sys.path[:0] = [str(Path(__file__).parent)]
 
 from chaos import PLANS, SANDBOX, BrokenContract, Sandbox, direct, kill, require, run_module  # noqa: E402
 
-USERS, HOLDERS, CLOUD, FILES = "users_assign_license", "sku_holders", "cloud_license_assignments", "licensed_users"
+USERS, HOLDERS, CLOUD = "users_assign_license", "sku_holders", "cloud_license_assignments"
 ONLY_GRAPH_KNOWS = {"proxy_address_conflict"}
 SEED = json.loads((SANDBOX / "sandbox_tenant/seeds/contoso.json").read_text())
-SKU_IDS = {
-    "SPE_E3": "05e9a617-0261-4cee-bb44-138d3ef5d965",
-    "SPE_E5": "06ebc4ee-1bb5-47dd-8120-11324bc54e06",
-    "POWER_BI_PRO": "f8a1db68-be16-40ed-86d5-cb42ce701560",
-}
 PEOPLE = [f"{user['name']}@contoso.example" for user in SEED["users"]]
 
 
@@ -137,11 +132,9 @@ class Case:
         chance = self.chance
         who = chance.sample(PEOPLE, chance.randint(1, len(PEOPLE)))
         kind = chance.random()
-        if kind < 0.35:
-            return FILES, self._files(who)
-        if kind < 0.6:
+        if kind < 0.45:
             return USERS, {"users": [self._entry(name) for name in who], "concurrency": chance.randint(1, 4)}
-        if kind < 0.85:
+        if kind < 0.8:
             chain = [{"sku": sku} for sku in chance.sample(["SPE_E5", "SPE_E3", "POWER_BI_PRO"], chance.randint(1, 2))]
             people = chance.choice(
                 [{"set": who}, {"add": who[:3], "remove": who[3:]}, {"filter": "department eq 'Research'", "mode": chance.choice(["set", "add"])}]
@@ -152,29 +145,6 @@ class Case:
             {"user": name, "sku": chance.choice(["SPE_E5", "SPE_E3", "POWER_BI_PRO"]), "state": chance.choice(["present", "present", "absent"])} for name in who
         ]
         return CLOUD, {"assignments": entries, "allotment_choice": "most_available", "exclusive": True}
-
-    def _files(self, who: list[str]) -> dict:
-        """Profiles and users: joiners, movers, leavers and some who come later, each reference in a spelling of its own."""
-        chance = self.chance
-        profiles: dict = {"base": {"usage_location": "DE"}}
-        for name in ("one", "two", "three"):
-            skus = chance.sample(["SPE_E3", "SPE_E5", "POWER_BI_PRO"], chance.randint(1, 2))
-            licenses = [{"sku": self._spelled(sku), **({"disabled_plans": chance.sample(PLANS[sku], 1)} if chance.random() < 0.5 else {})} for sku in skus[:1]]
-            if len(skus) > 1 and chance.random() < 0.5:
-                licenses[0] |= {"alternatives": [{"sku": self._spelled(skus[1])}], "prefer": chance.choice(["held", "first"])}
-            profiles[name] = {"inherits": "base", "licenses": licenses}
-        users = []
-        for name in who:
-            entry = {"user": chance.choice([name, name.upper()]), "profile": chance.choice(["one", "two", "three"])}
-            entry |= {"from": chance.choice(["one", "two", "three"])} if chance.random() < 0.6 else {}
-            entry |= {"keep": [self._spelled("SPE_E3")]} if chance.random() < 0.2 else {}
-            entry |= chance.choice([{}, {}, {}, {"last_day": "2020-01-01"}, {"first_day": "9999-01-01"}])
-            users.append(entry)
-        more = {"remove": chance.choice(["nothing", "previous", "previous", "other_profiles"]), "carry_plans": chance.random() < 0.5}
-        return {"profiles": profiles, "users": users, "inherited": chance.choice(["assign", "accept"]), "max_removals": "100%", **more}
-
-    def _spelled(self, sku: str) -> str:
-        return self.chance.choice([sku, sku.lower(), SKU_IDS[sku], SKU_IDS[sku].upper()])
 
     def _entry(self, name: str) -> dict:
         chance = self.chance

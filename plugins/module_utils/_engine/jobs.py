@@ -11,19 +11,18 @@ from .._errors import LicensingError, Problem
 from .._licensing.observed import Observed
 from .._licensing.plan.changes import Written
 from .._licensing.plan.groups import GroupPlan
-from .._licensing.plan.paths import seat_key
 from .._licensing.plan.predict import error_of
 from .._licensing.plan.run_plan import UserPlan
-from .._licensing.plan.steps import COUNT, SEATS, Step, steps_of
+from .._licensing.plan.seats import seat_key
+from .._licensing.plan.steps import COUNT, LICENSES, SEATS, Step, steps_of
 
 
 @dataclass(frozen=True, slots=True)
 class StepJob:
-    """One step of a user, as the engine takes it. is_last says that no other follows."""
+    """One step of a user, as the engine takes it."""
 
     plan: UserPlan
     step: Step
-    is_last: bool
 
     @property
     def name(self) -> str:
@@ -43,13 +42,22 @@ class StepJob:
     @property
     def new_sku_ids(self) -> frozenset[str]:
         """What the step takes a seat of, where Graph would reject it. Of a group's license, Graph says nothing to who joins."""
-        added = {key for one in self.step.changes if one.verb == "add" for key in (one.sku_id, seat_key(one.key))} if self.step.number <= SEATS else set()
+        added = (
+            {key for one in self.step.changes if one.verb == "add" for key in (one.sku_id, seat_key(one.key))}
+            if self.step.number in (SEATS, LICENSES)
+            else set()
+        )
         return self.plan.state.takes & added if self.plan.state else frozenset()
 
     @property
     def chain(self) -> int:
         """The steps of one user follow each other."""
         return self.plan.index
+
+    @property
+    def follows(self) -> bool:
+        """What removes depends on what replaces it."""
+        return self.step.is_late
 
     @property
     def lane(self) -> str:
@@ -75,6 +83,7 @@ class GroupJob:
     stage: int = -1
     new_sku_ids: frozenset[str] = frozenset()
     chain: None = None
+    follows: bool = False
     lane: str = ""
     is_later: bool = False
     awaited: tuple = ()
@@ -92,9 +101,7 @@ class GroupJob:
 
 def jobs_of(groups: Sequence[GroupPlan], users: Sequence[UserPlan]) -> list[GroupJob | StepJob]:
     """The calls for groups, and the steps of users, as jobs."""
-    made = ((plan, steps_of(plan.state)) for plan in users if plan.state)
-    steps = [StepJob(plan, step, number == len(steps) - 1) for plan, steps in made for number, step in enumerate(steps)]
-    return [*(GroupJob(plan) for plan in groups), *steps]
+    return [*(GroupJob(plan) for plan in groups), *(StepJob(plan, step) for plan in users if plan.state for step in steps_of(plan.state))]
 
 
 def shown(job: StepJob, user: Observed | None) -> Iterator[Written | None]:

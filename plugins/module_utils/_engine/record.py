@@ -27,6 +27,7 @@ class RecordFile:
         """Raises OptionError for a path that cannot be written, and for a file that is missing unless it may be created."""
         self._path, self._is_dry = path, is_dry
         check_writable(path, _OPTION)
+        check_writable(path + ".lock", _OPTION)
         if not may_create and not exists(path, _OPTION):
             raise OptionError(f"{_OPTION}: there is no file {path}; check the path, or set record_missing: create for the first run")
         self._lock = threading.Lock()
@@ -42,22 +43,34 @@ class RecordFile:
             self._file = appended(self._path, _OPTION)
         content = read_regular(self._path, _OPTION) if exists(self._path, _OPTION) else b""
         whole = content[: content.rfind(b"\n") + 1]
-        self.record = record_of(whole.decode("utf-8", "replace"), tenant, self._path)
+        rest = content[len(whole) :]
+        is_whole_line = _is_json(rest)
+        if rest and not whole and not is_whole_line:
+            raise OptionError(f"{_OPTION}: {self._path} is no record of leavers; give another path")
+        text = (content + b"\n" if is_whole_line else whole).decode("utf-8", "replace")
+        self.record = record_of(text, tenant, self._path)
         if self._file is not None:
-            self._file.truncate(len(whole))  # a last line that was cut off in the middle goes
-            self._size = len(whole)
-            if not whole:
+            if is_whole_line:  # an editor took the last line end
+                self._file.write("\n")
+            else:
+                self._file.truncate(len(whole))  # a line that was cut off in the middle goes
+            self._size = len(content) + 1 if is_whole_line else len(whole)
+            if not self._size:
                 self._append([head_line(tenant)])
         return self.record
 
-    def begin(self, episodes: Iterable[Episode]) -> None:
-        """Records what is going to be removed: all of it is on the disk when this returns. Raises OptionError when it cannot be written."""
+    def begin(self, episodes: Iterable[Episode]) -> list[Episode]:
+        """Records what is going to be removed: all of it is on the disk when this returns. Those that were not in the file are returned.
+
+        Raises OptionError when it cannot be written.
+        """
         with self._lock:
             listed = [one for one in episodes if not self.record.covers(one)]
             if listed:
                 self._append([one.line for one in listed])
                 for one in listed:
                     self.record.add(one)
+        return listed
 
     def note(self, episode: Episode) -> None:
         """Records that a user is released or restored. Raises OptionError when it cannot be written."""
@@ -110,8 +123,16 @@ class RecordFile:
                 file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
 
 
+def _is_json(text: bytes) -> bool:
+    """Whether a line that has no end is a whole one."""
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
 def state_line(episode: Episode, state: str, now: str) -> Episode:
     """A line that says what became of a user. Of one who got everything back, or lost everything, nothing else is recorded."""
-    if state == "partly_restored":
+    if state in ("partly_restored", "rejected"):
         return replace(episode, state=state, time=now)
     return Episode(episode.user_id, episode.user_name, now, state=state)

@@ -45,7 +45,11 @@ class Job(Protocol):
 
     @property
     def chain(self) -> Hashable | None:
-        """By what jobs are known of which the later ones are not sent unless the earlier ones were done."""
+        """By what the jobs of one principal are known."""
+
+    @property
+    def follows(self) -> bool:
+        """Whether it is not sent unless all earlier jobs of its chain were done."""
 
     @property
     def lane(self) -> str:
@@ -110,9 +114,9 @@ class Engine:
 
     def _stage(self, pool: ThreadPoolExecutor, jobs: list[Job]) -> Iterator[tuple[Any, Written | None]]:
         """One stage: what may be sent of it, once what it waits for shows."""
-        broken = [job for job in jobs if job.chain is not None and job.chain in self._broken]
+        broken = [job for job in jobs if job.follows and job.chain in self._broken]
         yield from ((job, None) for job in broken)
-        ready = [job for job in jobs if job.chain is None or job.chain not in self._broken] if broken else jobs
+        ready = [job for job in jobs if not (job.follows and job.chain in self._broken)] if broken else jobs
         awaiting = [job for job in ready if job.awaited]
         if awaiting:
             shown: list[Job] = []
@@ -128,7 +132,10 @@ class Engine:
         """Jobs with nothing once what they wait for shows, else with what became of them. All are looked at together."""
         seconds = 1.0
         while jobs and self.ended is None:
-            found = self._line.look(jobs)
+            try:
+                found = self._line.look(jobs)
+            except LicensingError:  # what could not be read does not show
+                found = {}
             yield from ((jobs[place], result) for place, result in found.items())
             jobs = [job for place, job in enumerate(jobs) if place not in found]
             if not jobs or seconds > self._patience or not self._line.pause(seconds):

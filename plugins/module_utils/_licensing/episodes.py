@@ -16,23 +16,27 @@ from .plan.changes import EndState
 
 VERSION = 2
 _NAMED = Record({"id": str, "name": str}, ("id",))
-_LICENSE = Record({"sku_id": str, "sku": str, "disabled_plans": ListOf(_NAMED)}, ("sku_id", "disabled_plans"))
+_LICENSE = Record({"sku_id": str, "sku": str, "disabled_plans": ListOf(_NAMED), "is_partial": bool}, ("sku_id", "disabled_plans"))
 _SEAT = Record({"allotment": str, "sku_id": str, "sku": str, "disabled_plans": ListOf(_NAMED)}, ("allotment", "sku_id", "disabled_plans"))
 _ASSIGNED = Record({"sku_id": str, "sku": str, "disabled_plans": ListOf(_NAMED), "is_new": bool}, ("sku_id", "disabled_plans", "is_new"))
 _HELD = {"licenses": ListOf(_LICENSE), "seats": ListOf(_SEAT), "groups": ListOf(_NAMED), "assigned": ListOf(_ASSIGNED), "usage_location": str}
 _LINE = Record({"user": _NAMED, "time": str, "state": str, **_HELD}, ("user", "state"))
 _HEAD = Record({"version": int, "tenant": str}, ("version", "tenant"))
-_STATES = ("recorded", "released", "restored", "partly_restored")
+_STATES = ("recorded", "rejected", "released", "restored", "partly_restored")
 
 
 @dataclass(frozen=True, slots=True)
 class HeldLicense:
-    """A direct license, or with allotment_id a seat, as it was. is_new says of one that was assigned on release that the user had none before."""
+    """A direct license, or with allotment_id a seat, as it was. is_new says of one that was assigned on release that the user had none before.
+
+    Of one that is_partial, the license is restored, and service plans that were off and are gone remain.
+    """
 
     sku_id: str
     disabled_plans: frozenset[str] = frozenset()
     allotment_id: str = ""
     is_new: bool = False
+    is_partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class Episode:
     def held(self) -> dict:
         """What is recorded, with names."""
         lists: dict[str, list[dict]] = {
-            "licenses": [self._row(one) for one in self.licenses],
+            "licenses": [{**self._row(one), **({"is_partial": True} if one.is_partial else {})} for one in self.licenses],
             "seats": [{"allotment": one.allotment_id, **self._row(one)} for one in self.seats],
             "groups": [{"id": one, "name": self.names.get(one, one)} for one in self.groups],
             "assigned": [{**self._row(one), "is_new": one.is_new} for one in self.assigned],
@@ -80,23 +84,25 @@ class Episode:
 class LeaverRecord:
     """The episodes of a file that are not restored yet, by the id of the user, and the names that users had in it.
 
-    restored are users who got everything back. lines is how many lines the file has, to tell whether it is worth to be compacted.
+    restored are users who got everything back, ids the users of a name. lines is how many lines the file has, to tell whether it is worth to be compacted.
     """
 
     def __init__(self, tenant: str) -> None:
         self.tenant = tenant
         self.open: dict[str, list[Episode]] = {}
         self.restored: dict[str, Episode] = {}
-        self.ids: dict[str, str] = {}
+        self.ids: dict[str, set[str]] = {}
         self.lines = 0
 
     def add(self, episode: Episode) -> None:
         """Take a line of the file into account."""
         self.lines += 1
         key = episode.user_id
-        self.ids[episode.user_name.lower()] = key
+        self.ids.setdefault(episode.user_name.lower(), set()).add(key)
         if episode.state == "recorded":
             self.open.setdefault(key, []).append(episode)
+        elif episode.state == "rejected":
+            self._drop(episode)
         elif episode.state == "released":
             self.open[key] = [replace(one, state="released") if one.state == "recorded" else one for one in self.open.get(key, [])]
         else:
@@ -105,15 +111,21 @@ class LeaverRecord:
             if episode.state == "partly_restored":
                 self.open[key] = [episode]
 
+    def _drop(self, episode: Episode) -> None:
+        """Forget an episode that Graph rejected as a whole."""
+        known = self.open.get(episode.user_id, [])
+        places = [place for place, one in enumerate(known) if one.held == episode.held and one.state == "recorded"]
+        if places:
+            del known[places[-1]]
+
     def covers(self, episode: Episode) -> bool:
-        """Whether an interrupted run has recorded all of an episode already."""
-        known = [one for one in self.open.get(episode.user_id, []) if one.state == "recorded"]
-        return any(
-            set(episode.licenses) <= set(one.licenses)
-            and set(episode.seats) <= set(one.seats)
-            and set(episode.groups) <= set(one.groups)
-            and set(episode.assigned) <= set(one.assigned)
-            for one in known
+        """Whether the last episode of the user has all of this one: an interrupted run has recorded it, or nothing has changed since."""
+        last = next(iter(self.open.get(episode.user_id, [])[-1:]), None)
+        return last is not None and (
+            set(episode.licenses) <= set(last.licenses)
+            and set(episode.seats) <= set(last.seats)
+            and set(episode.groups) <= set(last.groups)
+            and set(episode.assigned) <= set(last.assigned)
         )
 
     def compacted(self) -> Iterator[dict]:
@@ -125,7 +137,7 @@ class LeaverRecord:
         for episodes in self.open.values():
             for one in episodes:
                 yield (replace(one, state="recorded") if one.state == "released" else one).line
-            if episodes[-1].state == "released":
+            if episodes and episodes[-1].state == "released":
                 yield Episode(episodes[-1].user_id, episodes[-1].user_name, episodes[-1].time, state="released").line
 
 
@@ -181,14 +193,16 @@ def _episode(line: Mapping) -> Episode:
 
 
 def _held(row: Mapping) -> HeldLicense:
-    return HeldLicense(row["sku_id"], frozenset(one["id"] for one in row["disabled_plans"]), row.get("allotment") or "", row.get("is_new") is True)
+    off = frozenset(one["id"] for one in row["disabled_plans"])
+    return HeldLicense(row["sku_id"], off, row.get("allotment") or "", row.get("is_new") is True, row.get("is_partial") is True)
 
 
 def episode_of(state: EndState, tenant: Tenant, now: str) -> Episode | None:
-    """What a release removes from a user, or gives other service plans, and what it assigns; nothing where nothing is removed."""
+    """What a release removes from a user, or gives other service plans, and what it assigns; nothing where nothing is removed or assigned."""
     before = state.before
-    licenses = [HeldLicense(one.key, one.before) for one in state.changes if one.kind == "license" and isinstance(one.before, frozenset)]
-    removed = {one.key for one in state.changes if one.kind == "license" and one.verb == "remove"}
+    direct = [one for one in state.changes if one.kind == "license"]
+    licenses = [HeldLicense(one.key, one.before) for one in direct if one.verb != "add" and isinstance(one.before, frozenset)]
+    removed = {one.key for one in direct if one.verb == "remove"}
     deleted = {one.key for one in state.changes if one.kind == "seat" and one.verb == "remove"}
     seats = [
         HeldLicense(one.sku_id or "", one.disabled_plans, one.allotment_id or "")
@@ -196,10 +210,8 @@ def episode_of(state: EndState, tenant: Tenant, now: str) -> Episode | None:
         if one.allotment_id and (one.allotment_id in deleted or one.sku_id in removed)
     ]
     groups = [one.key for one in state.changes if one.kind == "membership" and one.verb == "remove"]
-    assigned = [
-        HeldLicense(one.key, one.after, is_new=one.verb == "add") for one in state.changes if one.kind == "license" and isinstance(one.after, frozenset)
-    ]
-    if not (licenses or seats or groups):
+    assigned = [HeldLicense(one.key, one.after, is_new=one.before is None) for one in direct if isinstance(one.after, frozenset) and one.before != one.after]
+    if not (licenses or seats or groups or assigned):
         return None
     names = _names((*licenses, *seats, *assigned), groups, tenant)
     held = tuple(licenses), tuple(seats), tuple(groups), tuple(assigned)

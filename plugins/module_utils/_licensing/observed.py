@@ -39,7 +39,7 @@ class Observed:
 class Tenant:
     """What a tenant has. groups are those that a run names or that assign licenses to its users, by id, with the licenses that they will have.
 
-    group_ids are ids by the name that a file uses, in lower case, and faults say what is wrong with such a name.
+    group_ids are ids by the name that a file uses, and faults say what is wrong with such a name.
     group_seats are the assignments of groups by their id. lost are the pairs of group and SKU that a run takes from groups,
     taken the seats of a SKU that members take of what it assigns to groups.
     """

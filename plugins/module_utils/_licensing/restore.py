@@ -11,7 +11,10 @@ from .._errors import Problem
 from .episodes import Episode, HeldLicense, LeaverRecord
 from .model import Allotment
 from .observed import Observed, Tenant
+from .plan import predict
+from .plan.changes import EndState
 from .plan.choices import Choice, Holdings, Option, Resolved, Seat
+from .plan.paths import join_problems
 from .resolve import ResolvedPlans
 
 
@@ -23,29 +26,35 @@ class _Return:
     seats: list[Seat] = field(default_factory=list)
     group_ids: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    is_whole: bool = True
 
-    @property
-    def sku_ids(self) -> set[str]:
-        """The SKUs that are restored in any way."""
-        return {choice.first_id for choice in self.choices} | {seat.first_id for seat in self.seats}
+    def leave_open(self, cause: str) -> None:
+        """Something is impossible today."""
+        self.problems.append(Problem(cause, "it stays open in the record", "not_restorable", "warning"))
+        self.is_whole = False
 
 
-def returns_of(users: Mapping[int, Observed], aliases: Mapping[int, str], record: LeaverRecord, tenant: Tenant) -> dict[str, tuple[Resolved, Episode | None]]:
-    """What users who come back get, and what of it is impossible today, by their id. users are by the place of the entry.
+def returns_of(
+    users: Mapping[int, Observed], aliases: Mapping[int, frozenset[str]], record: LeaverRecord, tenant: Tenant
+) -> dict[str, tuple[Resolved, Episode | None]]:
+    """What users who come back get, and what was recorded of them, by their id. users are by the place of the entry.
 
-    aliases are the ids under which the record has the name of an entry. A name that another user has now is an error.
+    aliases are the ids under which the record has the name of an entry. A name that another user has now, or that several users had, is an error.
     """
     made: dict[str, tuple[Resolved, Episode | None]] = {}
     for index, user in users.items():
         episode = union_of(record.open.get(user.id, ()))
-        if episode is not None:
-            made[user.id] = restoration_of(episode, user, tenant)
+        others = sorted(aliases.get(index, frozenset()) - {user.id})
+        if others and user.id in aliases.get(index, ()):
+            cause = f"the record has several users of this name: {', '.join(sorted({user.id, *others}))}"
+            made[user.id] = Resolved(problems=(Problem(cause, "name the user by the id that is meant", "not_recorded"),)), None
+        elif episode is not None:
+            made[user.id] = restoration_of(episode, user, tenant), episode
         elif user.id in record.restored:
             made[user.id] = Resolved(), None
         else:
-            other = aliases.get(index)
-            cause = f"the record has nothing of {user.user.name} ({user.id})" + (f"; the user of that name in it is {other}" if other else "")
-            remedy = "name the user by the id that is meant" if other else "check the name, and whether record_path is the right file"
+            cause = f"the record has nothing of {user.user.name} ({user.id})" + (f"; of that name, it has {', '.join(others)}" if others else "")
+            remedy = "name the user by the id that is meant" if others else "check the name, and whether record_path is the right file"
             made[user.id] = Resolved(problems=(Problem(cause, remedy, "not_recorded"),)), None
     return made
 
@@ -54,104 +63,139 @@ def union_of(episodes: Iterable[Episode]) -> Episode | None:
     """One episode for all of a user: the newest service plans of each license, without what a release itself had assigned."""
     whole: Episode | None = None
     for one in episodes:
-        if whole is None:
-            whole = one
-            continue
-        ours = {(held.sku_id, held.disabled_plans) for held in whole.assigned}
-        licenses = {held.sku_id: held for held in whole.licenses}
-        licenses |= {held.sku_id: held for held in one.licenses if (held.sku_id, held.disabled_plans) not in ours}
-        seats = {held.allotment_id: held for held in (*whole.seats, *(seat for seat in one.seats if seat.sku_id not in {sku_id for sku_id, dummy in ours}))}
-        is_new = {held.sku_id: held.is_new for held in whole.assigned}
-        assigned = {held.sku_id: held for held in whole.assigned}
-        assigned |= {held.sku_id: replace(held, is_new=is_new.get(held.sku_id, held.is_new)) for held in one.assigned}
-        whole = replace(
-            one,
-            licenses=tuple(licenses.values()),
-            seats=tuple(seats.values()),
-            groups=tuple(dict.fromkeys((*whole.groups, *one.groups))),
-            assigned=tuple(assigned.values()),
-            usage_location=one.usage_location or whole.usage_location,
-            names={**whole.names, **one.names},
-        )
+        whole = _joined(whole, one) if whole else one
     return whole
 
 
-def restoration_of(episode: Episode, user: Observed, tenant: Tenant) -> tuple[Resolved, Episode]:
-    """What a user is to have again, and what of it is impossible today."""
+def _joined(whole: Episode, one: Episode) -> Episode:
+    """Two episodes as one, of which the second is the newer one."""
+    ours = {(held.sku_id, held.disabled_plans) for held in whole.assigned}
+    licenses = {held.sku_id: held for held in whole.licenses}
+    licenses |= {held.sku_id: held for held in one.licenses if (held.sku_id, held.disabled_plans) not in ours}
+    seats = {held.allotment_id: held for held in whole.seats}
+    seats |= {held.allotment_id: held for held in one.seats if held.sku_id not in {sku_id for sku_id, dummy in ours}}
+    gone = {held.sku_id for held in one.licenses} - {held.sku_id for held in one.assigned}
+    is_new = {held.sku_id: held.is_new for held in whole.assigned}
+    assigned = {held.sku_id: held for held in whole.assigned if held.sku_id not in gone}
+    assigned |= {held.sku_id: replace(held, is_new=is_new.get(held.sku_id, held.is_new)) for held in one.assigned}
+    return replace(
+        one,
+        licenses=tuple(licenses.values()),
+        seats=tuple(seats.values()),
+        groups=tuple(dict.fromkeys((*whole.groups, *one.groups))),
+        assigned=tuple(assigned.values()),
+        usage_location=one.usage_location or whole.usage_location,
+        names={**whole.names, **one.names},
+    )
+
+
+def restoration_of(episode: Episode, user: Observed, tenant: Tenant) -> Resolved:
+    """What a user is to have again, as far as it is possible today. Whether seats are left, the planner decides.
+
+    What a release had assigned in exchange is removed only when everything else comes back.
+    """
     made = _Return()
-    still = replace(episode, licenses=(), seats=(), groups=(), assigned=(), state="partly_restored")
     seated = {one.sku_id for one in episode.seats}
-    licenses = tuple([one for one in episode.licenses if one.sku_id not in seated and not _license(made, one, episode, tenant)])
-    seats = tuple([one for one in episode.seats if not _seat(made, one, episode, user, tenant)])
-    groups = tuple([group_id for group_id in episode.groups if not _group(made, group_id, episode, user, tenant)])
-    wanted = made.sku_ids
-    given = frozenset(one.sku_id for one in episode.assigned if one.is_new) - wanted
+    for one in episode.licenses:
+        if one.sku_id not in seated:
+            _license(made, one, episode, user, tenant)
+    for one in episode.seats:
+        _seat(made, one, episode, user, tenant)
+    for group_id in episode.groups:
+        _group(made, group_id, episode, user, tenant)
+    wanted = {choice.first_id for choice in made.choices}
+    given = frozenset(one.sku_id for one in episode.assigned if one.is_new and made.is_whole) - wanted
+    unseen = {seat.sku.id for seat in made.seats if not user.seats_of(seat.sku.id)}
     location = None if user.user.usage_location else episode.usage_location
-    resolved = Resolved(tuple(made.choices), location, Holdings(given), problems=tuple(made.problems), seats=tuple(made.seats), group_ids=tuple(made.group_ids))
-    return resolved, replace(still, licenses=licenses, seats=seats, groups=groups)
+    removable = Holdings(given - unseen)
+    return Resolved(tuple(made.choices), location, removable, problems=tuple(made.problems), seats=tuple(made.seats), group_ids=tuple(made.group_ids))
 
 
-def _license(made: _Return, held: HeldLicense, episode: Episode, tenant: Tenant) -> bool:
-    """Adds a direct license. Whether all of it is possible."""
+def _license(made: _Return, held: HeldLicense, episode: Episode, user: Observed, tenant: Tenant) -> None:
+    """Adds a direct license. Service plans that the SKU no longer has cannot be turned off."""
     sku = tenant.catalog.sku(held.sku_id)
-    if not sku.is_owned:
-        _warn(made, f"the tenant no longer owns SKU {episode.names.get(held.sku_id, held.sku_id)}, which is not restored")
-        return False
-    off, is_whole = _plans(made, held, episode, tenant)
-    made.choices.append(Choice((Option(sku, off, "record"),)))
-    return is_whole
-
-
-def _plans(made: _Return, held: HeldLicense, episode: Episode, tenant: Tenant) -> tuple[ResolvedPlans, bool]:
-    """The service plans that were off. One that the SKU no longer has cannot be turned off."""
-    sku = tenant.catalog.sku(held.sku_id)
+    problem = predict.unassignable(sku)
+    if problem and not user.user.direct(sku.id):
+        made.leave_open(f"{problem.cause if sku.is_owned else f'the tenant no longer owns SKU {episode.names.get(sku.id, sku.id)}'}, so it is not restored")
+        return
     known = {plan.id for plan in sku.service_plans}
-    gone = sorted(episode.names.get(key, key) for key in held.disabled_plans - known)
+    gone = sorted(episode.names.get(key, key) for key in held.disabled_plans - known) if sku.is_owned else []
     if gone:
-        _warn(made, f"SKU {sku.part_number} no longer has service plan {', '.join(gone)}, which was off")
-    return ResolvedPlans(disabled=held.disabled_plans & known), not gone
+        made.leave_open(f"SKU {sku.part_number} no longer has service plan {', '.join(gone)}, which was off")
+    if not held.is_partial or (user.user.direct(sku.id) and held.disabled_plans & known):
+        made.choices.append(Choice((Option(sku, ResolvedPlans(disabled=held.disabled_plans & known, is_merge=held.is_partial), "record"),)))
 
 
-def _seat(made: _Return, held: HeldLicense, episode: Episode, user: Observed, tenant: Tenant) -> bool:
-    """Adds a seat; a direct license where that is the same, or where the allotment is full or gone. Whether the seat itself is possible."""
+def _seat(made: _Return, held: HeldLicense, episode: Episode, user: Observed, tenant: Tenant) -> None:
+    """Adds a seat; a direct license where that is the same, or where the allotment is gone."""
     allotment = tenant.allotment(held.allotment_id)
     sku = tenant.catalog.sku(held.sku_id)
-    if held.sku_id in made.sku_ids:
-        return allotment is not None
+    if any(choice.first_id == held.sku_id for choice in made.choices):
+        return
     is_direct = any(one.sku_id == held.sku_id for one in episode.licenses)
-    if allotment is not None and _can_draw(allotment, user) and not (is_direct and _is_only(allotment, tenant)):
-        off, is_whole = _plans(made, held, episode, tenant) if sku.is_owned else (ResolvedPlans(disabled=held.disabled_plans), True)
-        made.seats.append(Seat(sku if sku.is_owned else allotment.sku, (allotment,), off, "record"))
-        return is_whole
-    is_same = allotment is not None and _is_only(allotment, tenant) and _can_draw(allotment, user)
-    if not is_same and sku.is_owned:
-        state = "is gone" if allotment is None else "has no free seat"
-        _warn(made, f"allotment {held.allotment_id} of {episode.names.get(held.sku_id, held.sku_id)} {state}, so the license is assigned directly")
-    return _license(made, held, episode, tenant) and is_same
+    problem = predict.not_assignable(sku) if sku.is_owned and sku.applies_to != "Allotment" else None
+    if problem:
+        made.leave_open(f"{problem.cause}, so it is not restored")
+    elif allotment is None or allotment.has_ended or "user" not in allotment.assignable_to:
+        if predict.unassignable(sku) is None:
+            made.leave_open(f"allotment {held.allotment_id} of {sku.part_number} is gone, so the license is assigned directly")
+        _license(made, held, episode, user, tenant)
+    elif is_direct and is_only(allotment, tenant):
+        _license(made, held, episode, user, tenant)
+    else:
+        known = {plan.id for plan in allotment.sku.service_plans} or held.disabled_plans
+        made.seats.append(Seat(sku if sku.is_owned else allotment.sku, (allotment,), ResolvedPlans(disabled=held.disabled_plans & known), "record"))
 
 
-def _can_draw(allotment: Allotment, user: Observed) -> bool:
-    has_seat = any(one.allotment_id == allotment.id for one in user.seats or ())
-    return has_seat or (allotment.free > 0 and not allotment.has_ended and "user" in allotment.assignable_to)
-
-
-def _is_only(allotment: Allotment, tenant: Tenant) -> bool:
+def is_only(allotment: Allotment, tenant: Tenant) -> bool:
     """Whether assignLicense can draw on no other allotment of the SKU."""
     return sum(one.sku.id == allotment.sku.id and "user" in one.assignable_to for one in tenant.allotments) == 1
 
 
-def _group(made: _Return, group_id: str, episode: Episode, user: Observed, tenant: Tenant) -> bool:
-    """Adds a membership. Whether it is possible."""
+def _group(made: _Return, group_id: str, episode: Episode, user: Observed, tenant: Tenant) -> None:
+    """Adds a membership."""
     group, name = tenant.groups.get(group_id), episode.names.get(group_id, group_id)
     if group is None:
-        _warn(made, f"group {name} is gone, so {user.user.name} is not added to it")
-        return False
-    if group.managed_by and group_id not in user.groups:
-        _warn(made, f"{user.user.name} is not added to group {name}, as {group.managed_by}")
-        return False
-    made.group_ids.append(group_id)
-    return True
+        made.leave_open(f"group {name} is gone, so {user.user.name} is not added to it")
+        return
+    problems = join_problems(user.user, group) if group_id not in user.groups else []
+    if problems:
+        made.leave_open(problems[0].cause)
+    else:
+        made.group_ids.append(group_id)
 
 
-def _warn(made: _Return, cause: str) -> None:
-    made.problems.append(Problem(cause, "it stays open in the record", "not_restorable", "warning"))
+def still_open(episode: Episode, state: EndState, tenant: Tenant) -> Episode:
+    """What of an episode is not restored, once a user is as planned."""
+    end, seats = state.after, {one.allotment_id for one in state.before.seats or ()}
+    seats |= {one.key for one in state.changes if one.kind == "seat" and one.verb == "add"}
+    seats -= {one.key for one in state.changes if one.kind == "seat" and one.verb == "remove"}
+    members = state.before.groups | {one.key for one in state.changes if one.kind == "membership" and one.verb == "add"}
+    seated = {one.sku_id for one in episode.seats}
+    licenses, open_seats, exchanged = [], [], [one for one in episode.assigned if one.is_new and _is_kept(one, state)]
+    for one in episode.licenses:
+        if one.sku_id not in seated:
+            licenses += _left_of(one, state, tenant)
+    for one in episode.seats:
+        allotment = tenant.allotment(one.allotment_id)
+        is_same = allotment is not None and is_only(allotment, tenant) and end.direct(one.sku_id) is not None
+        if one.allotment_id not in seats and not is_same:
+            open_seats.append(one)
+            direct = end.direct(one.sku_id)
+            exchanged += [HeldLicense(one.sku_id, direct.disabled_plans, is_new=True)] if direct else []
+    groups = tuple(group_id for group_id in episode.groups if group_id not in members)
+    return replace(episode, licenses=tuple(licenses), seats=tuple(open_seats), groups=groups, assigned=tuple(dict.fromkeys(exchanged)), state="partly_restored")
+
+
+def _is_kept(held: HeldLicense, state: EndState) -> bool:
+    """Whether what was assigned in exchange was not removed."""
+    return state.before.user.direct(held.sku_id) is not None and not any(one.kind == "license" and one.key == held.sku_id for one in state.changes)
+
+
+def _left_of(held: HeldLicense, state: EndState, tenant: Tenant) -> list[HeldLicense]:
+    """What of a license is not restored: all of it, or the service plans that were off and are gone."""
+    if state.after.direct(held.sku_id) is None:
+        return [] if held.is_partial else [held]
+    known = {plan.id for plan in tenant.catalog.sku(held.sku_id).service_plans}
+    gone = held.disabled_plans - known
+    return [HeldLicense(held.sku_id, gone, is_partial=True)] if gone and tenant.catalog.sku(held.sku_id).is_owned else []

@@ -56,6 +56,11 @@ class Plan:
         """A further entry of one principal is written whatever became of the earlier one."""
 
     @property
+    def follows(self) -> bool:
+        """Whether it depends on another one."""
+        return False
+
+    @property
     def lane(self) -> str:
         """Nothing has to be written one after the other within a stage."""
         return ""

@@ -11,10 +11,11 @@ from .._errors import OptionError
 from .._licensing.catalog import Catalog
 from .._licensing.desired.licensed_users import DesiredRun
 from .._licensing.episodes import Episode, episode_of
+from .._licensing.model import Sku
 from .._licensing.observed import Observed, Tenant
 from .._licensing.plan.choices import Resolved
 from .._licensing.plan.run_plan import UserPlan
-from .._licensing.restore import returns_of, union_of
+from .._licensing.restore import returns_of, still_open
 
 
 class Leavers:
@@ -25,10 +26,11 @@ class Leavers:
         self._file = RecordFile(params["record_path"], params["record_missing"] == "create", is_dry) if desired.has_records else None
         self._is_dry = is_dry
         self._tenant = Tenant(Catalog())
-        self._open: dict[str, Episode | None] = {}
+        self._back: dict[str, Episode] = {}
         self._recorded: set[int] = set()
+        self._begun: dict[str, Episode] = {}
 
-    def open(self, desired: DesiredRun, tenant_id: str | None) -> tuple[dict[int, str], dict[str, Collection[str]]]:
+    def open(self, desired: DesiredRun, tenant_id: str | None) -> tuple[dict[int, frozenset[str]], dict[str, Collection[str]]]:
         """The ids under which the record has the names of users who come back, and the ids of groups that it has of users."""
         if self._file is None:
             return {}, {}
@@ -36,16 +38,21 @@ class Leavers:
             raise OptionError("record_path: Graph does not say which tenant this is, so nothing can be recorded; try again later")
         record = self._file.open(tenant_id)
         back = {index: one.name.lower() for index, one in enumerate(desired.users) if one.state == "restored"}
-        aliases = {index: record.ids[name] for index, name in back.items() if name in record.ids}
+        aliases = {index: frozenset(record.ids[name]) for index, name in back.items() if name in record.ids}
         return aliases, {user_id: {group_id for one in episodes for group_id in one.groups} for user_id, episodes in record.open.items()}
 
-    def returns(self, users: Mapping[int, Observed], aliases: Mapping[int, str], tenant: Tenant) -> dict[str, Resolved]:
+    def skus(self) -> list[Sku]:
+        """The SKUs of the record, by the name that they had: the tenant may no longer have them."""
+        episodes = [one for some in self._file.record.open.values() for one in some] if self._file else []
+        return [Sku(held.sku_id, one.names.get(held.sku_id, held.sku_id), is_owned=False) for one in episodes for held in (*one.licenses, *one.seats)]
+
+    def returns(self, users: Mapping[int, Observed], aliases: Mapping[int, frozenset[str]], tenant: Tenant) -> dict[str, Resolved]:
         """What users who come back get, by their id."""
         self._tenant = tenant
         if self._file is None or not users:
             return {}
         made = returns_of(users, aliases, self._file.record, tenant)
-        self._open = {user_id: still for user_id, (dummy, still) in made.items()}
+        self._back = {user_id: episode for user_id, (dummy, episode) in made.items() if episode is not None}
         return {user_id: resolved for user_id, (resolved, dummy) in made.items()}
 
     def record(self, plans: Sequence[UserPlan]) -> None:
@@ -55,21 +62,29 @@ class Leavers:
         due = [one for one in plans if one.desired.state == "released" and one.index not in self._recorded and one.state]
         now = self._file.now()
         made = (episode_of(one.state, self._tenant, now) for one in due if one.state)
-        self._file.begin(episode for episode in made if episode is not None)
+        begun = self._file.begin(episode for episode in made if episode is not None)
+        self._begun.update({episode.user_id: episode for episode in begun})
         self._recorded |= {one.index for one in due}
 
-    def note(self, one: UserPlan, outcome: str) -> None:
-        """Records that a user lost everything, or has everything again as far as it is possible. Raises OptionError when that fails."""
-        if self._file is None or self._is_dry or one.state is None or one.duplicate_of is not None or outcome not in ("changed", "unchanged"):
+    def note(self, one: UserPlan, outcome: str, is_rejected: bool) -> None:
+        """Records that a user lost everything, or has everything again as far as it is possible. Raises OptionError when that fails.
+
+        is_rejected says that Graph rejected all of it: then what this run has recorded of it counts for nothing.
+        """
+        if self._file is None or self._is_dry or one.state is None or one.duplicate_of is not None:
             return
-        user, episodes = one.state.before.user, self._file.record.open.get(one.state.before.id, [])
-        if one.desired.state == "released" and outcome == "changed" and episodes:
+        user_id, is_done = one.state.before.id, outcome in ("changed", "unchanged")
+        episodes = self._file.record.open.get(user_id, [])
+        if one.desired.state == "released" and is_rejected and user_id in self._begun:
+            self._file.note(state_line(self._begun[user_id], "rejected", self._file.now()))
+        elif one.desired.state == "released" and outcome == "changed" and episodes:
             self._file.note(state_line(episodes[-1], "released", self._file.now()))
-        elif one.desired.state == "restored" and episodes:
-            still, whole = self._open.get(user.id), union_of(episodes)
-            if still is None or still.is_empty:
-                self._file.note(state_line(episodes[-1], "restored", self._file.now()))
-            elif whole and still.held != whole.held:
+        elif one.desired.state == "restored" and is_done and user_id in self._back:
+            whole = self._back[user_id]
+            still = still_open(whole, one.state, self._tenant)
+            if still.is_empty:
+                self._file.note(state_line(whole, "restored", self._file.now()))
+            elif still.held != whole.held:
                 self._file.note(state_line(still, "partly_restored", self._file.now()))
 
     def close(self) -> None:

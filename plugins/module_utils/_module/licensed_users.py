@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 from .._engine.jobs import GroupJob, StepJob, jobs_of, shown
@@ -34,6 +36,25 @@ from .session import Session
 _NOT_DESCRIBED = {"concurrency", "write_quota", "on_error", "results", "report_path", "resume", "record_missing", "wait_timeout", *SHARED}
 
 
+@dataclass
+class _Progress:
+    """What became of the steps of one user so far."""
+
+    made: set[Change] = field(default_factory=set)
+    problems: tuple[Problem, ...] = ()
+    request_id: str | None = None
+    is_waiting: bool = False
+    is_left: bool = False
+
+    def outcome(self) -> str:
+        """What became of the user. One of whom a part was done when the run ended has failed."""
+        if self.is_left and self.made and not (self.problems or self.is_waiting):
+            self.problems = (Problem("the run ended before everything was done", "run it again", "ended", retriable=True),)
+        if self.problems:
+            return "failed"
+        return "waiting" if self.is_waiting else "skipped" if self.is_left else "changed"
+
+
 class LicensedUsers:
     """One run: what is desired, what is planned, and what became of it."""
 
@@ -41,7 +62,7 @@ class LicensedUsers:
         """Raises OptionError with every problem of form, before anything is read."""
         self._module, self._session, self._params = module, session, module.params
         check_pace(self._params)
-        lists = {name: list_of_text(self._params.get(name)) for name in ("users", "previous_users")}
+        lists = {name: list_of_text(self._params.get(name), name) for name in ("users", "previous_users")}
         params = {**self._params, **lists, "today": self._params.get("today") or time.strftime("%Y-%m-%d", time.gmtime())}
         self._desired: DesiredRun = desired_run(params)
         self._guards = Guards(tuple(self._params.get("protect") or ()), removal_limit(self._params.get("max_removals")), self._params["missing"] == "ignore")
@@ -49,8 +70,9 @@ class LicensedUsers:
         self._settings = Settings(*(self._params[name] for name in ("inherited", "carry_plans", "seat_check", "plan_check")))
         self._outcomes: dict[int, tuple[str, Sequence[Problem]]] = {}
         self._repeated: set[int] = set()
-        self._made: dict[int, list[Change]] = {}
         self._reader = RunReader(session.client, session.reader, session.cloud)
+        if self._params.get("record_path") and self._params.get("record_path") == self._params["report_path"]:
+            raise OptionError("record_path and report_path are one file; give each a path of its own")
         self._leavers = Leavers(self._desired, self._params, module.check_mode)
         self.report = RunReport(self._params["report_path"], module.check_mode, self._params["resume"])
         self.results, self.groups = ResultList(self._params["results"], "waiting"), ResultList(self._params["results"])
@@ -75,7 +97,7 @@ class LicensedUsers:
         self._described = {}  # a long list is not held longer than needed
         names = [one.name if one.skipped is None or one.is_early else "" for one in self._desired.users]
         aliases, recorded = self._leavers.open(self._desired, self._session.reader.tenant_id)
-        tenant, found = self._reader.read(self._desired, catalog, names, aliases, recorded)
+        tenant, found = self._reader.read(self._desired, catalog.with_skus(self._leavers.skus()), names, aliases, recorded)
         returns = self._leavers.returns({index: user for index, user in found.items() if self._desired.users[index].state == "restored"}, aliases, tenant)
         plan = plan_run(self._desired, found, tenant, self._settings, self._guards, returns)
         named = {one.index for one in plan.users if self._names_groups(one, tenant)}
@@ -127,44 +149,43 @@ class LicensedUsers:
         return ("changed", True) if self._module.check_mode else (None, True)
 
     def _write(self, plan: RunPlan, groups: Sequence[GroupPlan], users: Sequence[UserPlan]) -> None:
-        """Writes step by step. A user is noted with the last step, or with the first that was not done."""
-        noted: set[int] = set()
-        for job, result in self.engine.run(jobs_of(groups, users)):
+        """Writes step by step. A user is noted when all steps are answered; those behind one that was not done are answered without being sent."""
+        jobs = jobs_of(groups, users)
+        left = Counter(job.plan.index for job in jobs if isinstance(job, StepJob))
+        open_users: dict[int, _Progress] = {}
+        for job, result in self.engine.run(jobs):
             if isinstance(job, GroupJob):
                 self._take_group(plan, job, result)
                 continue
             one = job.plan
-            if one.index in noted:
-                continue
-            made = self._made.setdefault(one.index, [])
-            made += changes_of(job.step, result.done) if result else ()
-            outcome, problems = self._outcome_of(job, result, plan)
-            if outcome is None:
-                continue
-            noted.add(one.index)
-            del self._made[one.index]
-            if outcome == "skipped" and made:
-                outcome, problems = "failed", (Problem("the run ended before everything was done", "run it again", "ended", retriable=True),)
-            self._note(plan, one, outcome, tuple(made), problems, result.request_id if result else None)
+            progress = open_users.setdefault(one.index, _Progress())
+            self._take(plan, job, result, progress)
+            left[one.index] -= 1
+            if not left[one.index]:
+                del open_users[one.index]
+                changes = tuple(change for change in one.changes if change in progress.made)
+                self._note(plan, one, progress.outcome(), changes, progress.problems, progress.request_id)
+
+    def _take(self, plan: RunPlan, job: StepJob, result: Written | None, progress: _Progress) -> None:
+        """Takes note of what became of one step of a user."""
+        if result is None:
+            progress.is_left = True
+            return
+        progress.made |= set(changes_of(job.step, result.done))
+        progress.request_id = result.request_id or progress.request_id
+        progress.is_waiting = progress.is_waiting or result.is_waiting
+        if result.error is not None:
+            problems = self.engine.failed(job, result, plan.tenant.catalog)
+            if job.plan.is_patient and problems[0].code == "no_seats" and self.engine.ended is None:
+                progress.is_waiting = True
+            else:
+                progress.problems += problems
 
     def _take_group(self, plan: RunPlan, job: GroupJob, result: Written | None) -> None:
         """Notes what became of the call for a group."""
         problems = self.engine.failed(job, result, plan.tenant.catalog) if result else ()
         outcome = "skipped" if result is None else "failed" if problems else "changed"
         self._note_group(plan, job.plan, outcome, tuple(result.done) if result else (), problems, result.request_id if result else None)
-
-    def _outcome_of(self, job: StepJob, result: Written | None, plan: RunPlan) -> tuple[str | None, Sequence[Problem]]:
-        """What became of a user with a step; nothing as long as there are further steps."""
-        if result is None:
-            return "skipped", ()
-        if result.is_waiting:
-            return "waiting", ()
-        if result.error is None:
-            return ("changed" if job.is_last else None), ()
-        problems = self.engine.failed(job, result, plan.tenant.catalog)
-        if job.plan.is_patient and problems[0].code == "no_seats" and self.engine.ended is None:
-            return "waiting", ()
-        return "failed", problems
 
     def _send(self, jobs: Sequence[GroupJob | StepJob]) -> list[Written]:
         writer, steps = self._session.writer, [job for job in jobs if isinstance(job, StepJob)]
@@ -203,7 +224,8 @@ class LicensedUsers:
         who = {"user": one.name, **({"state": one.desired.state} if one.desired.state != "licensed" else {})}
         who |= {"reason": one.desired.skipped} if one.desired.skipped else {}
         try:
-            self._leavers.note(one, outcome)
+            is_rejected = outcome == "failed" and not changes and any(400 <= (problem.status or 0) < 500 for problem in problems)
+            self._leavers.note(one, outcome, is_rejected)
         except OptionError as error:
             self.engine.end(error.message)
         self.results.add(one.index, who, outcome, rows, finding_rows(one.problems), problems)

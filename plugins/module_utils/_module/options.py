@@ -130,15 +130,20 @@ def _escaped(value: Any) -> Any:
     return [_escaped(part) for part in value] if isinstance(value, list) else value
 
 
-def list_of_text(value: Any) -> Any:
-    """The list that a text holds as YAML or JSON, as a survey or an extra variable gives it; everything else as it is."""
+def list_of_text(value: Any, option: str) -> Any:
+    """The list that a text holds as YAML or JSON, as a survey or an extra variable gives it; everything else as it is.
+
+    Raises OptionError for a text in it that can be no name.
+    """
     if not isinstance(value, str) or yaml is None:
         return value
     try:
         found = yaml.safe_load(value)
+        listed = without_blanks(found) if isinstance(found, list) else value
+        check_texts(listed, option)
     except (yaml.YAMLError, ValueError, RecursionError):
         return value
-    return without_blanks(found) if isinstance(found, list) else value
+    return listed
 
 
 def passwords_in_addresses(params: Mapping) -> set[str]:

@@ -30,10 +30,9 @@ class GroupList:
 
     def read(self, names: Iterable[str]) -> None:
         """Read groups by id or exact display name, twenty in a request."""
-        wanted = [name for name in dict.fromkeys(name.lower() for name in names) if name not in self.ids]
-        spelled = {name.lower(): name for name in names}
-        for name, answer in zip(wanted, send_all(self._client, "v1.0", [Request("GET", _path(spelled[name])) for name in wanted])):
-            found = self._found(spelled[name], answer)
+        wanted = [name for name in dict.fromkeys(names) if name not in self.ids]
+        for name, answer in zip(wanted, send_all(self._client, "v1.0", [Request("GET", _path(name)) for name in wanted])):
+            found = self._found(name, answer)
             if isinstance(found, Problem):
                 self.faults[name] = found
             else:
@@ -53,7 +52,7 @@ class GroupList:
                 found.setdefault(user_id, set()).add(group_id)
         paths = {group_id: f"{key_segment('groups', group_id)}/members?$select=id&$top=999" for group_id in group_ids if group_id not in known}
         for group_id, answer in zip(paths, send_all(self._client, "v1.0", [Request("GET", path) for path in paths.values()])):
-            for row in self._client.rows("v1.0", answer.checked()):
+            for row in self._client.rows("v1.0", answer.checked()) if answer.status != 404 else ():  # a group that is gone since it was read
                 user_id = identifier(row).lower()
                 if user_id in user_ids:
                     found.setdefault(user_id, set()).add(group_id)
@@ -62,7 +61,7 @@ class GroupList:
 
     def read_members(self, names: Iterable[str]) -> None:
         """Read all members of groups, which a list of licenses for them needs: a request for each 999."""
-        for group_id in {self.ids[name.lower()] for name in names if name.lower() in self.ids}:
+        for group_id in {self.ids[name] for name in names if name in self.ids}:
             self.groups[group_id] = self._reader.with_members(self.groups[group_id])
 
     def _keep(self, name: str, group: Group) -> None:

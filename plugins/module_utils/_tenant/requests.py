@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,14 +37,14 @@ def principal_path(principal: Principal) -> str:
     return "/me" if principal.is_me else key_segment(COLLECTIONS[principal.kind], principal.id)
 
 
-def calls_of(operations: Iterable[Any], graph_url: str, route: str = "principal", version: str | None = None) -> list[Call]:
+def calls_of(operations: Iterable[Any], graph_url: str, route: str = "principal", version: str | None = None, located: Collection[str] = ()) -> list[Call]:
     """The requests that carry out the operations of one principal, all below one version of Graph: the one given, else the one they need.
 
     route chooses Graph's path for assignments: principal, admin or allotment (graph-contract 1.1 to 1.4).
-    graph_url is the base of bind values, which are absolute.
+    graph_url is the base of bind values, which are absolute. located are the ids of users whose usage location was written before.
     """
     listed = list(operations)
-    after_location = any(isinstance(operation, SetUsageLocation) for operation in listed)
+    after_location = any(isinstance(operation, SetUsageLocation) or operation.principal.id in located for operation in listed)
     needed = "beta" if any(isinstance(operation, _CLOUD) for operation in listed) else "v1.0"
     return [_call_of(operation, graph_url, route, version or needed, after_location) for operation in listed]
 

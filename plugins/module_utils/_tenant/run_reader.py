@@ -29,14 +29,15 @@ class RunReader:
         self.warnings: list[Problem] = []
 
     def read(
-        self, desired: DesiredRun, catalog: Catalog, names: Sequence[str], aliases: Mapping[int, str], recorded: Mapping[str, Collection[str]]
+        self, desired: DesiredRun, catalog: Catalog, names: Sequence[str], aliases: Mapping[int, Collection[str]], recorded: Mapping[str, Collection[str]]
     ) -> tuple[Tenant, dict[int, Observed]]:
         """The tenant, and the users of names by the place of their entry.
 
         aliases are the ids under which a record knows users who come back, recorded the ids of the groups that it has of users, by their id.
         """
-        self.users.read([name for name in names if name] + list(aliases.values()))
-        listed = ((index, self.users.user(name) or self.users.user(aliases.get(index, ""))) for index, name in enumerate(names) if name)
+        known = {index: next(iter(ids)) for index, ids in aliases.items() if len(ids) == 1}
+        self.users.read([name for name in names if name] + list(known.values()))
+        listed = ((index, self.users.user(name) or self.users.user(known.get(index, ""))) for index, name in enumerate(names) if name)
         found = {index: user for index, user in listed if user is not None}
         leavers = [user for index, user in found.items() if desired.users[index].state == "released"]
         back = [user.id for index, user in found.items() if desired.users[index].state == "restored"]
@@ -51,7 +52,8 @@ class RunReader:
         none: tuple[Assignment, ...] | None = () if allotments is not None else None
         nowhere: frozenset[str] = frozenset()
         observed = {index: Observed(user, members.get(user.id, nowhere), seats.get(user.id, none)) for index, user in found.items()}
-        group_seats = {group_id: seats[group_id] for group_id in self._groups.groups if seats.get(group_id)}
+        through = {lic.group_id for user in found.values() for lic in user.licenses if lic.group_id} if allotments is not None else set()
+        group_seats = {group_id: seats[group_id] for group_id in {*self._groups.groups, *through} if seats.get(group_id)}
         whole = catalog.with_skus(_skus_of(allotments)) if allotments else catalog
         return Tenant(whole, self._groups.groups, self._groups.ids, self._groups.faults, tuple(allotments or ()), group_seats), observed
 
@@ -59,9 +61,12 @@ class RunReader:
         """The allotments, and the assignments of users and groups by their id: where an allotment is named, or a user leaves or comes back."""
         if not desired.has_seats and not desired.has_records:
             return None, {}
+        listed = list(users)
         try:
             allotments = self._cloud.allotments()
-            states = self._cloud.states([*users, *self._groups.groups.values()], allotments)
+            through = {lic.group_id for user in listed for lic in user.licenses if lic.group_id} - self._groups.groups.keys()
+            unread = [Principal("group", group_id, group_id) for group_id in sorted(through)]
+            states = self._cloud.states([*listed, *self._groups.groups.values(), *unread], allotments)
         except LicensingError as error:
             if desired.has_seats or not is_closed(error):
                 raise
@@ -88,5 +93,5 @@ def _skus_of(allotments: Iterable[Allotment]) -> list[Sku]:
     found: dict[str, Sku] = {}
     for one in allotments:
         known = found.get(one.sku.id, one.sku).seats
-        found[one.sku.id] = replace(one.sku, seats=Seats(enabled=known.enabled + one.allotted, consumed=known.consumed + one.consumed))
+        found[one.sku.id] = replace(one.sku, applies_to="Allotment", seats=Seats(enabled=known.enabled + one.allotted, consumed=known.consumed + one.consumed))
     return list(found.values())

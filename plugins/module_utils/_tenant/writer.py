@@ -32,6 +32,7 @@ class Writer:
         self._client, self._reader, self._route = client, reader, route
         self.done: list[Any] = []
         self._looks_left = _LOOKS
+        self._located: set[str] = set()  # the ids of users whose usage location this run has written
         self.outcome = Outcome()
 
     def apply(self, operations: tuple) -> None:
@@ -46,7 +47,7 @@ class Writer:
 
     def apply_all(self, version: str, jobs: Sequence[tuple[tuple, str]]) -> list[Written]:
         """Carries out the operations of some principals, each with its route, in one batch. No error is raised: each principal has its own."""
-        listed = [calls_of(operations, self._client.graph_url, route, version) for operations, route in jobs]
+        listed = [calls_of(operations, self._client.graph_url, route, version, self._located) for operations, route in jobs]
         written = [Written() for dummy in jobs]
         try:
             chains = send_chains(self._client, version, [_requests_of(calls) for calls in listed])
@@ -78,6 +79,8 @@ class Writer:
             written.created_id = created_id or written.created_id
             written.request_id = answer.request_id or written.request_id
             written.done.append(operation)
+            if isinstance(operation, SetUsageLocation):
+                self._located.add(operation.principal.id)
 
     def wait(self, changes: Changes, timeout: float) -> None:
         """Reads until a user or group shows the operations, and a group's processing has ended.

@@ -60,8 +60,47 @@ def test_a_user_who_was_released_and_holds_something_again_has_a_second_episode(
     file.begin([episode("ann", "E3")])
     file.note(state_line(episode("ann"), "released", "now"))
     file.begin([episode("ann", "E3")])
+    assert len(file.record.open["ann"]) == 1, "of the same, one record is enough"
+    file.begin([episode("ann", "E3", "E5")])
     file.close()
     assert len(read(path).open["ann"]) == 2
+
+
+def test_an_episode_that_was_rejected_counts_for_nothing(path):
+    file = opened(path)
+    file.begin([episode("ann", "E3")])
+    (begun,) = file.begin([episode("ann", "E5")])
+    file.note(state_line(begun, "rejected", "later"))
+    file.close()
+    assert [[one.sku_id for one in part.licenses] for part in read(path).open["ann"]] == [["E3"]]
+
+
+def test_a_released_line_without_an_episode_is_no_fault(path):
+    file = opened(path)
+    file.note(state_line(episode("ann"), "released", "now"))
+    file.close()
+    opened(path).close()
+
+
+def test_a_last_line_without_its_end_is_kept_if_it_is_whole(path):
+    file = opened(path)
+    file.begin([episode("ann", "E3")])
+    file.close()
+    path.write_text(path.read_text().rstrip())
+    again = opened(path)
+    assert list(again.record.open) == ["ann"]
+    again.begin([episode("bob", "E3")])
+    again.close()
+    assert set(read(path).open) == {"ann", "bob"}
+
+
+@pytest.mark.parametrize("text", ['{"license_profiles": {}, "precious": true}', "a note"])
+def test_a_file_that_is_no_record_is_left_as_it_is(path, text):
+    path.write_text(text)
+    for is_dry in (True, False):
+        with pytest.raises(OptionError, match="is no record of leavers"):
+            opened(path, is_dry=is_dry)
+    assert path.read_text() == text
 
 
 def test_what_is_restored_goes_at_the_end_and_is_known(path):
@@ -74,7 +113,7 @@ def test_what_is_restored_goes_at_the_end_and_is_known(path):
     assert list(record.open) == ["bob"]
     assert "ann" in record.restored
     assert len(path.read_text().splitlines()) == 3
-    assert record.ids == {"ann@contoso.example": "ann", "bob@contoso.example": "bob"}
+    assert record.ids == {"ann@contoso.example": {"ann"}, "bob@contoso.example": {"bob"}}
 
 
 def test_another_program_that_changes_the_file_ends_the_run(path):
@@ -165,7 +204,7 @@ def test_what_a_release_assigned_is_no_part_of_what_comes_back():
     second = episode("ann", "BI", "VISIO", assigned=(HeldLicense("E5", is_new=True),))
     whole = union_of([first, second])
     assert {one.sku_id for one in whole.licenses} == {"E3", "VISIO"}
-    assert {one.sku_id for one in whole.assigned if one.is_new} == {"BI", "E5"}
+    assert {one.sku_id for one in whole.assigned if one.is_new} == {"E5"}, "BI was removed again"
 
 
 def test_service_plans_that_a_release_turned_off_come_back_as_they_were():

@@ -26,6 +26,7 @@ class Job:
     size: int = 1
     new_sku_ids: frozenset[str] = frozenset()
     chain: str | None = None
+    follows: bool = False
     lane: str = ""
     awaited: tuple = ()
 

@@ -248,3 +248,137 @@ def test_the_guard_counts_leavers_by_date_and_not_those_who_are_named(tenant, pa
     assert not tenant.writes()
     named = tenant.run(MODULE, users=[upn(name) for name in names], state="released", **options)
     assert not named["failed"], named["msg"]
+
+
+def test_what_is_assigned_in_exchange_later_is_recorded_as_well(tenant, path):
+    release(tenant, path, "bob")
+    release(tenant, path, "bob", after_release={"licenses": [{"sku": "POWER_BI_PRO"}]})
+    restore(tenant, path, "bob")
+    assert set(tenant.holds("bob")) == {"SPE_E3"}
+    kept = {"keep": ["SPE_E3"], "after_release": {"licenses": [{"sku": "POWER_BI_PRO"}]}}
+    release(tenant, path, {"user": upn("bob"), **kept})
+    assert set(tenant.holds("bob")) == {"SPE_E3", "POWER_BI_PRO"}
+    restore(tenant, path, "bob")
+    assert set(tenant.holds("bob")) == {"SPE_E3"}
+
+
+def test_one_impossible_license_keeps_no_other_away(tenant, path):
+    release(tenant, path, "dave")
+    tenant.store.skus[BI]["status"] = "Suspended"
+    result = restore(tenant, path, "dave")
+    assert not result["failed"], result["msg"]
+    assert set(tenant.holds("dave")) == {"SPE_E3"}
+    assert "not_restorable" in str(result["results"][0]["findings"])
+    tenant.store.skus[BI]["status"] = "Enabled"
+    restore(tenant, path, "dave")
+    assert set(tenant.holds("dave")) == {"SPE_E3", "POWER_BI_PRO"}
+    assert states(path) == ["restored"]
+
+
+def test_without_a_seat_the_rest_comes_back(tenant, path):
+    release(tenant, path, "dave")
+    sku = tenant.store.skus[BI]
+    for pool in [one for one in tenant.store.pools.values() if one.sku_id == BI]:
+        sku["enabled"] -= pool.units - len(pool.seats)
+        pool.units = len(pool.seats)
+    result = restore(tenant, path, "dave")
+    assert not result["failed"], result["msg"]
+    assert set(tenant.holds("dave")) == {"SPE_E3"}
+
+
+def test_a_mailbox_stays_while_nothing_replaces_it(tenant, path):
+    release(tenant, path, "frank", after_release={"licenses": [{"sku": "POWER_BI_PRO"}]})
+    del tenant.store.skus["06ebc4ee-1bb5-47dd-8120-11324bc54e06"]
+    tenant.store.pools = {key: pool for key, pool in tenant.store.pools.items() if pool.sku_id != "06ebc4ee-1bb5-47dd-8120-11324bc54e06"}
+    tenant.store.claims = {key: claim for key, claim in tenant.store.claims.items() if claim.pool_id in tenant.store.pools}
+    for claims in tenant.store._claims_of.values():
+        for key in [key for key, claim in claims.items() if claim.pool_id not in tenant.store.pools]:
+            del claims[key]
+    result = restore(tenant, path, "frank")
+    assert not result["failed"], result["msg"]
+    assert set(tenant.holds("frank")) == {"POWER_BI_PRO"}
+
+
+def test_a_rejected_release_is_not_restored_later(tenant, path):
+    tenant.fault(f"{tenant.user_id('bob')}/assignLicense", status=403, code="Authorization_RequestDenied", message="no")
+    assert release(tenant, path, "bob")["failed"]
+    assert states(path) == []
+    result = restore(tenant, path, "bob")
+    assert "has nothing of bob" in result["msg"]
+
+
+def test_two_seats_of_one_sku_come_back(tenant, path):
+    pools = [pool for pool in tenant.store.pools.values() if pool.sku_id == BI and not pool.is_hidden]
+    for pool, off in zip(pools, ((tenant.store.plan_ids["BI_AZURE_P2"],), ())):
+        if not any(claim.pool_id == pool.id for claim in tenant.store.claims_of(tenant.user_id("grace"))):
+            tenant.store.add_claim(pool, "user", tenant.user_id("grace"), off)
+    before = held(tenant, "grace")
+    release(tenant, path, "grace")
+    assert held(tenant, "grace")["seats"] == []
+    restore(tenant, path, "grace")
+    assert held(tenant, "grace") == before
+
+
+def test_two_returners_for_the_last_seat_of_an_allotment(tenant, path):
+    pool = next(pool for pool in tenant.store.pools.values() if pool.sku_id == BI and pool.units == 2)
+    for name in ("grace", "ivan"):
+        tenant.store.add_claim(pool, "user", tenant.user_id(name), ())
+    release(tenant, path, "grace", "ivan")
+    pool.units = 1
+    dry = restore(tenant, path, "grace", "ivan", check=True)
+    real = restore(tenant, path, "grace", "ivan")
+    assert dry["results"] == real["results"]
+    assert not real["failed"], real["msg"]
+    assert all("POWER_BI_PRO" in tenant.holds(name) for name in ("grace", "ivan"))
+
+
+def test_what_comes_back_is_direct_whatever_inherited_says(tenant, path):
+    tenant.store.add_claim(next(pool for pool in tenant.store.pools.values() if pool.sku_id == E3), "user", tenant.user_id("heidi"), ())
+    before = held(tenant, "heidi")
+    release(tenant, path, "heidi")
+    result = restore(tenant, path, "heidi", inherited="fail")
+    assert not result["failed"], result["msg"]
+    assert held(tenant, "heidi") == before
+
+
+def test_a_name_that_two_users_had_is_no_name(tenant, path):
+    release(tenant, path, "bob")
+    first = tenant.user_id("bob")
+    user = tenant.store._by_upn.pop(upn("bob"))
+    user["userPrincipalName"] = "bob.old@contoso.example"
+    tenant.store._by_upn["bob.old@contoso.example"] = user
+    second = tenant.store.add_user(upn("bob"), "Bob Two", "DE")
+    tenant.store.add_claim(next(pool for pool in tenant.store.pools.values() if pool.sku_id == E3), "user", second["id"], ())
+    release(tenant, path, "bob")
+    result = restore(tenant, path, "bob")
+    assert first in result["msg"] and second["id"] in result["msg"]
+    assert not restore(tenant, path, "bob.old@contoso.example")["failed"]
+
+
+def test_a_sku_that_only_the_record_knows_can_be_kept(tenant, path):
+    release(tenant, path, "dave")
+    tenant.store.skus.pop(BI)
+    tenant.store.pools = {key: pool for key, pool in tenant.store.pools.items() if pool.sku_id != BI}
+    result = release(tenant, path, "bob", keep=["POWER_BI_PRO"])
+    assert not result["failed"], result["msg"]
+
+
+TEXTS = {
+    "YAML": ("[{user: bob@contoso.example, usage_location: SE}]", None),
+    "a text": ("bob@contoso.example", "users: a list belongs here, and this is a text"),
+    "half of a surrogate pair": ('["a\\ud800b@x"]', "it holds a character"),
+    "a circle": ("&a [*a]", "users: a list belongs here"),
+}
+
+
+@pytest.mark.parametrize("title", TEXTS)
+def test_a_list_in_a_text(tenant, title):
+    text, said = TEXTS[title]
+    result = tenant.run(MODULE, users=text)
+    assert result["failed"] == (said is not None)
+    assert said is None or said in result["msg"]
+
+
+def test_record_and_report_are_two_files(tenant, path):
+    result = release(tenant, path, "bob", report_path=str(path))
+    assert "record_path and report_path are one file" in result["msg"]

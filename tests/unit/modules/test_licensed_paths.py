@@ -85,10 +85,10 @@ def test_a_direct_copy_goes_only_once_the_group_shows(tenant):
 
 def test_who_waits_is_no_failure_and_the_next_run_goes_on(tenant):
     tenant.conditions({"stale_reads": 1000})
-    users = [moved("bob", "desk", "analyst"), entry("grace", profile="analyst")]
+    users = [moved("bob", "desk", "analyst"), entry("carol", licenses=[{"sku": "SPE_E3"}])]
     first = tenant.run(MODULE, users=users, profiles=PROFILES, remove="previous", wait_timeout=0)
     assert not first["failed"]
-    assert [row["outcome"] for row in first["results"]] == ["waiting", "changed"]
+    assert [row["outcome"] for row in first["results"]] == ["waiting", "unchanged"]
     assert first["summary"]["waiting"] == 1
     assert tenant.holds("bob") == {"SPE_E3": ["SWAY", "YAMMER_ENTERPRISE"]}
     tenant.clear_faults()
@@ -247,3 +247,117 @@ def test_a_join_that_graph_rejects_is_the_failure_of_its_users(tenant):
     result = tenant.run(MODULE, users=[moved("bob", "desk", "analyst"), entry("frank", profile="analyst")], profiles=PROFILES, remove="previous")
     assert [row["outcome"] for row in result["results"]] == ["failed", "changed"]
     assert tenant.holds("bob") == {"SPE_E3": ["SWAY", "YAMMER_ENTERPRISE"]}, "nothing is removed from a user whose replacement did not come"
+
+
+def group_seed(**licenses: list[str]) -> dict:
+    """The seed with groups of one member, frank, that assign SKUs."""
+    seed = copy.deepcopy(SEED)
+    seed["groups"] = [
+        {"display_name": name, "key": f"group {place}", "members": ["frank"], "licenses": [{"sku": sku} for sku in skus]}
+        for place, (name, skus) in enumerate(licenses.items())
+    ]
+    return seed
+
+
+def test_who_is_a_member_already_waits_until_the_license_shows(tenant):
+    """The second run finds a member whose license does not show: the old license stays."""
+    tenant.reset(group_seed(Leads=["SPE_E5"]))
+    profiles = {**PROFILES, "lead": {"groups": ["Leads"]}, "desk": {}, "team": {}}
+    tenant.store.add_member(tenant.group_id("Leads"), tenant.user_id("bob"))  # Graph has not carried it out
+    pool = next(one for one in tenant.store.pools.values() if one.sku_id == "06ebc4ee-1bb5-47dd-8120-11324bc54e06")
+    pool.units = len(pool.seats)
+    result = tenant.run(MODULE, users=[moved("bob", "lead", "analyst")], profiles=profiles, remove="previous", wait_timeout=0)
+    assert "SPE_E3" in tenant.holds("bob")
+    assert result["results"][0]["outcome"] in ("waiting", "failed"), result
+
+
+def test_a_seat_that_no_file_names_stays(tenant):
+    ids = allotments(tenant)
+    tenant.store.add_claim(tenant.store.pools[ids[FIELD]], "user", tenant.user_id("dave"), ())
+    profiles = {name: {"allotments": [{"allotment": ids[HEAD]}]} for name in ("new", "old")}
+    result = prove(tenant, MODULE, users=[moved("dave", "new", "old")], profiles=profiles, remove="previous")
+    assert not result["changed"]
+    assert seats(tenant, "dave") == [E3, FIELD, HEAD]
+
+
+REPLACED = {
+    "by a group": {"groups": ["Support desk"]},
+    "by a seat": {"allotments": [{"sku": "SPE_E5"}]},
+}
+
+
+@pytest.mark.parametrize("title", REPLACED)
+def test_nothing_is_removed_before_what_replaces_it(tenant, title):
+    """Power BI and what replaces it have no service plan in common, and Graph rejects the replacement."""
+    profiles = {**PROFILES, "new": REPLACED[title]}
+    said = {"status": 403, "code": "Authorization_RequestDenied", "message": "Insufficient privileges", "times": 9}
+    tenant.fault(f"groups/{tenant.group_id('Support desk')}", method="PATCH", **said)
+    tenant.fault(f"users/{tenant.user_id('dave')}/cloudLicensing/assignments", method="POST", **said)
+    result = tenant.run(MODULE, users=[moved("dave", "new", "figures")], profiles=profiles, remove="previous")
+    assert result["results"][0]["outcome"] == "failed"
+    assert "POWER_BI_PRO" in tenant.holds("dave")
+
+
+def test_what_one_join_is_refused_keeps_no_other_license_away(tenant):
+    tenant.reset(group_seed(One=["POWER_BI_PRO"], Two=["SPE_E3"]))
+    tenant.fault(f"groups/{tenant.group_id('Two')}", method="PATCH", status=403, code="Authorization_RequestDenied", message="no", times=9)
+    users = [entry("grace", usage_location="DE", groups=["One", "Two"], licenses=[{"sku": "SPE_E5"}])]
+    for dummy in range(3):
+        result = tenant.run(MODULE, users=users)
+        assert result["results"][0]["outcome"] == "failed", "the answer of every step counts"
+    assert tenant.holds("grace") == {"SPE_E5": []}
+    assert "grace" in members(tenant, "One")
+
+
+def test_names_of_groups_that_differ_in_case_only(tenant):
+    tenant.reset(group_seed(Leads=["SPE_E5"], LEADS=["POWER_BI_PRO"]))
+    users = [entry("grace", groups=["Leads"]), entry("heidi", groups=["LEADS"])]
+    prove(tenant, MODULE, users=users)
+    assert members(tenant, "Leads") == {"frank", "grace"}
+    assert members(tenant, "LEADS") == {"frank", "heidi"}
+
+
+def test_a_read_that_fails_while_the_run_waits_loses_nothing(tenant):
+    user_id = tenant.user_id("bob")
+    tenant.fault(f"/users/{user_id}", method="GET", status=403, code="Authorization_RequestDenied", message="no", times=9)
+    users = [moved("bob", "team", "analyst")]
+    result = tenant.run(MODULE, users=users, profiles=PROFILES, remove="previous", wait_timeout=0)
+    assert [row["outcome"] for row in result["results"]] == ["waiting"]
+    assert "join_group" in actions(result)
+
+
+def test_a_seat_right_after_the_usage_location(tenant):
+    tenant.conditions({"location_lag": 1})
+    users = [entry("alice", usage_location="DE", allotments=[{"sku": "SPE_E5"}], licenses=[{"sku": "SPE_E3"}])]
+    result = tenant.run(MODULE, users=users)
+    assert not result["failed"], result["msg"]
+    assert set(tenant.holds("alice")) == {"SPE_E3", "SPE_E5"}
+
+
+def test_a_seat_through_a_group_that_no_file_names_is_counted(tenant):
+    """Grace has a seat of the headquarters through a group, and all seats there are in use: a seat of her own takes no further one."""
+    ids, seed = allotments(tenant), group_seed(Hidden=["POWER_BI_PRO"])
+    tenant.reset(seed)
+    tenant.store.add_member(tenant.group_id("Hidden"), tenant.user_id("grace"))
+    pool = tenant.store.pools[ids[HEAD]]
+    tenant.store.allot(pool)
+    pool.units = len(pool.seats)
+    result = prove(tenant, MODULE, users=[entry("grace", usage_location="DE", allotments=[{"allotment": ids[HEAD]}])])
+    assert not result["failed"], result["msg"]
+
+
+def test_service_plans_are_carried_from_a_license_to_a_seat(tenant):
+    profiles = {**PROFILES, "seat": {"usage_location": "DE", "allotments": [{"sku": "SPE_E5"}]}}
+    prove(tenant, MODULE, users=[moved("bob", "seat", "analyst")], profiles=profiles, remove="previous", carry_plans=True)
+    assert tenant.holds("bob") == {"SPE_E5": ["SWAY", "YAMMER_ENTERPRISE"]}
+
+
+def test_what_no_listed_user_needs_is_not_read(tenant):
+    """Another profile has groups and allotments, and cloudLicensing cannot be read here."""
+    tenant.fault("admin/cloudLicensing", status=403, code="Authorization_RequestDenied", message="no", times=9)
+    profiles = {**PROFILES, "other": {"groups": ["no such group"], "allotments": [{"sku": "POWER_BI_PRO"}]}}
+    result = tenant.run(MODULE, users=[entry("grace", profile="analyst")], profiles=profiles)
+    assert not result["failed"], result["msg"]
+    assert result["summary"]["requests"] == 3
+    needed = tenant.run(MODULE, users=[entry("grace", profile="other")], profiles=profiles)
+    assert needed["failed"]

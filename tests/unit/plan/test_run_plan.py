@@ -288,10 +288,6 @@ MISTAKES = {
         {"users": [{"user": "a@b.c", "state": "released", "profile": "lead"}], "profiles": PROFILES, "record_path": "x"},
         ["users[0].profile: it does not count for a user whose state is released"],
     ),
-    "restored after the last day": (
-        {"users": [{"user": "a@b.c", "state": "restored", "last_day": "2020-01-01"}], "record_path": "x"},
-        ["users[0].last_day: the last day was 2020-01-01, and state is restored"],
-    ),
     "no record": ({"users": [{"user": "a@b.c", "last_day": "2020-01-01"}]}, ["record_path: users[0] (a@b.c) is released, and record_path is not given"]),
     "exchange without a day": (
         {"users": [{"user": "a@b.c", "profile": "lead", "state": "licensed", "after_release": {"licenses": []}}], "profiles": PROFILES},
@@ -303,6 +299,13 @@ MISTAKES = {
     "today": ({"users": [], "today": "now"}, ["today is 'now'"]),
     "days": ({"users": [], "grace_days": -1}, ["grace_days is -1"]),
 }
+
+
+def test_who_is_restored_after_the_last_day_is_told_so_alone():
+    users = [{"user": "ann@contoso.example", "state": "restored", "last_day": "2020-01-01"}, {"user": "bob@contoso.example", "profile": "lead"}]
+    made = plan(tenant(user(name="ann"), user(name="bob")), users, record_path="x")
+    assert "users[0].last_day: the last day was 2020-01-01, and state is restored" in made.users[0].errors[0].message
+    assert made.users[1].is_to_write
 
 
 @pytest.mark.parametrize("title", MISTAKES)

@@ -75,6 +75,30 @@ def test_if_any_order_serves_all_so_does_ours(claims, free):
         assert len(stages) == len(claims)
 
 
+ALLOTMENTS = {"allotment x1": "x", "allotment x2": "x", "allotment y1": "y"}
+PLACES = st.sampled_from(["", *ALLOTMENTS])
+
+
+def seat(key: str) -> frozenset[str]:
+    """A seat of an allotment counts against the allotment and its SKU."""
+    return frozenset((key, ALLOTMENTS[key])) if key else frozenset()
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(st.tuples(PLACES, PLACES).filter(lambda pair: pair[0] != pair[1]), max_size=6),
+    st.fixed_dictionaries(dict.fromkeys(ALLOTMENTS, st.integers(0, 2))),
+)
+def test_so_it_is_with_seats_of_allotments(moves, free):
+    def net(takes: str, frees: str) -> Claim:
+        return Claim(seat(takes) - (seat(frees) - {frees}), seat(frees) - (seat(takes) - {takes}))
+
+    claims = [net(*move) for move in moves]
+    whole = free | {sku: sum(free[key] for key, other in ALLOTMENTS.items() if other == sku) for sku in "xy"}
+    if any(are_all_served(order, whole) for order in itertools.permutations(claims)):
+        assert len(stages_of(claims, whole)) == len(claims)
+
+
 @settings(max_examples=1000, deadline=None)
 @given(st.lists(st.builds(Claim, st.frozensets(st.sampled_from("abc"), max_size=2), st.frozensets(st.sampled_from("bcd"), max_size=2)), max_size=12), OVERUSED)
 def test_no_seat_is_taken_that_is_not_there(claims, free):

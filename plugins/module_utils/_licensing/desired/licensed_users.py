@@ -74,7 +74,7 @@ class DesiredUser:
 class DesiredRun:
     """The users of a task, and its profiles with what they inherit, base first. earlier are the profiles of the last run, by the name of the user.
 
-    keep are SKUs that no released user loses. licensing_groups come first, before users are put into them.
+    keep are SKUs that no released user loses. licensing_groups come first, before users are put into them. faults are errors of single entries.
     """
 
     users: tuple[DesiredUser, ...]
@@ -84,6 +84,7 @@ class DesiredRun:
     keep: tuple[str, ...] = ()
     warnings: tuple[Problem, ...] = ()
     licensing_groups: tuple[DesiredGroup, ...] = ()
+    faults: Mapping[int, Problem] = field(default_factory=dict)
 
     def previous_of(self, desired: DesiredUser, user: Principal) -> tuple[str, ...]:
         """The profiles whose licenses a user loses unless the layers give them. The last run may have named the user otherwise."""
@@ -95,15 +96,22 @@ class DesiredRun:
         return (known,) if known in self.profiles and known != desired.profile else ()
 
     @property
+    def used_layers(self) -> tuple[Layer, ...]:
+        """The layers of users, and of the profiles that they may come from, each once."""
+        named = {one.came_from or "" for one in self.users} | set(self.earlier.values()) if self.remove != "nothing" else set()
+        profiles = [line for name, line in self.profiles.items() if name in named or self.remove == "other_profiles"]
+        listed = [one.layers for one in self.users if one.skipped is None or one.is_early]
+        return tuple({id(layer): layer for line in (*profiles, *listed) for layer in line}.values())
+
+    @property
     def groups(self) -> tuple[str, ...]:
-        """The names of all groups, each once."""
-        layers = {id(layer): layer for one in (*self.profiles.values(), *(user.layers for user in self.users)) for layer in one}
-        return tuple(dict.fromkeys([*(one.name for one in self.licensing_groups), *(name for layer in layers.values() for name in layer.groups)]))
+        """The names of all groups that the run needs, each once."""
+        return tuple(dict.fromkeys([*(one.name for one in self.licensing_groups), *(name for layer in self.used_layers for name in layer.groups)]))
 
     @property
     def has_seats(self) -> bool:
-        """Whether a profile or an entry names an allotment."""
-        return any(layer.seats for one in (*self.profiles.values(), *(user.layers for user in self.users)) for layer in one)
+        """Whether the run needs an allotment."""
+        return any(layer.seats for layer in self.used_layers)
 
     @property
     def has_records(self) -> bool:
@@ -128,7 +136,8 @@ class _Task:
         where, state = f"users[{index}]", entry.get("state") or self.state
         keep = tuple(entry.get("keep") or ())
         if state == "restored":
-            return DesiredUser(where, entry["user"], state=state)
+            skipped, is_ahead = self._not_licensed(entry)
+            return DesiredUser(where, entry["user"], state=state, skipped=skipped)
         if state == "released" or self.is_over(entry):
             own = entry.get("after_release")
             exchange = _layer(own, f"{where}.after_release") if own else self.after_release
@@ -177,21 +186,19 @@ def desired_run(params: Mapping) -> DesiredRun:
     common = _layer(exchange, "after_release") if exchange else None
     task = _Task(*days, state, params.get("leavers") or "release", common, layers)
     made = tuple(task.user(index, entry) for index, entry in enumerate(users))
-    problems = [_over_and_restored(one.where, entry) for one, entry in zip(made, users) if one.state == "restored" and task.is_over(entry)]
+    faults = {index: _over_and_restored(one.where, users[index]) for index, one in enumerate(made) if one.state == "restored" and task.is_over(users[index])}
     run = DesiredRun(made, layers, params["remove"], keep=tuple(params.get("keep") or ()))
     if run.has_records and not params.get("record_path"):
         first = next(one for one in made if one.state != "licensed" and one.skipped is None)
         cause = f"{first.where} ({first.name}) is {first.state}, and record_path is not given"
-        problems.append(Problem(cause, "give the file in which the licenses of leavers are recorded", where="record_path"))
-    if problems:
-        raise OptionError(*problems)
+        raise OptionError(Problem(cause, "give the file in which the licenses of leavers are recorded", where="record_path"))
     known = {one["user"].lower(): one["profile"] for one in earlier if one.get("profile")}
     gone = sorted({name for name in known.values() if name not in profiles})
     warnings = tuple(
         Problem(f"there is no profile {name!r}{nearest(name, profiles)}, so nothing of it is removed", severity="warning", where="previous_users")
         for name in gone
     )
-    return DesiredRun(made, layers, params["remove"], known, run.keep, warnings, groups)
+    return DesiredRun(made, layers, params["remove"], known, run.keep, warnings, groups, faults)
 
 
 def _over_and_restored(where: str, entry: Mapping) -> Problem:

@@ -160,7 +160,7 @@ class ProfileResolver:
     def _resolved(self, desired: DesiredUser, previous: tuple[str, ...]) -> Resolved:
         keep = self._named_skus(desired.keep)[0] | self._protect
         if desired.state == "released":
-            part = self._resolve(desired.after_release) if desired.after_release else _Part()
+            part = self._merged((desired.after_release,)) if desired.after_release else _Part()
             problems = (*part.problems, *self._unprotected, *self._unkept)
             return Resolved(part.choices, keep=keep | self._kept, problems=problems, is_release=True)
         part = self._merged(desired.layers)
@@ -175,19 +175,18 @@ class ProfileResolver:
         return Resolved(part.choices, location, removable, keep, (*part.problems, *self._unprotected), part.seats, part.group_ids)
 
     def check_profiles(self) -> None:
-        """Resolves what no user has, so that a mistake there is a warning."""
-        for layers in self._profiles.values():
-            for layer in layers:
-                if id(layer) not in self._layers:
-                    for problem in self._resolve(layer).problems:
-                        self._warn(problem)
+        """Resolves the SKUs that no user has, so that a mistake there is a warning. Their groups and allotments were not read."""
+        unused = {id(layer): layer for layers in self._profiles.values() for layer in layers if id(layer) not in self._layers}
+        bare = [replace(layer, groups=(), seats=()) for layer in unused.values()]
+        for problem in (problem for layer in bare for problem in self._resolve(layer).problems):
+            self._warn(problem)
 
     def _named_skus(self, names: tuple[str, ...]) -> tuple[frozenset[str], tuple[Problem, ...]]:
         """SKUs that stay. One that the tenant does not know is an error, as nothing may be removed by mistake; its place is that in the list."""
         if names not in self._names:
-            resolver = Resolver(self._tenant.catalog)
-            skus = [resolver.sku(name, f"[{index}]") for index, name in enumerate(names)]
-            self._names[names] = frozenset(sku.id for sku in skus if sku), resolver.taken()
+            resolver, product_names = Resolver(self._tenant.catalog), self._tenant.catalog.names
+            ids = [product_names.sku_ids(name) or frozenset(sku.id for sku in [resolver.sku(name, f"[{index}]")] if sku) for index, name in enumerate(names)]
+            self._names[names] = _NOTHING.union(*ids), resolver.taken()
         return self._names[names]
 
     def _of_profile(self, name: str) -> Holdings:
@@ -208,10 +207,10 @@ class ProfileResolver:
             choices = tuple(choice for want in layer.licenses if (choice := _choice(want, resolver)) is not None)
             seats = [_seat(want, resolver, self._tenant) for want in layer.seats]
             problems = [*resolver.taken(), *(one for one in seats if isinstance(one, Problem))]
-            groups = [(name, self._tenant.group_ids.get(name.lower())) for name in layer.groups]
+            groups = [(name, self._tenant.group_ids.get(name)) for name in layer.groups]
             for index, (name, group_id) in enumerate(groups):
                 if group_id is None:
-                    problems.append(replace(self._tenant.faults[name.lower()], where=f"{layer.where}.groups[{index}]"))
+                    problems.append(replace(self._tenant.faults[name], where=f"{layer.where}.groups[{index}]"))
             ids = tuple(dict.fromkeys(group_id for dummy, group_id in groups if group_id))
             self._layers[id(layer)] = _Part(choices, tuple(one for one in seats if isinstance(one, Seat)), ids, tuple(problems))
         return self._layers[id(layer)]

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -16,7 +16,8 @@ from ..tables.service_plan_conflicts import broken_rules
 from . import predict
 from .changes import Awaited, Change, EndState, off_before, service_plans_on
 from .choices import Choice, Option, Resolved
-from .paths import Memberships, SeatPlan, SeatsLeft, claims, direct_after, memberships, plan_seats, through_groups, without_left
+from .paths import Memberships, SeatPlan, SeatsLeft, direct_after, memberships, plan_seats, possible, seen_as, through_groups, with_service_plans
+from .seats import claims
 
 _NO_MEMBERSHIPS = Memberships()
 
@@ -40,10 +41,11 @@ class Decider:
     def decide(self, user: Observed, resolved: Resolved, left: SeatsLeft) -> EndState:
         """What a user will have. left says of a key how many seats are left for this user, where there are alternatives."""
         who = user.user
+        resolved = possible(user, resolved, self._tenant, left) if resolved.is_return else resolved
         has_groups = resolved.group_ids or resolved.removable.group_ids or resolved.is_release or self._tenant.lost
         found = memberships(user, resolved, self._tenant) if has_groups else _NO_MEMBERSHIPS
-        seen = without_left(who, through_groups(who, found, self._tenant)) if has_groups else who
-        chosen = [self._choose(seen, choice, left) for choice in resolved.choices]
+        seen = seen_as(who, through_groups(who, found, self._tenant), self._tenant) if has_groups else who
+        chosen = [self._choose(seen, who, choice, left) for choice in resolved.choices]
         wanted = {option.sku.id for option in chosen}
         moved = {sku_id for choice in resolved.choices if choice.prefers_first for sku_id in choice.sku_ids}
         gone = {lic.sku_id for lic in who.licenses} if resolved.is_release else resolved.removable.sku_ids | moved
@@ -52,8 +54,12 @@ class Decider:
         licenses = {lic.sku_id: lic.disabled_plans for lic in who.licenses if lic.is_direct}
         seats = plan_seats(user, resolved, removed, wanted, self._tenant, left)
         removed -= seats.desired
+        gone = removed | {one.sku_id or "" for one in seats.deleted}
+        passed = [self._catalog.sku(sku_id) for sku_id in sorted(gone)] if self._settings.carry_plans else []
+        with_service_plans(seats, user, resolved, passed)
         licenses = {key: off for key, off in licenses.items() if key not in removed}
-        assigned = {option.sku.id for option in chosen if self._want(seen, who, option, removed, licenses, problems)}
+        inherited = "assign" if resolved.is_return else self._settings.inherited
+        assigned = {option.sku.id for option in chosen if self._want(seen, who, option, passed, licenses, problems, inherited)}
         location = resolved.usage_location or who.usage_location
         listed = sorted(self._difference(user, licenses, location, assigned, found, seats), key=lambda one: one.verb == "remove")
         changes = _shared(tuple(listed))
@@ -64,22 +70,34 @@ class Decider:
         problems += [*seats.problems, *(self._predicted(state, seen, resolved) if state.changes else ())]
         return replace(state, problems=tuple(problems)) if problems or state.problems else state
 
-    def _choose(self, user: Principal, choice: Choice, left: SeatsLeft) -> Option:
-        """The option that is held by any path, else the first with a seat, else the first. With prefers_first, a seat counts before what is held."""
+    def _choose(self, user: Principal, now: Principal, choice: Choice, left: SeatsLeft) -> Option:
+        """The option that is held by any path, else the first with a seat, else the first. With prefers_first, a seat counts before what is held.
+
+        user is as the groups of the end state make it. What the user holds now, in whatever way, needs no other seat.
+        """
         if len(choice.options) == 1:
             return choice.options[0]
-        free = next((one for one in choice.options if user.holds(one.sku.id) or (left(one.sku.id) > 0 and predict.unassignable(one.sku) is None)), None)
+        usable = [one for one in choice.options if predict.unassignable(one.sku) is None and (left(one.sku.id) > 0 or now.holds(one.sku.id))]
+        free = next((one for one in choice.options if user.holds(one.sku.id) or one in usable), None)
         held = next((one for one in choice.options if user.holds(one.sku.id)), None)
         return (free if choice.prefers_first else held or free) or held or choice.options[0]
 
-    def _want(self, seen: Principal, who: Principal, option: Option, removed: set[str], licenses: dict[str, frozenset[str]], problems: list[Problem]) -> bool:
+    def _want(
+        self,
+        seen: Principal,
+        who: Principal,
+        option: Option,
+        passed: Sequence[Sku],
+        licenses: dict[str, frozenset[str]],
+        problems: list[Problem],
+        inherited: str,
+    ) -> bool:
         """Puts a license into the end state. Whether the user is to hold it directly: what a group assigns may be enough.
 
         seen is the user with the groups of the end state, who the user as it is.
         """
         sku, direct, elsewhere = option.sku, seen.direct(option.sku.id), seen.not_direct(option.sku.id)
         problems += [predict.license_in_error(seen, sku, path) for path in seen.licenses if path.sku_id == sku.id and not path.is_held]
-        passed = [self._catalog.sku(sku_id) for sku_id in removed] if self._settings.carry_plans else []
         off = option.plans.after(off_before(who, sku, passed), sku)
         known = frozenset(plan.id for plan in sku.service_plans)
         if option.plans != ResolvedPlans():
@@ -90,9 +108,9 @@ class Decider:
         if any(not path.is_known for path in elsewhere):
             problems.append(predict.origin_unknown(seen, sku, is_error=False))
             return False
-        if elsewhere and self._settings.inherited == "fail":
+        if elsewhere and inherited == "fail":
             problems.append(predict.already_inherited(seen, sku, elsewhere))
-        if elsewhere and self._settings.inherited != "assign":
+        if elsewhere and inherited != "assign":
             return False
         licenses[sku.id] = off & known if sku.is_owned else off
         return True
@@ -111,45 +129,48 @@ class Decider:
         location = resolved.usage_location or who.usage_location
         direct = direct_after(who, licenses, seats)
         end = replace(who, licenses=(*(lic for lic in seen.licenses if not lic.is_direct), *direct), usage_location=location)
-        awaited = self._awaited(who, resolved)
+        awaited = self._awaited(who, resolved, end)
         changes = tuple(self._ordered(one, state, end, awaited, seats) for one in state.changes)
-        pending = awaited if any(one.is_late for one in changes) else ()
-        if pending:
-            pending += tuple(
-                Awaited(one.sku_id, allotment_id=one.key) for one in changes if one.kind == "seat" and one.verb == "add" and one.sku_id in seats.replaced
-            )
+        created = [one for one in changes if one.kind == "seat" and one.verb == "add"]
+        pending = (*awaited, *(Awaited(one.sku_id, allotment_id=one.key) for one in created)) if any(one.is_late for one in changes) else ()
         problems = [
-            replace(predict.license_in_error(who, self._catalog.sku(lic.sku_id), lic), severity="error")
+            replace(predict.license_in_error(seen, self._catalog.sku(lic.sku_id), lic), severity="error")
             for lic in who.licenses
             if not lic.is_held and Awaited(lic.sku_id, lic.group_id or "") in pending
         ]
-        takes, frees = claims(state.before, end, seats, self._tenant)
+        takes, frees = claims(state.before, end, seats.after, self._tenant)
         return EndState(state.before, changes, tuple(problems), takes, frees, pending, end)
 
-    def _awaited(self, who: Principal, resolved: Resolved) -> tuple[Awaited, ...]:
-        """What groups are to assign and do not yet."""
-        shown = {(lic.group_id, lic.sku_id) for lic in who.licenses if lic.is_held}
-        listed = [(group_id, lic.sku_id) for group_id in resolved.group_ids for lic in self._tenant.groups[group_id].licenses]
-        return tuple(Awaited(sku_id, group_id) for group_id, sku_id in listed if (group_id, sku_id) not in shown)
+    def _awaited(self, who: Principal, resolved: Resolved, end: Principal) -> tuple[Awaited, ...]:
+        """What groups are to assign and do not yet. What is in error matters only where the user would lose what it would have on."""
+        paths = {(lic.group_id, lic.sku_id): lic for lic in who.licenses}
+        lost = service_plans_on(who.licenses, self._catalog) - service_plans_on(end.licenses, self._catalog)
+        named = [(group_id, lic, paths.get((group_id, lic.sku_id))) for group_id in resolved.group_ids for lic in self._tenant.groups[group_id].licenses]
+        return tuple(
+            Awaited(lic.sku_id, group_id)
+            for group_id, lic, path in named
+            if path is None or (not path.is_held and lost & service_plans_on([lic], self._catalog))
+        )
 
     def _ordered(self, change: Change, state: EndState, end: Principal, awaited: tuple[Awaited, ...], seats: SeatPlan) -> Change:
-        """A change with what it waits for. A direct license goes with the call that assigns others, unless a group is to assign what it has on."""
-        if change.verb != "remove":
+        """A change with what it waits for. A direct license goes with the call that assigns others, unless a group or seat is to have on what it has on."""
+        if change.verb != "remove" or (change.kind == "license" and not self._is_late(change, state, end, awaited)):
             return change
         names = " and ".join(sorted({self._tenant.group_name(one.group_id) for one in awaited}))
         reason = f"after group {names} assigns it" if awaited else ""
         if change.kind == "seat" and change.sku_id in seats.replaced:
             reason = reason or "replaced by another seat"
-        if change.kind == "license" and not self._is_covered_late(change, state, end, awaited):
-            return change
         return replace(change, reason=reason, is_late=True)
 
-    def _is_covered_late(self, change: Change, state: EndState, end: Principal, awaited: tuple[Awaited, ...]) -> bool:
-        """Whether a direct license has something on that the user keeps, and that nothing but a group or a new seat has on afterwards."""
-        if not awaited and not any(one.kind == "seat" and one.verb == "add" for one in state.changes):
-            return False
-        pending = {(one.group_id, one.sku_id) for one in awaited}
+    def _is_late(self, change: Change, state: EndState, end: Principal, awaited: tuple[Awaited, ...]) -> bool:
+        """Whether the removal of a direct license waits for groups or new seats: unless it travels with a license that replaces it."""
         fresh = {one.sku_id for one in state.changes if one.kind == "seat" and one.verb == "add"}
+        is_joining = any(one.kind == "membership" and one.verb == "add" and one.sku_id for one in state.changes)
+        if not (awaited or fresh or is_joining):
+            return False
+        if not any(one.kind == "license" and one.verb == "add" for one in state.changes):
+            return True
+        pending = {(one.group_id, one.sku_id) for one in awaited}
         early = [lic for lic in end.licenses if (lic.group_id, lic.sku_id) not in pending and not (lic.is_direct and lic.sku_id in fresh)]
         mine = [License(change.key, change.before)] if isinstance(change.before, frozenset) else []
         lost = service_plans_on(mine, self._catalog) - service_plans_on(early, self._catalog)
@@ -161,6 +182,8 @@ class Decider:
         licenses = [one for one in state.changes if one.kind == "license"]
         assigned = [self._catalog.sku(one.key) for one in licenses if one.verb != "remove"]
         found += [problem for sku in assigned if (problem := predict.unassignable(sku))]
+        drawn = {self._catalog.sku(one.sku_id) for one in state.changes if one.kind == "seat" and one.verb == "add"}
+        found += [problem for sku in drawn if sku.is_owned and sku.applies_to != "Allotment" and (problem := predict.not_assignable(sku))]
         if (assigned or any(one.kind == "seat" and one.verb == "add" for one in state.changes)) and not after.usage_location:
             found.append(predict.no_usage_location(user))
         for one in licenses:

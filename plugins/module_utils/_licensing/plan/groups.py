@@ -57,15 +57,15 @@ class GroupPlan:
 
 def plan_groups(desired: Sequence[DesiredGroup], tenant: Tenant, protect: Sequence[str]) -> tuple[GroupPlan, ...]:
     """The plans of groups. One group under two names is an error of both entries."""
-    ids = {tenant.group_ids.get(one.name.lower()) for one in desired} - {None}
-    places = {group_id: [one.where for one in desired if tenant.group_ids.get(one.name.lower()) == group_id] for group_id in ids}
+    ids = {tenant.group_ids.get(one.name) for one in desired} - {None}
+    places = {group_id: [one.where for one in desired if tenant.group_ids.get(one.name) == group_id] for group_id in ids}
     return tuple(_plan(index, one, tenant, places, protect) for index, one in enumerate(desired))
 
 
 def _plan(index: int, desired: DesiredGroup, tenant: Tenant, places: Mapping[str | None, list[str]], protect: Sequence[str]) -> GroupPlan:
-    group_id = tenant.group_ids.get(desired.name.lower())
+    group_id = tenant.group_ids.get(desired.name)
     if group_id is None:
-        return GroupPlan(index, desired, problems=(replace(tenant.faults[desired.name.lower()], where=f"{desired.where}.group"),))
+        return GroupPlan(index, desired, problems=(replace(tenant.faults[desired.name], where=f"{desired.where}.group"),))
     if len(places[group_id]) > 1:
         cause = f"entries {' and '.join(places[group_id])} are of one group"
         return GroupPlan(index, desired, problems=(Problem(cause, "leave one of them out", "conflicting_entries", where=desired.where),))

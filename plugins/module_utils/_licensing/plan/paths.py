@@ -8,24 +8,21 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 from ..._errors import Problem
-from ..model import Allotment, Assignment, Group, License, Principal, shared
+from ..model import Allotment, Assignment, Group, License, Principal, Sku, shared
 from ..observed import Observed, Tenant
 from . import predict
 from .changes import off_before
-from .choices import Resolved, Seat
+from .choices import Choice, Holdings, Option, Resolved, Seat
+from .seats import seat_key
 
 SeatsLeft = Callable[[str], int]
 
 
-def seat_key(allotment_id: str) -> str:
-    """By what the seats of an allotment are counted; those of a SKU are by its id."""
-    return f"allotment {allotment_id}"
-
-
 @dataclass(frozen=True, slots=True)
 class Memberships:
-    """The ids of groups that a user joins and leaves, and what is to be said about it."""
+    """The ids of groups that a user must be in, joins and leaves, and what is to be said about it."""
 
+    desired: tuple[str, ...] = ()
     joined: tuple[str, ...] = ()
     left: frozenset[str] = frozenset()
     problems: tuple[Problem, ...] = ()
@@ -34,7 +31,7 @@ class Memberships:
 def memberships(user: Observed, resolved: Resolved, tenant: Tenant) -> Memberships:
     """The groups that a user joins and leaves. Released users leave the groups through which a license comes, and no others."""
     joined = tuple(group_id for group_id in resolved.group_ids if group_id not in user.groups)
-    problems = [problem for group_id in joined for problem in _join_problems(user.user, tenant.groups[group_id])]
+    problems = [problem for group_id in joined for problem in join_problems(user.user, tenant.groups[group_id])]
     if resolved.is_release:
         asked = {lic.group_id for lic in user.user.licenses if lic.group_id and lic.group_id in tenant.groups}
     else:
@@ -46,10 +43,10 @@ def memberships(user: Observed, resolved: Resolved, tenant: Tenant) -> Membershi
             problems.append(problem)
         else:
             left.add(group_id)
-    return Memberships(joined, frozenset(left), tuple(problems))
+    return Memberships(resolved.group_ids, joined, frozenset(left), tuple(problems))
 
 
-def _join_problems(user: Principal, group: Group) -> list[Problem]:
+def join_problems(user: Principal, group: Group) -> list[Problem]:
     """Why a user cannot be put into a group, or gets nothing from it (graph-contract 3.3, 12 no. 1 and 2)."""
     if group.managed_by:
         cause = f"the members of group {group.name} cannot be changed here, as {group.managed_by}"
@@ -62,7 +59,8 @@ def _join_problems(user: Principal, group: Group) -> list[Problem]:
 
 def _stays(user: Principal, group: Group, resolved: Resolved, tenant: Tenant) -> Problem | None:
     """Why a user stays in a group."""
-    kept = sorted({lic.sku_id for lic in user.licenses if lic.group_id == group.id} & resolved.keep)
+    assigned = {lic.sku_id for lic in (*(lic for lic in user.licenses if lic.group_id == group.id), *group.licenses)}
+    kept = sorted(assigned & resolved.keep)
     if group.managed_by:
         return Problem(f"{user.name} stays in group {group.name}, as {group.managed_by}", "change its members there", "group_stays", "warning")
     if kept:
@@ -72,15 +70,11 @@ def _stays(user: Principal, group: Group, resolved: Resolved, tenant: Tenant) ->
 
 
 def through_groups(user: Principal, found: Memberships, tenant: Tenant) -> tuple[License, ...]:
-    """The licenses that are not direct, as they will be once Graph has carried out the memberships."""
+    """The licenses that are not direct, as they will be once Graph has carried out the memberships: those of today as well."""
     kept = [lic for lic in user.licenses if not lic.is_direct and lic.group_id not in found.left and (lic.group_id, lic.sku_id) not in tenant.lost]
-    gained = [
-        shared(License(lic.sku_id, lic.disabled_plans, group_id))
-        for group_id in found.joined
-        for lic in tenant.groups[group_id].licenses
-        if not any(one.group_id == group_id and one.sku_id == lic.sku_id for one in kept)
-    ]
-    return (*kept, *gained)
+    shown = {(lic.group_id, lic.sku_id) for lic in kept}
+    named = [(group_id, lic) for group_id in found.desired for lic in tenant.groups[group_id].licenses]
+    return (*kept, *(shared(License(lic.sku_id, lic.disabled_plans, group_id)) for group_id, lic in named if (group_id, lic.sku_id) not in shown))
 
 
 @dataclass
@@ -99,14 +93,14 @@ class SeatPlan:
 
 
 def plan_seats(user: Observed, resolved: Resolved, removed: Collection[str], wanted: Collection[str], tenant: Tenant, left: SeatsLeft) -> SeatPlan:
-    """The seats of a user. removed are SKUs whose direct license goes, wanted those that are desired as licenses.
+    """The seats of a user, with the service plans of now. removed are SKUs whose direct license goes, wanted those that are desired as licenses.
 
     A direct license and the assignment behind it are one holding (graph-contract 3.4): a seat replaces it, and then the old assignment is deleted by its id.
     """
     held = {one.allotment_id: (one.sku_id or "", one.disabled_plans) for one in user.seats or () if one.allotment_id}
     plan = SeatPlan(held, desired=frozenset(seat.sku.id for seat in resolved.seats), seen=frozenset(sku_id for sku_id, dummy in held.values()))
     for seat in resolved.seats:
-        _take(plan, user, seat, seat.sku.id in removed or bool(seat.sku.id in _seat_skus(user, resolved.removable.allotment_ids)), left, resolved.keep)
+        _take(plan, user, seat, resolved, seat.sku.id in removed, left)
     direct = {lic.sku_id for lic in user.user.licenses if lic.is_direct}
     for one in user.seats or ():
         sku_id = one.sku_id or ""
@@ -120,38 +114,64 @@ def plan_seats(user: Observed, resolved: Resolved, removed: Collection[str], wan
     return plan
 
 
-def _seat_skus(user: Observed, allotment_ids: Collection[str]) -> set[str]:
-    return {one.sku_id or "" for one in user.seats or () if one.allotment_id in allotment_ids}
+def _take(plan: SeatPlan, user: Observed, seat: Seat, resolved: Resolved, is_removed: bool, left: SeatsLeft) -> None:
+    """Keeps a seat that the user has in one of the allotments, else takes one, and deletes what it replaces.
 
-
-def _take(plan: SeatPlan, user: Observed, seat: Seat, replaces: bool, left: SeatsLeft, keep: Collection[str]) -> None:
-    """Keeps a seat that the user has in one of the allotments, else takes one, and deletes what it replaces."""
-    who, sku = user.user, seat.sku
-    own = user.seats_of(sku.id)
-    held = sorted((one for one in own if one.allotment_id in seat.allotment_ids), key=lambda one: (_has_ended(seat, one), one.id or ""))
-    chosen = None if held else _chosen(plan, user, seat, left)
-    kept_id = held[0].allotment_id if held else chosen.id if chosen else None
+    With is_removed, it replaces the direct license, and with it every other seat of the SKU; else seats of previous profiles alone.
+    """
+    own = user.seats_of(seat.sku.id)
+    held = _held(plan, user, seat)
+    chosen = None if held else _chosen(plan, seat, left)
+    kept_id = held.allotment_id if held else chosen.id if chosen else None
     if kept_id is None:
         return
+    plan.after[kept_id] = seat.sku.id, held.disabled_plans if held else frozenset()
+    desired_ids = {one.id for other in resolved.seats for one in other.allotments if other.sku.id == seat.sku.id}
+    gone = [one for one in own if one.allotment_id != kept_id and (is_removed or one.allotment_id in resolved.removable.allotment_ids - desired_ids)]
+    others = [one for one in own if one.allotment_id != kept_id and one not in gone]
+    if seat.sku.id in resolved.keep:
+        others, gone = [*others, *gone], []
+    elif gone or is_removed:
+        plan.replaced.add(seat.sku.id)
+    for one in gone:
+        _delete(plan, one)
     allotment = next(one for one in seat.allotments if one.id == kept_id)
-    before = held[0].disabled_plans if held else off_before(who, sku, ())
-    known = {one.id for one in allotment.sku.service_plans} or {one.id for one in sku.service_plans}
-    off = seat.plans.after(before, sku)
-    plan.after[kept_id] = sku.id, off if held and off == before else off & known
-    others = [one for one in own if one.allotment_id != kept_id]
-    if replaces and sku.id not in keep:
-        plan.replaced.add(sku.id)
-        for one in others:
-            _delete(plan, one)
-        if who.direct(sku.id) and not own:
-            plan.problems.append(_unseen(who, allotment))
+    if is_removed and user.user.direct(seat.sku.id) and not own and seat.sku.id not in resolved.keep:
+        plan.problems.append(_unseen(user.user, allotment))
     elif not held and others:
-        plan.problems.append(predict.second_seat(who, allotment, tuple(sorted(one.allotment_id or "" for one in others))))
-    elif not held and who.direct(sku.id):
-        plan.problems.append(predict.both_apis(who, allotment))
+        plan.problems.append(predict.second_seat(user.user, allotment, tuple(sorted(one.allotment_id or "" for one in others))))
+    elif not held and not gone and user.user.direct(seat.sku.id):
+        plan.problems.append(predict.both_apis(user.user, allotment))
 
 
-def _chosen(plan: SeatPlan, user: Observed, seat: Seat, left: SeatsLeft) -> Allotment | None:
+def _held(plan: SeatPlan, user: Observed, seat: Seat) -> Assignment | None:
+    """The seat that the user keeps: one of an allotment with an active subscription, unless there is no such allotment."""
+    ended = {one.id for one in seat.allotments if one.has_ended}
+    own = sorted(
+        (one for one in user.seats_of(seat.sku.id) if one.allotment_id in seat.allotment_ids), key=lambda one: (one.allotment_id in ended, one.id or "")
+    )
+    if not own or own[0].allotment_id not in ended:
+        return own[0] if own else None
+    if any("user" in one.assignable_to for one in seat.allotments if not one.has_ended):
+        plan.problems.append(predict.held_in_ended_pool(user.user, seat.sku, own[0], is_exclusive=False))
+        return None
+    plan.problems.append(predict.only_in_ended_pool(user.user, seat.sku, own[0]))
+    return own[0]
+
+
+def with_service_plans(plan: SeatPlan, user: Observed, resolved: Resolved, passed: Iterable[Sku]) -> None:
+    """Gives the desired seats their service plans. A new seat begins with those of the direct license, else with those that removed SKUs pass on."""
+    held, listed = {one.allotment_id: one.disabled_plans for one in user.seats or ()}, list(passed)
+    for seat in resolved.seats:
+        for allotment in (one for one in seat.allotments if one.id in plan.after):
+            before = held.get(allotment.id)
+            begins = off_before(user.user, seat.sku, listed) if before is None else before
+            known = {one.id for one in allotment.sku.service_plans} or {one.id for one in seat.sku.service_plans}
+            off = seat.plans.after(begins, seat.sku)
+            plan.after[allotment.id] = seat.sku.id, off if off == before else off & known
+
+
+def _chosen(plan: SeatPlan, seat: Seat, left: SeatsLeft) -> Allotment | None:
     """The allotment to draw on: the only one for users, or the one with most seats free."""
     living = [one for one in seat.allotments if not one.has_ended]
     fitting = [one for one in living if "user" in one.assignable_to]
@@ -165,10 +185,6 @@ def _chosen(plan: SeatPlan, user: Observed, seat: Seat, left: SeatsLeft) -> Allo
         plan.problems.append(Problem(cause, remedy, "allotment_ambiguous", where=seat.where))
         return None
     return min(fitting, key=lambda one: (-left(seat_key(one.id)), -one.free, one.id))
-
-
-def _has_ended(seat: Seat, held: Assignment) -> bool:
-    return any(one.id == held.allotment_id and one.has_ended for one in seat.allotments)
 
 
 def _delete(plan: SeatPlan, one: Assignment) -> None:
@@ -196,33 +212,39 @@ def direct_after(user: Principal, licenses: dict[str, frozenset[str]], plan: Sea
     return tuple(lic if (lic := known.get(key)) and lic.disabled_plans == off else shared(License(key, off)) for key, off in made.items())
 
 
-def claims(before: Observed, end: Principal, plan: SeatPlan, tenant: Tenant) -> tuple[frozenset[str], frozenset[str]]:
-    """The seats that are taken and freed, by key. Of each allotment by which a user is reached, one seat is in use (graph-contract 2.1)."""
-    reached = [{one.allotment_id for one in before.seats or () if one.allotment_id}, set(plan.after)]
-    units = []
-    for principal, own in zip((before.user, end), reached):
-        groups = {lic.group_id for lic in principal.licenses if lic.group_id and lic.is_held}
-        own |= {one.allotment_id for group_id in groups for one in tenant.group_seats.get(group_id, ()) if one.allotment_id}
-        units.append(_units(principal, own, tenant))
-    old, new = ({seat_key(one) for one in own if one} for own in reached)
-    more = {key for key, count in units[1].items() if count > units[0].get(key, 0)}
-    less = {key for key, count in units[0].items() if count > units[1].get(key, 0)}
-    return frozenset(new - old | more), frozenset(old - new | less)
+def possible(user: Observed, resolved: Resolved, tenant: Tenant, left: SeatsLeft) -> Resolved:
+    """What a user who comes back can have of what was recorded: a direct license for a seat that is not left, and nothing where no seat is left at all."""
+    choices, seats, groups, problems = [], [], [], list(resolved.problems)
+    has = {one.allotment_id for one in user.seats or ()}
+    wanted = list(resolved.choices)
+    for seat in resolved.seats:
+        allotment = seat.allotments[0]
+        if allotment.id in has or left(seat_key(allotment.id)) > 0:
+            seats.append(seat)
+            continue
+        problems.append(_open(f"allotment {allotment.id} of {seat.sku.part_number} has no free seat, so the license is assigned directly"))
+        wanted.append(Choice((Option(seat.sku, seat.plans, seat.where),)))
+    for choice in wanted:
+        sku = choice.options[0].sku
+        if user.user.holds(sku.id) or left(sku.id) > 0:
+            choices.append(choice)
+        else:
+            problems.append(_open(f"no seat of {sku.part_number} is free, so it is not restored"))
+    for group_id in resolved.group_ids:
+        lacking = [lic.sku_id for lic in tenant.groups[group_id].licenses if not user.user.holds(lic.sku_id) and left(lic.sku_id) < 1]
+        if group_id in user.groups or not lacking:
+            groups.append(group_id)
+        else:
+            problems.append(_open(f"no seat of what group {tenant.group_name(group_id)} assigns is free, so {user.user.name} is not added to it"))
+    removable = resolved.removable if len(problems) == len(resolved.problems) else Holdings()
+    return replace(resolved, choices=tuple(choices), seats=tuple(seats), group_ids=tuple(groups), problems=tuple(problems), removable=removable)
 
 
-def _units(user: Principal, reached: Iterable[str | None], tenant: Tenant) -> dict[str, int]:
-    """The seats of each SKU that a user takes up."""
-    counts: dict[str, int] = {}
-    for allotment_id in reached:
-        allotment = tenant.allotment(allotment_id)
-        if allotment is not None:
-            counts[allotment.sku.id] = counts.get(allotment.sku.id, 0) + 1
-    for lic in user.licenses:
-        if lic.is_held:
-            counts.setdefault(lic.sku_id, 1)
-    return counts
+def _open(cause: str) -> Problem:
+    return Problem(cause, "it stays open in the record", "not_restorable", "warning")
 
 
-def without_left(user: Principal, licenses: tuple[License, ...]) -> Principal:
-    """The user with other licenses through groups."""
-    return replace(user, licenses=(*(lic for lic in user.licenses if lic.is_direct), *licenses))
+def seen_as(user: Principal, licenses: tuple[License, ...], tenant: Tenant) -> Principal:
+    """The user with other licenses through groups, and with the names of the groups that were read."""
+    names = {group_id: tenant.groups[group_id].name for lic in (*user.licenses, *licenses) if (group_id := lic.group_id or "") in tenant.groups}
+    return replace(user, licenses=(*(lic for lic in user.licenses if lic.is_direct), *licenses), group_names=names | user.group_names)

@@ -22,6 +22,9 @@ def nothing_to_remove(principal: Principal, sku: Sku) -> Problem:
 
 def not_assignable(sku: Sku) -> Problem | None:
     """The SKU is for the organization (graph-contract E8), or its subscription has ended."""
+    if sku.applies_to == "Allotment":
+        cause = f"SKU {sku.part_number} can be assigned from an allotment only, as the tenant has no subscription of it"
+        return Problem(cause, "name it under allotments", "sku_not_assignable")
     if sku.applies_to.lower() != "user":
         cause = f"SKU {sku.part_number} applies to the organization and cannot be assigned to a user"
         return Problem(cause, "leave it out", "sku_not_assignable")

@@ -18,8 +18,8 @@ from .choices import ProfileResolver, Resolved
 from .end_state import Decider, Settings
 from .groups import GroupPlan, plan_groups, with_groups
 from .guards import Guards, held_by, too_many
-from .paths import SeatsLeft, seat_key
-from .seats import Claim, stages_of, supply_of
+from .paths import SeatsLeft
+from .seats import Claim, free_seats, seat_key, stages_of, supply_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +136,14 @@ def plan_run(
 
 
 def _with_patience(plans: list[UserPlan], has_lost: bool) -> list[UserPlan]:
-    """The plans, with those marked that take a seat that a membership frees. has_lost says that groups lose licenses."""
-    leaving = (plan for plan in plans if plan.state and (has_lost or any(one.kind == "membership" and one.verb == "remove" for one in plan.changes)))
-    slow = frozenset().union(*(plan.state.frees for plan in leaving if plan.state and not plan.errors))
+    """The plans, with those marked that take a seat which is freed behind: by a membership, or once something shows. has_lost is of groups."""
+    late = (plan for plan in plans if plan.state and not plan.errors and (has_lost or plan.state.awaited or any(map(_is_leave, plan.changes))))
+    slow = frozenset().union(*(plan.state.frees for plan in late if plan.state))
     return [replace(plan, is_patient=True) if plan.state and plan.stage > 0 and plan.state.takes & slow else plan for plan in plans] if slow else plans
+
+
+def _is_leave(change: Change) -> bool:
+    return change.kind == "membership" and change.verb == "remove"
 
 
 def _listed(run: DesiredRun, users: Mapping[int, Observed], resolver: ProfileResolver, is_missing_ok: bool) -> list[UserPlan]:
@@ -148,7 +152,7 @@ def _listed(run: DesiredRun, users: Mapping[int, Observed], resolver: ProfileRes
     plans: list[UserPlan] = []
     for index, desired in enumerate(run.users):
         user = users.get(index)
-        plan = UserPlan(index, desired)
+        plan = UserPlan(index, desired, problems=(run.faults[index],) if index in run.faults else ())
         if user is None and desired.skipped is None:
             remedy = "check the spelling and the tenant"
             severity = "warning" if is_missing_ok else "error"
@@ -189,9 +193,7 @@ class _Planner:
         self._claims: dict[Claim, Claim] = {}
         self._is_tried = settings.seat_check == "try"
         self._tried: set[int] = set()
-        self._free = {sku.id: _free(sku.seats.free, tenant.taken.get(sku.id, 0)) for sku in tenant.catalog} | {
-            seat_key(one.id): one.free for one in tenant.allotments
-        }
+        self._free = free_seats(tenant, users.values())
         self._choosing = [index for index, one in resolved.items() if _has_choice(one)]
 
     def decided(self) -> tuple[dict[int, EndState], dict[int, int]]:
@@ -209,8 +211,9 @@ class _Planner:
             hopeless = self._choose_all(states, refused, barred)
             stages = self._stages(states, hopeless)
             unserved = states.keys() - stages.keys()
+            missing = self._missing(states, stages)
             for index in unserved & set(self._choosing) - hopeless:
-                barred.setdefault(index, set()).update(states[index].takes)
+                barred.setdefault(index, set()).update(missing.get(index, ()))
             if unserved == refused:
                 break
             refused = set(unserved)
@@ -220,7 +223,8 @@ class _Planner:
         """The stages of those who are able and served. With seat_check: try, who is not served comes last, as Graph may have a seat."""
         able = {index: state for index, state in states.items() if not any(problem.is_error for problem in state.problems)}
         counted = {index: self._claim(state) for index, state in able.items() if (state.changes or state.frees) and index not in hopeless}
-        places = [index for index, claim in counted.items() if claim.takes or claim.frees]
+        choosing = set(self._choosing)  # who has alternatives comes behind who has none
+        places = sorted((index for index, claim in counted.items() if claim.takes or claim.frees), key=lambda index: (index in choosing, index))
         served = stages_of([counted[index] for index in places], self._free)
         stages = dict.fromkeys(able.keys() - set(places) - hopeless, 0) | {places[place]: stage for place, stage in served.items()}
         self._tried = able.keys() - stages.keys() if self._is_tried else set()
@@ -252,19 +256,20 @@ class _Planner:
         claim = Claim(frozenset(key for key in state.takes if key in self._free), state.frees)
         return self._claims.setdefault(claim, claim)
 
-    def unserved(self, states: Mapping[int, EndState], stages: Mapping[int, int]) -> dict[int, tuple[Problem, ...]]:
-        """Why those who are able are not served. With seat_check: try they are sent last, and it is a warning."""
+    def _missing(self, states: Mapping[int, EndState], stages: Mapping[int, int]) -> dict[int, list[str]]:
+        """The keys of seats that those lack who are able and not served."""
         sure = [index for index in stages if index not in self._tried]
         left = supply_of((self._claim(states[index]) for index in sure), self._free)
         for index in sure:
             for key in self._claim(states[index]).takes:
                 left[key] = left.get(key, 0) - 1
         short = states.keys() - set(sure) - {index for index, state in states.items() if any(problem.is_error for problem in state.problems)}
-        found = {}
-        for index in short:
-            takes = sorted(self._claim(states[index]).takes)
-            found[index] = tuple(self._no_seat(states[index], key) for key in [key for key in takes if left.get(key, 0) < 1] or takes)
-        return found
+        takes = {index: sorted(self._claim(states[index]).takes) for index in short}
+        return {index: [key for key in keys if left.get(key, 0) < 1] or keys for index, keys in takes.items()}
+
+    def unserved(self, states: Mapping[int, EndState], stages: Mapping[int, int]) -> dict[int, tuple[Problem, ...]]:
+        """Why those who are able are not served. With seat_check: try they are sent last, and it is a warning."""
+        return {index: tuple(self._no_seat(states[index], key) for key in keys) for index, keys in self._missing(states, stages).items()}
 
     def _left(self, key: str) -> int:
         """The seats that are left before anything is planned; without alternatives, that does not matter."""
@@ -279,15 +284,12 @@ class _Planner:
         return predict.no_seats(state.before.user, sku.part_number, sku.seats.owned, sku.seats.consumed, self._settings.seat_check)
 
 
-def _free(count: int, taken: int) -> int:
-    """The seats that are left once members of groups took some. Of members beyond that, Graph lets the surplus wait."""
-    return max(count - taken, min(count, 0))
-
-
 _ROUNDS = 20  # in practice two or three; every round is sound by itself
 
 
 def _has_choice(resolved: Resolved) -> bool:
+    if resolved.is_return:
+        return True
     return any(len(choice.options) > 1 for choice in resolved.choices) or any(seat.is_any and len(seat.allotments) > 1 for seat in resolved.seats)
 
 

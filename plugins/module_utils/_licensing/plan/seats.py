@@ -9,6 +9,16 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush, heappushpop
 
+from ..model import Principal
+from ..observed import Observed, Tenant
+
+ALLOTMENT = "allotment "  # how the key of an allotment begins
+
+
+def seat_key(allotment_id: str) -> str:
+    """By what the seats of an allotment are counted; those of a SKU are by its id."""
+    return ALLOTMENT + allotment_id
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -91,15 +101,30 @@ def _order(claims: Sequence[Claim], free: Mapping[str, int]) -> list[int]:
     Such a claim is an edge from the seat that it takes to the seat that it frees, and free seats walk along edges. The fewest walks that cover all edges
     begin where more edges begin than end. With edges that lead back from their ends, each connected part is one circuit, found as Hierholzer does.
     """
-    simple = {index: _edge(index, claim) for index, claim in enumerate(claims) if len(claim.takes) <= 1 and len(claim.frees) <= 1}
+    mains = {index: (_main(claim.takes), _main(claim.frees)) for index, claim in enumerate(claims)}
+    simple = {index: _edge(index, takes, frees) for index, (takes, frees) in mains.items() if len(takes) <= 1 and len(frees) <= 1}
     walks = [walk for circuit in _circuits(simple) for walk in _cut(circuit, simple, free)]
     walks.sort(key=lambda walk: (not _starts_free(simple[walk[0]][0], free), min(walk)))
-    return [index for walk in walks for index in walk] + [index for index in range(len(claims)) if index not in simple]
+    rest = sorted((index for index in range(len(claims)) if index not in simple), key=lambda index: not claims[index].frees)
+    return _fair([index for walk in walks for index in walk] + rest, claims)
 
 
-def _edge(index: int, claim: Claim) -> tuple[Hashable, Hashable]:
+def _fair(order: list[int], claims: Sequence[Claim]) -> list[int]:
+    """The order in which of equal claims the one that comes first in the list is first."""
+    equal: dict[Claim, deque[int]] = {}
+    for index in sorted(order):
+        equal.setdefault(claims[index], deque()).append(index)
+    return [equal[claims[index]].popleft() for index in order]
+
+
+def _main(keys: frozenset[str]) -> frozenset[str]:
+    """The keys that decide: of a seat of an allotment and of its SKU, the allotment."""
+    return frozenset(key for key in keys if key.startswith(ALLOTMENT)) or keys
+
+
+def _edge(index: int, takes: frozenset[str], frees: frozenset[str]) -> tuple[Hashable, Hashable]:
     """From what to what; an end that is no seat is a point of its own."""
-    return next(iter(claim.takes), 2 * index), next(iter(claim.frees), 2 * index + 1)
+    return next(iter(takes), 2 * index), next(iter(frees), 2 * index + 1)
 
 
 def _starts_free(point: Hashable, free: Mapping[str, int]) -> bool:
@@ -151,3 +176,49 @@ def _cut(circuit: list[int | None], edges: Mapping[int, tuple[Hashable, Hashable
         else:
             walks[-1].append(index)
     return [walk for walk in walks if walk]
+
+
+def claims(before: Observed, end: Principal, after: Mapping[str, tuple[str, frozenset[str]]], tenant: Tenant) -> tuple[frozenset[str], frozenset[str]]:
+    """The seats that a user takes and frees, by key. after are the seats that the user will have: SKU and service plans by allotment.
+
+    Of each allotment by which a user is reached, one seat is in use (graph-contract 2.1).
+    """
+    now = {one.allotment_id or "": one.sku_id or "" for one in before.seats or ()}
+    later = {allotment_id: sku_id for allotment_id, (sku_id, dummy) in after.items()}
+    (old, units), (new, more) = (_used(*state, tenant, before.seats is not None) for state in ((before.user, now), (end, later)))
+    taken = {key for key, count in more.items() if count > units.get(key, 0)}
+    freed = {key for key, count in units.items() if count > more.get(key, 0)}
+    return frozenset(map(seat_key, new - old)) | taken, frozenset(map(seat_key, old - new)) | freed
+
+
+def _used(user: Principal, own: Mapping[str, str], tenant: Tenant, are_seats_known: bool) -> tuple[set[str], dict[str, int]]:
+    """The ids of the allotments by which a user is reached, and the seats of each SKU. What no assignment explains is one seat elsewhere."""
+    reached = dict(own)
+    elsewhere = set()
+    for lic in (lic for lic in user.licenses if lic.is_held):
+        through = [one for one in tenant.group_seats.get(lic.group_id or "", ()) if one.sku_id == lic.sku_id and one.allotment_id]
+        reached |= {one.allotment_id or "": lic.sku_id for one in through}
+        if not through and (lic.group_id or lic.sku_id not in own.values()):
+            elsewhere.add(lic.sku_id)
+    counts: dict[str, int] = {}
+    for sku_id in reached.values():
+        counts[sku_id] = counts.get(sku_id, 0) + 1
+    for sku_id in elsewhere:
+        counts[sku_id] = counts.get(sku_id, 0) + 1 if are_seats_known else 1
+    return set(reached), counts
+
+
+def free_seats(tenant: Tenant, users: Iterable[Observed]) -> dict[str, int]:
+    """The seats that are left, by key: without those that members take of what the run assigns to groups, and those that go to a queue first."""
+    free = {sku.id: max(sku.seats.free - tenant.taken.get(sku.id, 0), min(sku.seats.free, 0)) for sku in tenant.catalog}
+    free |= {seat_key(one.id): one.free for one in tenant.allotments}
+    for key in (key for user in users for key in _queued(user, tenant)):
+        free[key] = free.get(key, 0) - 1
+    return free
+
+
+def _queued(user: Observed, tenant: Tenant) -> set[str]:
+    """The keys of the seats for which a user waits as the member of a group: what is freed goes there first (graph-contract 2.1)."""
+    waiting = [lic for lic in user.user.licenses if lic.group_id and not lic.is_held and (lic.error or "").lower().startswith("countviolation")]
+    named = [(one.allotment_id, one.sku_id, lic.sku_id) for lic in waiting for one in tenant.group_seats.get(lic.group_id or "", ())]
+    return {lic.sku_id for lic in waiting} | {seat_key(one) for one, own, sku_id in named if one and own == sku_id}

@@ -11,8 +11,9 @@ from typing import Any
 from ..model import Assignment, License, shared
 from .changes import AssignLicenses, Awaited, Change, CreateAssignment, DeleteAssignment, EndState, JoinGroup, LeaveGroup, SetUsageLocation, UpdateAssignment
 
-# usage location and direct licenses; new seats; joins; then what is covered now: direct licenses, seats, memberships
-LICENSES, SEATS, JOINS, LATE_LICENSES, LATE_SEATS, LEAVES = range(6)
+# A direct license is drawn from any allotment, so it comes after what needs a seat of a certain one, of the same users and of others.
+# Then follows what is covered now: direct licenses, seats, memberships
+SEATS, JOINS, LICENSES, LATE_LICENSES, LATE_SEATS, LEAVES = range(6)
 COUNT = 6
 
 
@@ -21,6 +22,7 @@ class Step:
     """Operations of one user that are sent together, and the changes that they make.
 
     All of version are below one version of Graph. A step with awaited waits until that shows. group_id is of a join.
+    Only steps that remove what is replaced depend on the others.
     """
 
     number: int
@@ -29,6 +31,11 @@ class Step:
     version: str = "v1.0"
     group_id: str = ""
     awaited: tuple[Awaited, ...] = ()
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it is sent only when everything before it was done."""
+        return self.number > LICENSES
 
 
 def steps_of(state: EndState) -> tuple[Step, ...]:
@@ -41,15 +48,16 @@ def _steps(state: EndState) -> Iterable[Step]:
     late = [one for one in state.changes if one.is_late]
     location = [one for one in early if one.kind == "usage_location"]
     licenses = [one for one in early if one.kind == "license"]
-    if location or licenses:
-        calls = [SetUsageLocation(state.before.user, str(one.after)) for one in location]
-        yield Step(LICENSES, (*calls, *_assign(state, licenses)), (*location, *licenses))
     seats = [one for one in early if one.kind == "seat"]
+    set_location = tuple(SetUsageLocation(state.before.user, str(one.after)) for one in location)
     if seats:
-        yield Step(SEATS, tuple(_seat(state, one) for one in seats), tuple(seats), "beta")
+        yield Step(SEATS, (*set_location, *(_seat(state, one) for one in seats)), (*location, *seats), "beta")
+        set_location, location = (), []
     for one in early:
         if one.kind == "membership":
             yield Step(JOINS, (JoinGroup(state.before.user, one.key),), (one,), group_id=one.key)
+    if licenses or location:
+        yield Step(LICENSES, (*set_location, *_assign(state, licenses)), (*location, *licenses))
     licenses = [one for one in late if one.kind == "license"]
     if licenses:
         yield Step(LATE_LICENSES, _assign(state, licenses), tuple(licenses), awaited=state.awaited)

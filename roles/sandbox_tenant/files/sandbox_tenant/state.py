@@ -29,6 +29,7 @@ def state_of(tenant: Tenant) -> dict:
             pool.id: {"sku": parts[pool.sku_id], "units": pool.units, "used": len(pool.seats)} for pool in tenant.pools.values() if not pool.is_hidden
         },
         "groups": {group["id"]: group["displayName"] for group in tenant.groups.values()},
+        "members": {group_id: sorted(tenant.users[user_id]["userPrincipalName"] for user_id in members) for group_id, members in tenant.members.items()},
         "devices": {device["displayName"]: device["id"] for device in tenant.devices.values()},
     }
 
