@@ -168,3 +168,76 @@ def test_who_waits_for_a_seat_when_the_run_is_stopped_has_the_last_answer():
     service.is_stopped = True
     dummy, outcomes = run(service, [Job("a", 1)], max_wait=10)
     assert outcomes == {"a": "failed"}
+
+
+class Waiting(Service):
+    """A service of which something shows only after some looks. refused are jobs for which it never will."""
+
+    def __init__(self, looks: int = 0, refused: tuple[str, ...] = (), is_broken: bool = False) -> None:
+        super().__init__()
+        self.looks, self.refused, self.is_broken = looks, refused, is_broken
+
+    def look(self, jobs) -> dict:
+        self.looks -= 1
+        if self.is_broken:
+            raise forbidden()
+        found = {place: Written(error=no_seat()) for place, job in enumerate(jobs) if job.name in self.refused}
+        return found | {place: None for place, job in enumerate(jobs) if self.looks < 0 and place not in found}
+
+
+def wait(service: Waiting, jobs: list[Job], wait_timeout: float = 60) -> dict[str, list[str]]:
+    """What became of the steps of each chain."""
+    line = Line(service.send, service.pause, service.stop, 20, 0, service.look, wait_timeout)
+    outcomes: dict[str, list[str]] = {}
+    for job, result in Engine(line, 2, "continue").run(jobs):
+        said = "not sent" if result is None else "waiting" if result.is_waiting else "failed" if result.error else "done"
+        outcomes.setdefault(job.chain, []).append(said)
+    return outcomes
+
+
+# title: (service, wait_timeout, what becomes of the two steps of ann)
+SHOWN = {
+    "at once": (Waiting(), 60, ["done", "done"]),
+    "after a while": (Waiting(3), 60, ["done", "done"]),
+    "not in time": (Waiting(99), 5, ["done", "waiting"]),
+    "never": (Waiting(99, ("ann",)), 60, ["done", "failed"]),
+    "it cannot be read": (Waiting(is_broken=True), 5, ["done", "waiting"]),
+}
+
+
+@pytest.mark.parametrize("title", SHOWN)
+def test_what_waits_is_sent_once_it_shows(title):
+    service, timeout, expected = SHOWN[title]
+    jobs = [Job("ann", 0, chain="ann"), Job("ann", 1, chain="ann", follows=True, awaited=("x",)), Job("bob", 1, chain="bob")]
+    outcomes = wait(service, jobs, timeout)
+    assert outcomes == {"ann": expected, "bob": ["done"]}
+    assert sum(service.pauses) <= timeout
+
+
+def test_what_follows_a_step_that_failed_is_not_sent_and_what_does_not_is():
+    service = Service(ann=no_seat())
+    service.times = {"ann": 1}
+    jobs = [Job("ann", 0, chain="ann"), Job("ann", 1, chain="ann"), Job("ann", 2, chain="ann", follows=True)]
+    line = Line(service.send, service.pause, service.stop, 20, 0)
+    outcomes = ["not sent" if result is None else "failed" if result.error else "done" for dummy, result in Engine(line, 1, "continue").run(jobs)]
+    assert outcomes == ["failed", "done", "not sent"]
+
+
+@given(st.lists(st.sampled_from(["", "a", "b"]), max_size=60), st.integers(1, 4))
+def test_a_lane_has_one_batch_in_flight(lanes, concurrency):
+    """Batches of a lane never overlap, and are not mixed."""
+    flying: dict[str, int] = {}
+    most: dict[str, int] = {}
+
+    def send(jobs) -> list[Written]:
+        (lane,) = {job.lane for job in jobs}
+        flying[lane] = flying.get(lane, 0) + 1
+        most[lane] = max(most.get(lane, 0), flying[lane])
+        flying[lane] -= 1
+        return [Written(done=list(job.operations)) for job in jobs]
+
+    jobs = [Job(f"u{number}", lane=lane) for number, lane in enumerate(lanes)]
+    line = Line(send, lambda seconds: True, lambda: None, 5, 0)
+    done = [job.name for job, dummy in Engine(line, concurrency, "continue").run(jobs)]
+    assert sorted(done) == sorted(job.name for job in jobs)
+    assert all(count == 1 for lane, count in most.items() if lane)

@@ -1,0 +1,94 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What licensing groups get before users are put into them, without a tenant."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.m365.licensing.plugins.module_utils._engine.jobs import jobs_of
+from ansible_collections.m365.licensing.plugins.module_utils._errors import OptionError, Problem
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.catalog import Catalog
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.licensed_users import desired_run
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.model import Group, License
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.observed import Observed, Tenant
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.end_state import Settings
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.guards import Guards, removal_limit
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.run_plan import RunPlan, plan_run
+from support.values import guid, sku, user
+
+E3, BI = sku("E3", "MAIL SWAY", free=3), sku("BI", "BI", free=3)
+TEAM = Group("group", guid("team"), "team", licenses=(License(E3.id),), members={guid(name): name for name in ("ann", "bob", "cat")})
+TENANT = Tenant(Catalog([E3, BI]), {TEAM.id: TEAM}, {"team": TEAM.id, TEAM.id: TEAM.id}, {"none": Problem("no group has the display name 'none'")})
+TASK = {"today": "2026-11-26", "grace_days": 0, "lead_days": 0, "remove": "nothing", "profiles": {}}
+
+
+def plan(groups: list, users: list = (), people: tuple = (), limit: str | None = "100%", protect=()) -> RunPlan:
+    run = desired_run({**TASK, "users": list(users), "licensing_groups": groups})
+    found = dict(enumerate(people))
+    return plan_run(run, found, TENANT, Settings(), Guards(tuple(protect), removal_limit(limit)))
+
+
+# title: (entries, outcomes, codes of the first)
+CASES = {
+    "as it is": ([{"group": "team", "licenses": [{"sku": "E3"}]}], ["unchanged"], []),
+    "one more": ([{"group": "team", "licenses": [{"sku": "BI"}]}], ["changed"], []),
+    "exactly": ([{"group": "team", "licenses": [{"sku": "BI"}], "exactly": True}], ["changed"], []),
+    "without one": ([{"group": "team", "remove": ["e3"]}], ["changed"], []),
+    "no such SKU": ([{"group": "team", "licenses": [{"sku": "E9"}]}], ["failed"], [None]),
+    "no such SKU to remove": ([{"group": "team", "remove": ["E9"]}], ["unchanged"], ["name_unknown"]),
+    "no such group": ([{"group": "none", "remove": ["E3"]}], ["failed"], [None]),
+    "protected": ([{"group": "team", "remove": ["E3"], "protect": ["E3"]}], ["failed"], ["protected"]),
+    "two names": ([{"group": "team", "remove": ["E3"]}, {"group": TEAM.id, "remove": ["E3"]}], ["failed", "failed"], ["conflicting_entries"]),
+}
+
+
+@pytest.mark.parametrize("title", CASES)
+def test_groups(title):
+    groups, outcomes, codes = CASES[title]
+    made = plan(groups)
+    assert [one.outcome for one in made.groups] == outcomes
+    assert [problem.code for problem in made.groups[0].problems] == codes
+    jobs = jobs_of([one for one in made.groups if one.outcome == "changed"], ())
+    assert [(job.name, job.stage, len(job.operations)) for job in jobs] == [("team", -1, 1) for outcome in outcomes if outcome == "changed"]
+    assert len(made.data) == outcomes.count("changed")
+
+
+def test_protect_of_the_task_counts_as_well():
+    assert plan([{"group": "team", "remove": ["E3"]}], protect=["E3"]).groups[0].outcome == "failed"
+
+
+def test_what_members_lose_counts_for_each():
+    made = plan([{"group": "team", "remove": ["E3"]}], limit="2")
+    assert "3 licenses would be removed" in made.problem.message
+    assert plan([{"group": "team", "remove": ["E3"]}], limit="3").problem is None
+
+
+def test_members_take_seats_before_users():
+    ann, dan = Observed(user(License(BI.id), name="ann"), frozenset((TEAM.id,))), Observed(user(name="dan"))
+    eve = Observed(user(name="eve"))
+    users = [{"user": one.user.name, "licenses": [{"sku": "BI"}]} for one in (dan, eve)]
+    made = plan([{"group": "team", "licenses": [{"sku": "BI"}]}], [{"user": ann.user.name, "usage_location": "DE"}, *users], (ann, dan, eve))
+    assert [bool(one.errors) for one in made.users] == [False, False, True], "two members of three take one; ann has one already"
+
+
+def test_a_member_who_loses_a_license_frees_a_seat():
+    ann = Observed(user(License(E3.id, group_id=TEAM.id), name="ann"), frozenset((TEAM.id,)))
+    others = [Observed(user(name=name)) for name in ("dan", "eve", "fay", "gil")]
+    users = [{"user": ann.user.name, "usage_location": "DE"}, *({"user": one.user.name, "licenses": [{"sku": "E3"}]} for one in others)]
+    made = plan([{"group": "team", "remove": ["E3"]}], users, (ann, *others))
+    assert not any(one.errors for one in made.users)
+    assert [one.is_patient for one in made.users].count(True) == 1
+
+
+@pytest.mark.parametrize(
+    ("groups", "said"),
+    [
+        ("x", "licensing_groups: 'x' is no list"),
+        ([{"group": "a", "remove": ["x"], "max_removals": -1}], "licensing_groups[0].max_removals: -1 is below zero"),
+        ([{"group": "a", "licenses": [{"sku": "x", "disabled_plans": [], "enabled_plans": []}]}], "exclude each other"),
+    ],
+)
+def test_form(groups, said):
+    with pytest.raises(OptionError) as caught:
+        plan(groups)
+    assert said in caught.value.message
