@@ -7,6 +7,8 @@ from __future__ import annotations
 import copy
 import json
 import os
+import resource
+import signal
 from pathlib import Path
 
 import pytest
@@ -382,3 +384,33 @@ def test_a_list_in_a_text(tenant, title):
 def test_record_and_report_are_two_files(tenant, path):
     result = release(tenant, path, "bob", report_path=str(path))
     assert "record_path and report_path are one file" in result["msg"]
+
+
+def test_where_nothing_can_be_recorded_nothing_is_removed(tenant, path):
+    """The disk is full: the head of the file fits, an episode does not."""
+    release(tenant, path, "grace")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 50, limits[1]))
+    try:
+        result = release(tenant, path, "bob", "heidi")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert "record_path: cannot write" in result["msg"]
+    assert not tenant.writes()
+    assert not release(tenant, path, "bob", "heidi")["failed"], "what was cut off counts for nothing"
+    restore(tenant, path, "bob", "heidi")
+    assert "SPE_E3" in tenant.holds("bob")
+
+
+@pytest.mark.parametrize("action", ["cut_before", "cut_after"])
+def test_a_lost_answer_loses_no_record_and_is_recorded_once(tenant, path, action):
+    before = {name: held(tenant, name) for name in ("bob", "dave")}
+    tenant.fault("\\$batch", method="POST", action=action, skip=1)
+    release(tenant, path, "bob", "dave", max_wait=0.0)
+    release(tenant, path, "bob", "dave")
+    assert tenant.holds("bob") == tenant.holds("dave") == {}
+    assert states(path).count("recorded") == 2
+    restore(tenant, path, "bob", "dave")
+    assert {name: held(tenant, name) for name in before} == before

@@ -361,3 +361,20 @@ def test_what_no_listed_user_needs_is_not_read(tenant):
     assert result["summary"]["requests"] == 3
     needed = tenant.run(MODULE, users=[entry("grace", profile="other")], profiles=profiles)
     assert needed["failed"]
+
+
+def test_requests_are_few(tenant):
+    """45 users, two groups, an allotment: pages of users, groups and members, allotments and assignments; then batches of twenty."""
+    people = crowd(tenant, 45)
+    ids = allotments(tenant)
+    tenant.store.pools[ids[FIELD]].units = 100
+    profile = {"usage_location": "DE", "groups": ["Support desk", tenant.group_id("Everybody in sales")], "allotments": [{"allotment": ids[FIELD]}]}
+    tenant.store.groups[tenant.group_id("Everybody in sales")]["groupTypes"] = []
+    tenant.forget()
+    users = [entry(name, profile="all") for name in people]
+    dry = tenant.check(MODULE, users=users, profiles={"all": profile}, seat_check="try")
+    reads = dry["summary"]["requests"]
+    assert reads <= 1 + 2 + 2 + 1 + 4 + 2, "a page of users, members of two groups, the groups, assignments, and four"
+    real = tenant.run(MODULE, users=users, profiles={"all": profile}, seat_check="try", wait_timeout=0)
+    writes = real["summary"]["requests"] - reads
+    assert writes <= (3 + 2) + 2 * (3 + 2), "a batch for each ten users with a location and a seat, and a call for each twenty joins of a group"
