@@ -98,11 +98,12 @@ options:
     default: false
   remove_inherited:
     description:
-      - What to do with a SKU of O(licenses.remove) that is held through a group. With V(fail), one that only a group gives is an error that names
-        the group. With V(skip), it is no change, and what a group gives beside a direct license is not spoken of.
+      - What to do with a SKU of O(licenses.remove) that only a group assigns. V(warn) changes nothing and warns. V(fail) is an error.
+        Both name the group.
+      - With V(warn), a task that succeeded succeeds again, also when a group still assigns the SKU.
     type: str
-    default: fail
-    choices: [fail, skip]
+    default: warn
+    choices: [warn, fail]
   protect:
     description:
       - SKUs, by part number, id or product name, that are never removed. O(licenses.set) leaves them, and naming one in O(licenses.remove) is an error.

@@ -135,12 +135,12 @@ options:
             V(assign) is what happens when nobody says.
         type: str
         choices: [assign, accept, fail]
-      remove_inherited: &skip
+      remove_inherited: &inherited_removal
         description:
-          - What to do with a SKU of C(licenses.remove) that is held through a group, as in M(m365.licensing.user_assign_license).
-            V(fail) is what happens when nobody says.
+          - What to do with a SKU of C(licenses.remove) that only a group assigns, as in M(m365.licensing.user_assign_license).
+            The default is V(warn).
         type: str
-        choices: [fail, skip]
+        choices: [warn, fail]
       protect: &protect
         description:
           - SKUs that are never removed.
@@ -175,7 +175,7 @@ options:
   usage_location: *location
   carry_plans: *carry
   inherited: *inherited
-  remove_inherited: *skip
+  remove_inherited: *inherited_removal
   protect: *protect
   allow_empty: *empty
   seat_check: *check

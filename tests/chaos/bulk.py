@@ -161,7 +161,6 @@ class Case:
             "allow_empty": True,
             "carry_plans": chance.random() < 0.5,
             "inherited": "accept",
-            "remove_inherited": "skip",
             **location,
         }
 

@@ -77,7 +77,7 @@ LICENSES: dict[str, dict[str, Any]] = {
         "mutually_exclusive": [("set", "add"), ("set", "remove")],
     },
     "carry_plans": {"type": "bool", "default": False},
-    "remove_inherited": {"type": "str", "default": "fail", "choices": ["fail", "skip"]},
+    "remove_inherited": {"type": "str", "default": "warn", "choices": ["warn", "fail"]},
     "protect": {"type": "list", "elements": "str"},
     "max_removals": {"type": "int"},
     "allow_empty": {"type": "bool", "default": False},

@@ -57,7 +57,7 @@ def test_user_task(tenant, title):
 USER_ERRORS = {
     "no seats": ({"user": "heidi", "add": [{"sku": "STANDARDPACK"}]}, "no_seats", "heidi@contoso.example, 1 of 1"),
     "no location": ({"user": "alice", "add": [{"sku": "SPE_E5"}]}, "usage_location_missing", "usage_location"),
-    "inherited only": ({"user": "ivan", "remove": ["SPE_E3"]}, "inherited_only", "group Support desk ("),
+    "inherited only": ({"user": "ivan", "remove": ["SPE_E3"], "remove_inherited": "fail"}, "inherited_only", "group Support desk ("),
     "inherited, fail": ({"user": "ivan", "add": [{"sku": "SPE_E3"}], "inherited": "fail"}, "already_inherited", "Support desk"),
     "company": ({"user": "erin", "add": [{"sku": "WINDOWS_STORE"}]}, "sku_not_assignable", "organization"),
     "protected": ({"user": "erin", "remove": ["SPE_E5"], "protect": ["SPE_E5"]}, "protected", "protect"),

@@ -95,7 +95,7 @@ def test_who_has_it_through_a_group_only(tenant):
     kept = run(tenant, ["SPE_E3"], set=["bob", "carol", "dave"])
     assert not kept["changed"], "those of the group are no concern of this module"
     removed = run(tenant, ["SPE_E3"], remove=["heidi"])
-    assert removed["results"][0]["failure"]["code"] == "inherited_only"
+    assert (removed["failed"], removed["results"][0]["findings"][0]["code"]) == (False, "inherited_only")
 
 
 # title: (SKUs, options, part of the message)

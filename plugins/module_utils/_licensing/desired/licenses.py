@@ -40,7 +40,7 @@ class DesiredLicenses:
     usage_location: str | None = None
     carry_plans: bool = False
     inherited: str = "assign"
-    remove_inherited: str = "fail"
+    remove_inherited: str = "warn"
     seat_check: str = "enforce"
     plan_check: str = "enforce"
     protect: tuple[str, ...] = ()
@@ -98,7 +98,7 @@ def desired_licenses(params: Mapping) -> DesiredLicenses:
         usage_location=usage_location_of(params.get("usage_location")),
         carry_plans=bool(params.get("carry_plans")),
         inherited=params.get("inherited") or "assign",
-        remove_inherited=params.get("remove_inherited") or "fail",
+        remove_inherited=params.get("remove_inherited") or "warn",
         seat_check=params.get("seat_check") or "enforce",
         plan_check=params.get("plan_check") or "enforce",
         protect=tuple(params.get("protect") or ()),

@@ -70,9 +70,7 @@ def _plan(index: int, desired: DesiredGroup, tenant: Tenant, places: Mapping[str
         cause = f"entries {' and '.join(places[group_id])} are of one group"
         return GroupPlan(index, desired, problems=(Problem(cause, "leave one of them out", "conflicting_entries", where=desired.where),))
     remove, unknown = _known(desired, tenant)
-    wanted = DesiredLicenses(
-        desired.licenses, remove, desired.is_exact, remove_inherited="skip", protect=(*desired.protect, *protect), max_removals=desired.max_removals
-    )
+    wanted = DesiredLicenses(desired.licenses, remove, desired.is_exact, protect=(*desired.protect, *protect), max_removals=desired.max_removals)
     try:
         changes = plan_licenses(tenant.groups[group_id], tenant.catalog, wanted)
     except OptionError as error:

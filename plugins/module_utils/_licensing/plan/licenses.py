@@ -35,10 +35,10 @@ def plan_licenses(principal: Principal, catalog: Catalog, desired: DesiredLicens
         removal.leave_only({sku.id for sku, dummy in wanted if sku})
     for sku in asked:
         if sku is not None:
-            removal.ask(sku, desired.remove_inherited == "skip")
+            removal.ask(sku, is_error=desired.remove_inherited == "fail")
     for sku in choices.swapped:
         if sku.id not in removal.sku_ids:
-            removal.ask(sku, may_stay_inherited=True)
+            removal.ask(sku)
     removal.limit(desired.max_removals)
     addition = _Addition(principal, desired, resolver, [catalog.sku(sku_id) for sku_id in removal.sku_ids])
     for wanted_sku, want in wanted:
@@ -131,17 +131,17 @@ class _Removal:
             else:
                 self.sku_ids.append(sku_id)
 
-    def ask(self, sku: Sku, may_stay_inherited: bool) -> None:
-        """Removes one direct license; what is not held is no change, and what only a group gives neither, where that may be."""
+    def ask(self, sku: Sku, is_error: bool | None = None) -> None:
+        """Removes one direct license; what is not held is no change. is_error says whether what only a group assigns is an error, nothing that it is fine."""
         elsewhere = self._principal.not_direct(sku.id)
         if sku.id in self._protected:
             self.findings.append(findings.is_protected(sku, is_asked=True))
         elif self._principal.direct(sku.id):
             self.sku_ids.append(sku.id)
-            if elsewhere and not may_stay_inherited:
+            if elsewhere and is_error is not None:
                 self.findings.append(findings.still_inherited(self._principal, sku, elsewhere))
-        elif elsewhere and not may_stay_inherited:
-            self.findings.append(findings.inherited_only(self._principal, sku, elsewhere))
+        elif elsewhere and is_error is not None:
+            self.findings.append(findings.inherited_only(self._principal, sku, elsewhere, is_error))
         elif not sku.is_owned and not elsewhere:
             self.findings.append(findings.nothing_to_remove(self._principal, sku))
 

@@ -84,13 +84,14 @@ def service_plans_not_listed(principal: Principal, sku: Sku, names: list[str]) -
     return Problem(cause, "off from now on; name what shall stay on", "plans_not_listed", severity="warning")
 
 
-def inherited_only(principal: Principal, sku: Sku, paths: tuple[License, ...]) -> Problem:
+def inherited_only(principal: Principal, sku: Sku, paths: tuple[License, ...], is_error: bool = True) -> Problem:
     """What comes from a group cannot be removed from the user (graph-contract E6)."""
     groups, ids = _groups(principal, paths)
     if not ids:
-        return origin_unknown(principal, sku)
+        return origin_unknown(principal, sku, is_error)
     cause = f"{principal.name} holds {sku.part_number} only through {groups}"
-    return Problem(cause, "remove the user from the group, or the license from the group", "inherited_only", group_ids=ids)
+    remedy = "remove the user from the group, or the license from the group"
+    return Problem(cause, remedy, "inherited_only", "error" if is_error else "warning", group_ids=ids)
 
 
 def still_inherited(principal: Principal, sku: Sku, paths: tuple[License, ...]) -> Problem:
