@@ -43,6 +43,11 @@ options:
       - Whether to leave out users of whom no license is in error.
     type: bool
     default: false
+  service_plans:
+    description:
+      - Whether each user has the effective service plans in C(service_plans) - what is on or off over all assignment paths, and the paths.
+    type: bool
+    default: false
   as_desired:
     description:
       - Whether to return RV(desired), the options of M(m365.licensing.user_assign_license) for which each user holds exactly the direct licenses of now,
@@ -62,6 +67,11 @@ EXAMPLES = r"""
 - name: What Alice and Bob hold
   m365.licensing.user_license_info:
     users: [alice@contoso.example, bob@contoso.example]
+
+- name: Which service plans are on for Heidi, and through which group
+  m365.licensing.user_license_info:
+    users: [heidi@contoso.example]
+    service_plans: true
 
 - name: Who in Sales holds E3, in the form that can be applied again
   m365.licensing.user_license_info:
@@ -107,6 +117,31 @@ users:
       type: list
       elements: dict
       returned: always
+    service_plans:
+      description: The service plans of all SKUs that the user holds, sorted by name. A service plan is on when one assignment path has it on.
+      type: list
+      elements: dict
+      returned: with O(service_plans)
+      contains:
+        service_plan:
+          description: Name of the service plan.
+          type: str
+          returned: always
+          sample: SWAY
+        service_plan_id:
+          description: Id of the service plan.
+          type: str
+          returned: always
+        is_on:
+          description: Whether it is on in effect.
+          type: bool
+          returned: always
+        paths:
+          description: The assignment paths that have it, with C(sku), C(sku_id), C(origin), C(group) and C(is_on). A license in error counts as off.
+          type: list
+          elements: dict
+          returned: always
+          sample: [{sku: SPE_E3, sku_id: 05e9a617-0261-4cee-bb44-138d3ef5d965, origin: direct, group: null, is_on: false}]
 desired:
   description: The users as options of M(m365.licensing.user_assign_license). Empty with O(report_path).
   returned: with O(as_desired)
@@ -164,7 +199,7 @@ failure:
 from ansible_collections.m365.licensing.plugins.module_utils._engine.report_file import write_report
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.resolve import gone, sku_ids_of
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.show.results import error_rows
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.show.rows import desired_user, user_row
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.show.rows import desired_user, service_plan_rows, user_row
 from ansible_collections.m365.licensing.plugins.module_utils._module.options import SHARED, GraphModule
 from ansible_collections.m365.licensing.plugins.module_utils._module.run import run_info
 
@@ -183,7 +218,8 @@ def read(params, session):
             found = [row for row in error_rows(user, catalog) if sku_id in (None, row["sku_id"])]
             if found or not params["only_errors"]:
                 errors.extend(() if path else found)
-                yield desired_user(user, catalog) if params["as_desired"] else user_row(user, catalog)
+                more = {"service_plans": service_plan_rows(user, catalog)} if params["service_plans"] else {}
+                yield desired_user(user, catalog) if params["as_desired"] else {**user_row(user, catalog), **more}
 
     listed = [] if path else list(rows())
     count = write_report(path, rows()) if path else len(listed)
@@ -200,10 +236,11 @@ def main():
             "group": {"type": "str"},
             "sku": {"type": "str"},
             "only_errors": {"type": "bool", "default": False},
+            "service_plans": {"type": "bool", "default": False},
             "as_desired": {"type": "bool", "default": False},
             "report_path": {"type": "path"},
         },
-        mutually_exclusive=[("users", "filter", "group")],
+        mutually_exclusive=[("users", "filter", "group"), ("service_plans", "as_desired")],
         supports_check_mode=True,
     )
     run_info(module, read)

@@ -299,3 +299,16 @@ def test_options_that_exclude_each_other(tenant):
     refused = tenant.run(USERS, filter="department is Sales")
     assert refused["failed"]
     assert refused["failure"]["status"] == 400
+
+
+def test_effective_service_plans_with_the_paths_that_bring_them(tenant):
+    """Heidi has E3 through a group, with SWAY off, and gets it directly, with TEAMS1 off."""
+    licenses = {"add": [{"sku": "SPE_E3", "disabled_plans": ["TEAMS1", "SWAY"]}]}
+    tenant.run("user_assign_license", user="heidi@contoso.example", usage_location="DE", licenses=licenses)
+    (user,) = tenant.run("user_license_info", users=["heidi@contoso.example"], service_plans=True)["users"]
+    plans = {row["service_plan"]: row for row in user["service_plans"]}
+    assert (plans["TEAMS1"]["is_on"], plans["SWAY"]["is_on"], plans["YAMMER_ENTERPRISE"]["is_on"]) == (True, False, True)
+    assert [(path["origin"], path["is_on"]) for path in plans["TEAMS1"]["paths"]] == [("direct", False), ("group", True)]
+    assert plans["TEAMS1"]["paths"][1]["group"] == tenant.group_id("Support desk")
+    assert list(plans) == sorted(plans)
+    assert "service_plans" not in tenant.run("user_license_info", users=["heidi@contoso.example"])["users"][0]

@@ -48,6 +48,20 @@ def user_row(user: Principal, catalog: Catalog) -> dict:
     }
 
 
+def service_plan_rows(user: Principal, catalog: Catalog) -> list[dict]:
+    """The service plans of all SKUs that a user holds: whether each is on in effect, and every assignment path that has it."""
+    found: dict[str, dict] = {}
+    for lic in user.licenses:
+        origin = "direct" if lic.is_direct else "group" if lic.group_id else "unknown"
+        for plan in catalog.sku(lic.sku_id).service_plans:
+            is_on = lic.is_held and plan.id not in lic.disabled_plans
+            row = found.setdefault(plan.id, {"service_plan": plan.name, "service_plan_id": plan.id, "is_on": False, "paths": []})
+            row["is_on"] = row["is_on"] or is_on
+            path = {"sku": catalog.label(lic.sku_id), "sku_id": lic.sku_id, "origin": origin, "group": lic.group_id, "is_on": is_on}
+            row["paths"] = sorted([*row["paths"], path], key=lambda path: (path["sku"], path["origin"], path["group"] or ""))
+    return sorted(found.values(), key=lambda row: (row["service_plan"], row["service_plan_id"]))
+
+
 def group_row(group: Group, catalog: Catalog) -> dict:
     """A group with its licenses."""
     licenses = [{name: row[name] for name in ("sku", "sku_id", "disabled_plans")} for row in license_rows(group, catalog)]
