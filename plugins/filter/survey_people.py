@@ -23,6 +23,10 @@ options:
     description:
       - The profile of all of them.
     type: str
+  previous:
+    description:
+      - The profile that all of them had, whose licenses the new one replaces.
+    type: str
   usage_location:
     description:
       - The usage location of all of them.
@@ -48,9 +52,9 @@ _value:
 """
 
 
-def survey_people(text, profile=None, usage_location=None, keep=None):
+def survey_people(text, profile=None, previous=None, usage_location=None, keep=None):
     """The names that somebody typed into a survey, as people."""
-    desired = {"profile": (profile or "").strip(), "usage_location": (usage_location or "").strip(), "keep": keep}
+    desired = {"profile": (profile or "").strip(), "from": (previous or "").strip(), "usage_location": (usage_location or "").strip(), "keep": keep}
     common = {name: value for name, value in desired.items() if value}
     return [{"user": name, **common} for name in dict.fromkeys(text.replace(",", " ").replace(";", " ").split())]
 

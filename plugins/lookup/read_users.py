@@ -63,8 +63,8 @@ seealso:
 
 EXAMPLES = r"""
 - name: People of a table, each with licenses and location of their own
-  m365.licensing.users_assign_license:
-    users: "{{ lookup('m365.licensing.read_users', 'people.csv') | m365.licensing.license_entries }}"
+  m365.licensing.licensed_users:
+    users: "{{ lookup('m365.licensing.read_users', 'people.csv') }}"
 
 - name: A table that was saved in German
   ansible.builtin.set_fact:

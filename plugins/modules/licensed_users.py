@@ -30,7 +30,8 @@ options:
     description:
       - Profiles by name. Each has C(licenses), C(groups), C(allotments), C(usage_location), C(inherits) and C(description), all of them optional.
       - An entry of C(licenses) has C(sku), C(disabled_plans), C(enabled_plans), C(plans_mode), C(alternatives) and C(prefer),
-        as O(m365.licensing.user_assign_license#module:licenses.add) has them.
+        as O(m365.licensing.user_assign_license#module:licenses.add) has them. C(prefer) is V(first) for a user who moves from another profile,
+        and V(held) for all others.
       - An entry of C(groups) is the object id or the exact display name of a group.
       - An entry of C(allotments) has C(sku) or C(allotment), and C(subscription_id), C(allotment_choice), C(disabled_plans), C(enabled_plans)
         and C(plans_mode), as M(m365.licensing.cloud_license_assignment) has them.
@@ -86,6 +87,19 @@ options:
     type: str
     default: fail
     choices: [fail, create]
+  restore_all:
+    description:
+      - With O(state=restored) and an empty O(users), whether everyone in the record is meant who has not got everything back.
+    type: bool
+    default: false
+  user_errors:
+    description:
+      - V(fail) fails the task when entries have errors. Ansible prints no diff of a failed task.
+      - V(report) ends the task well, so that the diff is printed. RV(lines) then has the errors, and RV(msg) says in one line that there are some.
+        Errors of form and of the sign-in fail the task in any case.
+    type: str
+    default: fail
+    choices: [fail, report]
   wait_timeout:
     description:
       - For how many seconds the run waits, for all users together, until groups show the licenses that replace what is removed.
@@ -300,6 +314,20 @@ summary:
   returned: once the users were read
   type: dict
   sample: {total: 1000, changed: 100, unchanged: 899, failed: 1, skipped: 0, waiting: 0, requests: 8, seconds_throttled: 0.0}
+lines:
+  description: What became of users and groups, in a few lines - the counts, then up to ten errors, each once with the number of users who have it.
+  returned: once the users were read
+  type: list
+  elements: str
+  sample: ["3 users: 1 changed, 1 unchanged, 1 with an error", "heidi@contoso.example: no free seat of SPE_E5"]
+msg:
+  description: What failed, and what to do about it.
+  returned: failure, or with O(user_errors=report) when something failed
+  type: str
+ansible_stats:
+  description: The counts of users and groups as C(license_summary), as M(ansible.builtin.set_stats) hands them on to a workflow.
+  returned: once the users were read
+  type: dict
 seats_due:
   description: The seats, by SKU part number, that users need whose first day is ahead.
   returned: once the users were read
@@ -339,6 +367,8 @@ def main():
             "after_release": {"type": "dict"},
             "record_path": {"type": "path"},
             "record_missing": {"type": "str", "default": "fail", "choices": ["fail", "create"]},
+            "restore_all": {"type": "bool", "default": False},
+            "user_errors": {"type": "str", "default": "fail", "choices": ["fail", "report"]},
             "wait_timeout": {"type": "float", "default": 300.0},
             "today": {"type": "str"},
             "grace_days": {"type": "int", "default": 0},

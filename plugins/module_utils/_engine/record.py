@@ -26,18 +26,21 @@ class RecordFile:
     def __init__(self, path: str, may_create: bool, is_dry: bool) -> None:
         """Raises OptionError for a path that cannot be written, and for a file that is missing unless it may be created."""
         self._path, self._is_dry = path, is_dry
-        check_writable(path, _OPTION)
-        check_writable(path + ".lock", _OPTION)
         if not may_create and not exists(path, _OPTION):
             raise OptionError(f"{_OPTION}: there is no file {path}; check the path, or set record_missing: create for the first run")
+        check_writable(path, _OPTION)
+        check_writable(path + ".lock", _OPTION)
         self._lock = threading.Lock()
         self._held: TextIO | None = None
         self._file: TextIO | None = None
         self._size = 0
         self.record = LeaverRecord("")
 
-    def open(self, tenant: str) -> LeaverRecord:
-        """Reads the file, which no other run may write until it is closed. Raises OptionError for a damaged file, and one of another tenant."""
+    def open(self, tenant: str | None) -> LeaverRecord:
+        """Reads the file, which no other run may write until it is closed. Raises OptionError for a damaged file, and one of another tenant.
+
+        Without a tenant, that of the file is taken; it must then be opened to be read alone.
+        """
         if not self._is_dry:
             self._held = appended(self._path, _OPTION, ".lock")
             self._file = appended(self._path, _OPTION)
@@ -56,7 +59,7 @@ class RecordFile:
                 self._file.truncate(len(whole))  # a line that was cut off in the middle goes
             self._size = len(content) + 1 if is_whole_line else len(whole)
             if not self._size:
-                self._append([head_line(tenant)])
+                self._append([head_line(tenant or "")])
         return self.record
 
     def begin(self, episodes: Iterable[Episode]) -> list[Episode]:

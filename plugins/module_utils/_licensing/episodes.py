@@ -146,14 +146,14 @@ def head_line(tenant: str) -> dict:
     return {"version": VERSION, "tenant": tenant}
 
 
-def record_of(text: str, tenant: str, path: str) -> LeaverRecord:
+def record_of(text: str, tenant: str | None, path: str) -> LeaverRecord:
     """The record in a text of whole lines. Raises OptionError for a damaged file, and one of another tenant."""
-    record = LeaverRecord(tenant)
+    record = LeaverRecord(tenant or "")
     for number, line in enumerate(text.split("\n")[:-1], 1):
         found = _parsed(line, number, path)
         if number > 1:
             record.add(_episode(found))
-        elif found["tenant"] != tenant:
+        elif tenant is not None and found["tenant"] != tenant:
             raise OptionError(f"record_path: {path} is of tenant {found['tenant']}, and this is tenant {tenant}; give another path")
     return record
 

@@ -41,7 +41,7 @@ class Tenant:
 
     group_ids are ids by the name that a file uses, and faults say what is wrong with such a name.
     group_seats are the assignments of groups by their id. lost are the pairs of group and SKU that a run takes from groups,
-    taken the seats of a SKU that members take of what it assigns to groups.
+    taken the seats of a SKU that members who are not listed take of what it assigns to groups, and getting the ids of those who are listed.
     """
 
     catalog: Catalog
@@ -52,6 +52,7 @@ class Tenant:
     group_seats: Mapping[str, tuple[Assignment, ...]] = field(default_factory=dict)
     lost: frozenset[tuple[str, str]] = frozenset()
     taken: Mapping[str, int] = field(default_factory=dict)
+    getting: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def allotment(self, allotment_id: str | None) -> Allotment | None:
         """The allotment of an id."""

@@ -91,3 +91,12 @@ class Leavers:
         """Lets another run write the file."""
         if self._file is not None:
             self._file.close()
+
+
+def everyone(params: Mapping, users: Sequence) -> list[str]:
+    """The ids of all users of the record who have not got everything back. Raises OptionError where users are named as well, or the file cannot be read."""
+    if users or params["state"] != "restored":
+        raise OptionError("restore_all is true: it is for state: restored, and users must be empty; leave one of them out")
+    if not params.get("record_path"):
+        raise OptionError("record_path is missing: give the file in which the licenses of leavers are recorded")
+    return list(RecordFile(params["record_path"], False, True).open(None).open)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from .._engine.jobs import GroupJob, StepJob, jobs_of, shown
 from .._engine.report import RunReport, digest
@@ -27,7 +28,7 @@ from .._licensing.show.plans import change_rows, user_diff
 from .._licensing.show.problems import finding_rows
 from .._licensing.show.results import diff_of, operation_rows
 from .._tenant.run_reader import RunReader
-from .leavers import Leavers
+from .leavers import Leavers, everyone
 from .options import SHARED, GraphModule, check_pace, list_of_text
 from .results import ResultList, exit_with, remember
 from .run import guarded
@@ -45,6 +46,7 @@ class _Progress:
     request_id: str | None = None
     is_waiting: bool = False
     is_left: bool = False
+    was_lost: bool = False
 
     def outcome(self) -> str:
         """What became of the user. One of whom a part was done when the run ended has failed."""
@@ -62,7 +64,9 @@ class LicensedUsers:
         """Raises OptionError with every problem of form, before anything is read."""
         self._module, self._session, self._params = module, session, module.params
         check_pace(self._params)
-        lists = {name: list_of_text(self._params.get(name), name) for name in ("users", "previous_users")}
+        lists = {name: list_of_text(self._params.get(name), name) for name in ("users", "previous_users", "licensing_groups")}
+        if self._params["restore_all"]:
+            lists["users"] = everyone(self._params, lists["users"])
         params = {**self._params, **lists, "today": self._params.get("today") or time.strftime("%Y-%m-%d", time.gmtime())}
         self._desired: DesiredRun = desired_run(params)
         self._guards = Guards(tuple(self._params.get("protect") or ()), removal_limit(self._params.get("max_removals")), self._params["missing"] == "ignore")
@@ -70,6 +74,7 @@ class LicensedUsers:
         self._settings = Settings(*(self._params[name] for name in ("inherited", "carry_plans", "seat_check", "plan_check")))
         self._outcomes: dict[int, tuple[str, Sequence[Problem]]] = {}
         self._repeated: set[int] = set()
+        self._rejected: set[int] = set()  # users of whom Graph rejected everything, with no attempt that may have been carried out
         self._reader = RunReader(session.client, session.reader, session.cloud)
         if self._params.get("record_path") and self._params.get("record_path") == self._params["report_path"]:
             raise OptionError("record_path and report_path are one file; give each a path of its own")
@@ -85,6 +90,16 @@ class LicensedUsers:
         self.report.close()
         self._leavers.close()
 
+    def summary(self) -> dict[str, Any]:
+        """How many users and groups there are of each outcome, as a job hands it on."""
+        return {"users": self.results.summary(), "groups": self.groups.summary()}
+
+    def lines(self) -> list[str]:
+        """What became of users and groups, for people."""
+        is_dry = self._module.check_mode
+        groups = self.groups.lines("groups", is_dry) if self._desired.licensing_groups else []
+        return [*groups, *(self.results.lines("users", is_dry) if self._desired.users or not groups else [])]
+
     @property
     def warnings(self) -> Sequence[Problem]:
         """What could not be read, and is not needed."""
@@ -95,7 +110,7 @@ class LicensedUsers:
         catalog = self._session.reader.catalog()
         self.report.begin(self._session.reader.tenant_id, self._described)
         self._described = {}  # a long list is not held longer than needed
-        names = [one.name if one.skipped is None or one.is_early else "" for one in self._desired.users]
+        names = [one.name for one in self._desired.users]
         aliases, recorded = self._leavers.open(self._desired, self._session.reader.tenant_id)
         tenant, found = self._reader.read(self._desired, catalog.with_skus(self._leavers.skus()), names, aliases, recorded)
         returns = self._leavers.returns({index: user for index, user in found.items() if self._desired.users[index].state == "restored"}, aliases, tenant)
@@ -164,7 +179,10 @@ class LicensedUsers:
             if not left[one.index]:
                 del open_users[one.index]
                 changes = tuple(change for change in one.changes if change in progress.made)
-                self._note(plan, one, progress.outcome(), changes, progress.problems, progress.request_id)
+                outcome = progress.outcome()
+                if not changes and not progress.was_lost and any(400 <= (problem.status or 0) < 500 for problem in progress.problems):
+                    self._rejected.add(one.index)
+                self._note(plan, one, outcome, changes, progress.problems, progress.request_id)
 
     def _take(self, plan: RunPlan, job: StepJob, result: Written | None, progress: _Progress) -> None:
         """Takes note of what became of one step of a user."""
@@ -174,6 +192,7 @@ class LicensedUsers:
         progress.made |= set(changes_of(job.step, result.done))
         progress.request_id = result.request_id or progress.request_id
         progress.is_waiting = progress.is_waiting or result.is_waiting
+        progress.was_lost = progress.was_lost or result.was_lost
         if result.error is not None:
             problems = self.engine.failed(job, result, plan.tenant.catalog)
             if job.plan.is_patient and problems[0].code == "no_seats" and self.engine.ended is None:
@@ -224,8 +243,7 @@ class LicensedUsers:
         who = {"user": one.name, **({"state": one.desired.state} if one.desired.state != "licensed" else {})}
         who |= {"reason": one.desired.skipped} if one.desired.skipped else {}
         try:
-            is_rejected = outcome == "failed" and not changes and any(400 <= (problem.status or 0) < 500 for problem in problems)
-            self._leavers.note(one, outcome, is_rejected)
+            self._leavers.note(one, outcome, one.index in self._rejected)
         except OptionError as error:
             self.engine.end(error.message)
         self.results.add(one.index, who, outcome, rows, finding_rows(one.problems), problems)
@@ -251,4 +269,16 @@ def _run(module: GraphModule, session: Session) -> None:
         run.run(plan)
     finally:
         run.close()
-    exit_with(module, session, run.results, run.engine, plan.problem, run.groups, seats_due=plan.seats_due, plan_digest=digest(plan.data))
+    stats = {"data": {"license_summary": run.summary()}, "per_host": False, "aggregate": False}
+    exit_with(
+        module,
+        session,
+        run.results,
+        run.engine,
+        plan.problem,
+        run.groups,
+        lines=run.lines(),
+        ansible_stats=stats,
+        seats_due=plan.seats_due,
+        plan_digest=digest(plan.data),
+    )

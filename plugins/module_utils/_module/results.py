@@ -15,6 +15,7 @@ from .options import GraphModule
 from .session import Session
 
 _SHOWN = {"all": ("changed", "unchanged", "skipped", "waiting", "failed"), "changed": ("changed", "waiting", "failed"), "failed": ("failed",), "none": ()}
+_LISTED = 10  # errors that a summary for people names
 _FIRST = 3  # failures that the message of the task quotes
 
 
@@ -35,8 +36,9 @@ def exit_with(
 ) -> None:
     """Exits with results, summary and diff, and fails for what forbids the run as a whole, for a run that ended, and for entries that failed.
 
-    groups are the results of licensing groups, of a module that has both.
+    groups are the results of licensing groups, of a module that has both. With user_errors: report, the task ends well, and its message is one line.
     """
+    is_report = module.params.get("user_errors") == "report"
     flow, listed = session.client.flow, [results, *([groups] if groups else [])]
     summary: dict[str, Any] = {**results.summary(), "requests": flow.requests, "seconds_throttled": round(flow.seconds_throttled, 1)}
     more |= {"group_results": groups.rows()} if groups else {}
@@ -45,7 +47,10 @@ def exit_with(
     answer = {"changed": any(one.is_changed for one in listed), "results": results.rows(), "summary": summary, "diff": diffs, **more}
     problems = [problem] if problem else []
     problems += [Problem(engine.ended.message, code="ended", retriable=True)] if engine.ended else []
-    problems += [Problem(one.message(), code="some_failed", retriable=True) for one in listed if one.counts["failed"]]
+    failed = [one.counted() if is_report else one.message() for one in listed if one.counts["failed"]]
+    problems += [Problem(text, code="some_failed", retriable=True) for text in failed]
+    if problems and is_report:
+        module.exit_json(**failure_of(problems), **answer)
     if problems:
         module.fail_json(**failure_of(problems), **answer)
     module.exit_json(**answer)
@@ -81,6 +86,18 @@ class ResultList:
         """Adds the difference of one entry."""
         self._diffs[index] = diff
 
+    def lines(self, noun: str, is_dry: bool) -> list[str]:
+        """What became of the entries, for people: the counts, then the errors, each once with those who have it, the most frequent first."""
+        total, waiting = sum(self.counts.values()), self.counts["waiting"]
+        said = [f"{self.counts['changed']} {'to change' if is_dry else 'changed'}", f"{self.counts['unchanged']} unchanged"]
+        said += [f"{self.counts['skipped']} skipped"] if self.counts["skipped"] else []
+        said += [f"{waiting} waiting for Graph, the next run continues"] if waiting else []
+        said += [f"{self.counts['failed']} with {'an error' if self.counts['failed'] == 1 else 'errors'}"] if self.counts["failed"] else []
+        failures = sorted(self._failures.items(), key=lambda one: -one[1][1])
+        named = [f"{who}{f' and {count - 1} more' if count > 1 else ''}: {text}" for text, (who, count) in failures[:_LISTED]]
+        left = sum(count for dummy, (who, count) in failures[_LISTED:])
+        return [f"{total} {noun}: {', '.join(said)}", *named, *([f"and {left} more, see results"] if left else [])]
+
     def summary(self) -> dict[str, int]:
         """How many entries there are of each outcome."""
         counts = {name: self.counts[name] for name in ("changed", "unchanged", "failed", "skipped", *self.more)}
@@ -96,8 +113,11 @@ class ResultList:
 
     def message(self) -> str:
         """What the task says when entries failed: the first few messages, each once, with how many have it."""
-        failed, total = self.counts["failed"], sum(self.counts.values())
         first = list(self._failures.items())[:_FIRST]
         quoted = [f"{who}{f' and {count - 1} more' if count > 1 else ''}: {text}" for text, (who, count) in first]
-        left = failed - sum(count for dummy, (who, count) in first)
-        return f"{failed} of {total} failed: " + "; ".join(quoted) + (f"; and {left} more" if left else "")
+        left = self.counts["failed"] - sum(count for dummy, (who, count) in first)
+        return f"{self.counted()}: " + "; ".join(quoted) + (f"; and {left} more" if left else "")
+
+    def counted(self) -> str:
+        """How many entries failed."""
+        return f"{self.counts['failed']} of {sum(self.counts.values())} failed"

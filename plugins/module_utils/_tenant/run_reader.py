@@ -39,8 +39,9 @@ class RunReader:
         self.users.read([name for name in names if name] + list(known.values()))
         listed = ((index, self.users.user(name) or self.users.user(known.get(index, ""))) for index, name in enumerate(names) if name)
         found = {index: user for index, user in listed if user is not None}
-        leavers = [user for index, user in found.items() if desired.users[index].state == "released"]
-        back = [user.id for index, user in found.items() if desired.users[index].state == "restored"]
+        due = {index: user for index, user in found.items() if desired.users[index].skipped is None}
+        leavers = [user for index, user in due.items() if desired.users[index].state == "released"]
+        back = [user.id for index, user in due.items() if desired.users[index].state == "restored"]
         group_ids = {group_id for user_id in back for group_id in recorded.get(user_id, ())}
         self._groups.read(desired.groups)
         self._groups.read_ids([*group_ids, *(lic.group_id for user in leavers for lic in user.licenses if lic.group_id)])
@@ -64,15 +65,15 @@ class RunReader:
         listed = list(users)
         try:
             allotments = self._cloud.allotments()
-            through = {lic.group_id for user in listed for lic in user.licenses if lic.group_id} - self._groups.groups.keys()
-            unread = [Principal("group", group_id, group_id) for group_id in sorted(through)]
-            states = self._cloud.states([*listed, *self._groups.groups.values(), *unread], allotments)
         except LicensingError as error:
             if desired.has_seats or not is_closed(error):
                 raise
             cause = f"seats of allotments are neither recorded nor released, as cloudLicensing cannot be read here; licenses are. {error.message}"
             self.warnings.append(Problem(cause, severity="warning"))
             return None, {}
+        through = {lic.group_id for user in listed for lic in user.licenses if lic.group_id} - self._groups.groups.keys()
+        unread = [Principal("group", group_id, group_id) for group_id in sorted(through)]
+        states = self._cloud.states([*listed, *self._groups.groups.values(), *unread], allotments)
         return allotments, {key: state.assignments for key, state in states.items()}
 
     def again(self, users: Sequence[Principal], with_seats: bool) -> dict[str, Observed]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from .._errors import LicensingError, WaitTimeoutError
@@ -75,6 +76,7 @@ class Writer:
 
     def _take_answers(self, operations: tuple, calls: list[Call], answers: list[Answer], written: Written) -> None:
         for operation, call, request, answer in zip(operations, calls, _requests_of(calls), answers):
+            written.was_lost = written.was_lost or answer.was_lost or is_unknown(answer)
             created_id = self._take_answer(operation, call.version, request, answer)
             written.created_id = created_id or written.created_id
             written.request_id = answer.request_id or written.request_id
@@ -114,7 +116,9 @@ class Writer:
         if isinstance(operation, CreateAssignment):
             return self._take_created(operation, request, answer)
         if answer.status == 424 or (is_unknown(answer) and request.can_repeat):
+            was_lost = is_unknown(answer)
             answer = self._client.send(version, request)
+            answer = replace(answer, was_lost=answer.was_lost or was_lost)
         if answer.is_ok or (isinstance(operation, LeaveGroup) and answer.status == 404):
             return None
         if isinstance(operation, DeleteAssignment) and self._is_gone(operation, request, answer):

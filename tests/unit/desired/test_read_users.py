@@ -15,9 +15,9 @@ import openpyxl
 import pytest
 import yaml
 from ansible_collections.m365.licensing.plugins.module_utils._errors import OptionError
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.profiles import PEOPLE
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.user_form import USER
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.user_table import HEADERS, csv_rows, entries_of, rows_of_sheet
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.validate import problems_of
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.validate import ListOf, problems_of
 from hypothesis import given
 from hypothesis import strategies as st
 from support.plays import environment
@@ -87,7 +87,7 @@ def test_a_table(title, encoding):
     content = content.removeprefix("\ufeff") if encoding != "utf-8" else content
     entries = read(content.encode(encoding), columns)
     assert entries == [{"user": ALICE, **more[0]}, {"user": GRACE, **more[1]}]
-    assert not list(problems_of(entries, PEOPLE, "license_people")), "what license_people takes"
+    assert not list(problems_of(entries, ListOf(USER), "license_people")), "what license_people takes"
 
 
 def test_the_code_page_of_western_windows():

@@ -235,15 +235,15 @@ JOBS = {
         {"onboard_users": "alice@contoso.example\ngrace@contoso.example", "onboard_profile": "office"},
         {"alice": ["SPE_E3"], "grace": ["SPE_E3"]},
     ),
-    "Move people": ({"move_users": "bob@contoso.example", "move_profile": "lead"}, {"bob": ["SPE_E5"]}),
+    "Move people": ({"move_users": "bob@contoso.example", "move_profile": "lead", "move_from": "office"}, {"bob": ["SPE_E5"]}),
     "Offboard people": (
-        {"offboard_users": "carol@contoso.example, bob@contoso.example", "offboard_keep": "SPE_E5", "offboard_users_record_path": "leavers.json"},
+        {"offboard_users": "carol@contoso.example, bob@contoso.example", "offboard_keep": "SPE_E5", "offboard_users_record_path": "leavers.jsonl"},
         {"carol": []},
     ),
-    "Restore people": ({"restore_users": "", "restore_users_all": "true", "restore_users_record_path": "leavers.json"}, {"carol": ["SPE_E3"]}),
+    "Restore people": ({"restore_users": "", "restore_users_all": "true", "restore_users_record_path": "leavers.jsonl"}, {"carol": ["SPE_E3"]}),
     "License groups": ({"groups_name": "Support desk", "groups_skus": "SPE_E3 POWER_BI_PRO", "groups_remove": ""}, {}),
     "Report on licenses": ({"license_report_folder": "reports", "license_report_nearly_full": 0.8}, {}),
-    "Apply everything": ({"offboard_users_record_path": "all.json"}, {"dave": []}),
+    "Apply everything": ({"offboard_users_record_path": "all.jsonl"}, {"dave": []}),
 }
 
 
@@ -294,6 +294,8 @@ class Job:
 
 def test_every_job_template_runs_as_a_controller_would_run_it(tenant, tmp_path):
     ways = credentials(tenant, tmp_path)
+    for name in ("leavers.jsonl", "all.jsonl"):
+        (tmp_path / name).touch()
     secrets = [tenant.sandbox.connection["graph"]["client_secret"], Path(tenant.credentials["federated_token_file"]).read_text(), "PRIVATE KEY"]
     for number, (name, (answers, held)) in enumerate(JOBS.items()):
         here = {
@@ -303,7 +305,7 @@ def test_every_job_template_runs_as_a_controller_would_run_it(tenant, tmp_path):
         counts = []
         for duplicate in (f"{name} (dry run)", name):
             tenant.forget()
-            variables = {**ways[number % len(ways)], "LICENSE_SNAPSHOT": str(tmp_path / "all.json")}
+            variables = {**ways[number % len(ways)], "LICENSE_SNAPSHOT": str(tmp_path / "all.jsonl")}
             job = Job(tmp_path / f"job {duplicate}", TEMPLATES[duplicate], here, variables)
             assert job.done.returncode == 0, job.done.stdout[-3000:]
             assert bool(tenant.writes()) == (duplicate == name and name != "Report on licenses"), duplicate

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,21 @@ DATA = yaml.safe_load((Path(__file__).parent / "flows.yml").read_text())
 TURNS = ("dry", "real", "again")
 
 
+def summary_of(role: str) -> str:
+    """What a role leaves behind: the answer of its one task, or the fact of one that has several."""
+    return f"{role}_summary" if role == "license_groups" else f"{role}_result.summary"
+
+
+def said_by(role: str) -> str:
+    """The message of the task that failed, and the summary for people."""
+    return f"[ansible_failed_result.msg, ({role}_result | default({{}})).lines | default([])]"
+
+
+def counts(summary: dict) -> dict:
+    """How many there are of each outcome, without what the run took."""
+    return {name: value for name, value in summary.items() if name not in ("requests", "seconds_throttled")}
+
+
 @pytest.fixture
 def stage(tenant, tmp_path):
     return Stage(tenant, tmp_path)
@@ -32,12 +48,12 @@ def test_every_flow_changes_once_and_the_dry_run_says_so(stage):
         tasks += [stage.ask("reset", "POST")] if flow.get("reset", True) else []
         for turn in TURNS:
             tasks += [stage.ask("journal", "DELETE"), stage.role(flow["role"], flow["vars"], turn == "dry"), stage.ask("journal")]
-            tasks.append(stage.note(f"{index}-{turn}", f"{{'summary': {flow['role']}_summary, 'requests': asked.json.requests}}"))
+            tasks.append(stage.note(f"{index}-{turn}", f"{{'summary': {summary_of(flow['role'])}, 'requests': asked.json.requests}}"))
     stage.play(tasks)
     for index, flow in enumerate(DATA["flows"]):
         dry, real, again = (stage.noted(f"{index}-{turn}") for turn in TURNS)
-        assert dry["summary"] == real["summary"], flow["name"]
-        assert real["summary"]["failed"] == [], flow["name"]
+        assert counts(dry["summary"]) == counts(real["summary"]), flow["name"]
+        assert not real["summary"]["failed"], flow["name"]
         assert [int(run["summary"]["changed"]) for run in (dry, real, again)] == [flow["changed"], flow["changed"], 0], flow["name"]
         assert [any(request["write"] for request in run["requests"]) for run in (dry, real, again)] == [False, True, False], flow["name"]
 
@@ -47,15 +63,17 @@ def test_one_who_cannot_be_served_does_not_stop_the_others(stage):
     for index, flow in enumerate(DATA["failing_flows"]):
         tasks.append(stage.ask("reset", "POST"))
         for turn in ("dry", "real"):
-            failed = [stage.note(f"{index}-{turn}", f"{flow['role']}_summary")]
+            failed = [stage.note(f"{index}-{turn}", f"{{'summary': {summary_of(flow['role'])}, 'said': {said_by(flow['role'])}}}")]
             tasks.append({"name": flow["name"], "block": [stage.role(flow["role"], flow["vars"], turn == "dry"), {"fail": {}}], "rescue": failed})
     stage.play(tasks)
     for index, flow in enumerate(DATA["failing_flows"]):
         for turn in ("dry", "real"):
-            summary = stage.noted(f"{index}-{turn}")
-            assert len(summary["failed"]) == 1, (flow["name"], summary)
-            assert flow["says"] in summary["failed"][0]
-            assert int(summary["changed"]) == flow["changed"], flow["name"]
+            noted = stage.noted(f"{index}-{turn}")
+            failed = noted["summary"]["failed"]
+            assert failed == 1 or len(failed) == 1, (flow["name"], noted)
+            assert flow["says"] in str(noted["said"])
+            assert "\n" not in str(noted["said"][0]), "the last task fails with one line"
+            assert int(noted["summary"]["changed"]) == flow["changed"], flow["name"]
 
 
 def options_of(role: str) -> dict:
@@ -81,13 +99,13 @@ def test_every_mistake_in_a_variable_is_named(stage, tenant):
                 {} if mistake["role"] == "restore_users" else {"offboard_users_record_path": "{{ folder }}/none.json", "license_report_folder": "{{ folder }}"}
             )
             block = [stage.role(mistake["role"], {**given, **mistake["vars"]}), stage.note(str(index), "'nothing'")]
-            tasks.append({"name": mistake["says"], "block": block, "rescue": [stage.note(str(index), "ansible_failed_result")]})
+            tasks.append({"name": mistake["says"], "block": block, "rescue": [stage.note(str(index), said_by(mistake["role"]))]})
     assert 20 < len(tasks) < 40
     before = tenant.state()
     stage.play(tasks)
     said = {index: text or json.dumps(stage.noted(str(index))) for index, text in said.items()}
-    wrong = [(mistake["says"], said[index]) for index, mistake in enumerate(DATA["mistakes"]) if mistake["says"] not in said[index]]
-    assert not wrong, wrong[:3]
+    bare = {index: re.sub(r" \([^()]*:[0-9]+:[0-9]+\)", "", text) for index, text in said.items()}  # without file and line
+    assert not [(mistake["says"], bare[index][:900]) for index, mistake in enumerate(DATA["mistakes"]) if mistake["says"] not in bare[index]]
     assert tenant.state() == before
     assert not tenant.writes()
 
@@ -129,7 +147,18 @@ def test_out_and_back_again(stage, tenant):
     held = [name for name in names if before["users"][name]["licenses"]]
     assert len(held) > 80
     snapshot = f"{stage.folder}/snapshot.json"
-    stage.play([stage.role("offboard_users", {"offboard_users_record_path": snapshot, "offboard_users_people": [{"user": name} for name in names]})])
+    stage.play(
+        [
+            stage.role(
+                "offboard_users",
+                {
+                    "offboard_users_record_path": snapshot,
+                    "offboard_users_record_missing": "create",
+                    "offboard_users_people": [{"user": name} for name in names],
+                },
+            )
+        ]
+    )
     assert not [name for name in names if tenant.state()["users"][name]["licenses"]]
     stage.play([stage.role("restore_users", {"restore_users_record_path": snapshot, "restore_users_all": True})])
     after = tenant.state()
@@ -146,7 +175,7 @@ def test_a_thousand_people_take_few_requests(stage, tenant):
     for sku in tenant.store.skus.values():
         sku["enabled"] = 5000
     people = [{"user": f"user{number:06}@contoso.example", "profile": "all"} for number in range(1, 1001)]
-    options = {"onboard_users_people": people, "onboard_users_profiles": {"all": {"licenses": [{"sku": "SPE_E3"}]}}, "onboard_users_chunk_size": 1000}
+    options = {"onboard_users_people": people, "onboard_users_profiles": {"all": {"licenses": [{"sku": "SPE_E3"}]}}}
     stage.play([stage.role("onboard_users", options)])
     changed = len(tenant.writes())
     assert changed > 400
@@ -158,19 +187,23 @@ def test_a_thousand_people_take_few_requests(stage, tenant):
     tenant.forget()
     leave = {
         "offboard_users_record_path": f"{stage.folder}/all.json",
+        "offboard_users_record_missing": "create",
         "offboard_users_people": [{"user": one["user"]} for one in people],
-        "offboard_users_chunk_size": 1000,
     }
     stage.play([stage.role("offboard_users", leave)])
     removed = len(tenant.writes())
     assert removed == 1000
-    assert len(tenant.journal()) <= 2 * (-(-1000 // 999) + 2) + -(-removed // 20) + 4, "what is held is read once more, to be recorded, with the assignments"
+    assert len(tenant.journal()) <= -(-1000 // 999) + 2 + -(-removed // 20) + 4, "the assignments are read as well, to be recorded"
 
 
 # title: (profiles from which and to which, people, fault, what they hold in the end)
 GAPS = {
-    "a seat that nobody can choose": ({"old": {"licenses": [{"sku": "SPE_E3"}]}, "new": {"pools": [{"sku": "POWER_BI_PRO"}]}}, ["bob"], None),
-    "a license without a seat": ({"old": {"pools": [{"sku": "POWER_BI_PRO"}]}, "new": {"licenses": [{"sku": "STANDARDPACK"}]}}, ["dave"], None),
+    "a seat that nobody can choose": ({"old": {"licenses": [{"sku": "SPE_E3"}]}, "new": {"allotments": [{"sku": "POWER_BI_PRO"}]}}, ["bob"], None),
+    "a license without a seat": (
+        {"old": {"allotments": [{"sku": "POWER_BI_PRO", "allotment_choice": "most_available"}]}, "new": {"licenses": [{"sku": "STANDARDPACK"}]}},
+        ["dave"],
+        None,
+    ),
     "a group that gives an error": ({"old": {"licenses": [{"sku": "SPE_E3"}]}, "new": {"groups": ["Full"]}}, ["bob"], None),
     "a task that is refused as a whole": ({"old": {"groups": ["Support desk"]}, "new": {"licenses": [{"sku": "SPE_E5"}]}}, ["heidi"], "subscribedSkus"),
     "a run that ends in the middle": ({"old": {"groups": ["Support desk"]}, "new": {"licenses": [{"sku": "SPE_E5"}]}}, ["heidi"], "assignLicense"),
@@ -185,23 +218,29 @@ def test_no_license_is_removed_for_one_that_is_not_assigned(stage, tenant):
         before = {name: shown(tenant.state()["users"][f"{name}@contoso.example"]) for name in people}
         if fault:
             tenant.fault(fault, status=403, code="Authorization_RequestDenied", message="Insufficient privileges", times=2)
-        options = {"move_users_profiles": profiles, "move_users_people": [{"user": f"{name}@contoso.example", "profile": "new"} for name in people]}
-        failed = {"name": title, "block": [stage.role("move_users", options), {"fail": {}}], "rescue": [stage.note("gap", "move_users_summary")]}
+        options = {
+            "move_users_profiles": profiles,
+            "move_users_people": [{"user": f"{name}@contoso.example", "profile": "new", "from": "old"} for name in people],
+        }
+        failed = {"name": title, "block": [stage.role("move_users", options), {"fail": {}}], "rescue": [stage.note("gap", "ansible_failed_result.msg")]}
         stage.play([failed])
-        assert stage.noted("gap")["failed"], title
+        assert stage.noted("gap"), title
         after = {name: shown(tenant.state()["users"][f"{name}@contoso.example"]) for name in people}
         for name in people:
             assert set(map(str, before[name])) <= set(map(str, after[name])), (title, after)
 
 
 def test_a_record_is_not_lost(stage, tenant):
-    """A restore that fails is not noted as one, and somebody who comes back and leaves again is recorded as held last."""
+    """A restore that fails is not noted as one, and what was removed at several times comes back as a whole."""
     snapshot = str(stage.folder / "record.json")
-    leave = stage.role("offboard_users", {"offboard_users_record_path": snapshot, "offboard_users_people": [{"user": "bob@contoso.example"}]})
+    leave = stage.role(
+        "offboard_users",
+        {"offboard_users_record_path": snapshot, "offboard_users_record_missing": "create", "offboard_users_people": [{"user": "bob@contoso.example"}]},
+    )
     back = stage.role("restore_users", {"restore_users_record_path": snapshot, "restore_users_all": True})
     before = tenant.holds("bob")
     stage.play([leave])
-    tenant.fault("/beta/", status=403, code="Authorization_RequestDenied", message="Insufficient privileges", times=5)
+    tenant.fault("assignLicense", status=403, code="Authorization_RequestDenied", message="Insufficient privileges", times=5)
     stage.play([{"name": "Back", "block": [back, {"fail": {}}], "rescue": [{"debug": {"msg": "as it should"}}]}])
     assert "restored" not in Path(snapshot).read_text()
     tenant.clear_faults()
@@ -210,4 +249,4 @@ def test_a_record_is_not_lost(stage, tenant):
     stage.play([leave])
     assert tenant.run("user_assign_license", user="bob@contoso.example", licenses={"add": [{"sku": "POWER_BI_PRO"}]})["changed"]
     stage.play([leave, back])
-    assert tenant.holds("bob") == {"POWER_BI_PRO": []}
+    assert tenant.holds("bob") == {"POWER_BI_PRO": [], **before}, "all that was removed and not restored since"

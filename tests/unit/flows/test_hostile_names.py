@@ -50,24 +50,25 @@ def test_no_role_runs_what_a_tenant_says(tenant, tmp_path, text):
     (tmp_path / "people.csv").write_text('user,groups,profile\n"{}","{}",\n'.format(upn("grace"), text.replace('"', '""')), encoding="utf-8")
     people = "{{ lookup('m365.licensing.read_users', folder ~ '/people.csv') }}"
     report = {"license_report_folder": "{{ folder }}/out", "license_report_earlier": "{{ folder }}/out/licenses.json"}
-    leavers = {"offboard_users_record_path": "{{ folder }}/leavers.json", "offboard_users_people": [{"user": upn("heidi")}, {"user": upn("ivan")}]}
+    record = {"offboard_users_record_path": "{{ folder }}/leavers.json", "offboard_users_record_missing": "create"}
+    leavers = {**record, "offboard_users_people": [{"user": upn("heidi")}, {"user": upn("ivan")}]}
     tasks = [
         stage.role("license_report", report),
         stage.role("license_report", report),
         stage.role("offboard_users", leavers),
-        stage.role("restore_users", {"restore_users_record_path": "{{ folder }}/leavers.json"}),
+        stage.role("restore_users", {"restore_users_record_path": "{{ folder }}/leavers.json", "restore_users_all": True}),
         {
             "name": "A group that the tenant may not have",
             "block": [stage.role("onboard_users", {"onboard_users_people": people})],
             "rescue": [{"meta": "noop"}],
         },
         stage.role("license_groups", {"licensing_groups": [{"group": groups[0], "licenses": [{"sku": "SPE_E3"}]}]}),
-        {"name": "Say it all again", "ansible.builtin.debug": {"msg": "{{ license_report_read }} {{ offboard_users_summary }}"}},
+        {"name": "Say it all again", "ansible.builtin.debug": {"msg": "{{ license_report_read }} {{ offboard_users_result }}"}},
     ]
     for index, task in enumerate(tasks):
         if index in (2, 3, 5):
             tasks[index] = {"name": f"Task {index}", "block": [task], "rescue": [{"meta": "noop"}]}
-    stage.play(tasks, offboard_users_summary={})
+    stage.play(tasks)
     assert not list(tmp_path.rglob("pwned"))
     page = (tmp_path / "out/licenses.html").read_text()
     assert "<script" not in page

@@ -34,15 +34,38 @@ class Repository:
         self._more = {
             "MSGRAPH_URL": tenant.ready_token["graph_url"], "MSGRAPH_CA_PATH": connection["graph"]["ca_path"], "MSGRAPH_ACCESS_TOKEN": token.read_text(),
         }  # fmt: skip
+        self.git("init", "--quiet", "--initial-branch=main")
+        self.git("config", "user.name", "licenses")
+        self.git("config", "user.email", "licenses@contoso.example")
+        self.git("init", "--quiet", "--bare", str(folder / "origin"))
+        self.git("remote", "add", "origin", str(folder / "origin"))
+        self.commit()
         steps = yaml.safe_load((self.folder / ".github/workflows/licenses.yml").read_text())["jobs"]["licenses"]["steps"]
         self._steps = {step["name"]: step["run"] for step in steps if "run" in step}
 
     def step(self, name: str) -> tuple[int, str]:
         """Exit status and output of a step of the workflow, as written."""
         done = subprocess.run(
-            ["bash", "-c", self._steps[name]], cwd=self.folder, env=environment(self.folder, **self._more), capture_output=True, text=True, check=False
+            ["bash", "-ec", self._steps[name]], cwd=self.folder, env=environment(self.folder, **self._more), capture_output=True, text=True, check=False
         )
         return done.returncode, done.stdout + done.stderr
+
+    def git(self, *arguments: str) -> None:
+        subprocess.run(["git", *arguments], cwd=self.folder, check=True)
+
+    def commit(self) -> None:
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", "An edit")
+        self.git("push", "--quiet", "--set-upstream", "origin", "main")
+
+    def run(self, *names: str) -> str:
+        """The output of steps of the workflow that have to pass, each after the list that was applied last was got."""
+        code, output = 0, ""
+        for name in ("Get the list that was applied last", *names):
+            code, said = self.step(name)
+            output += said
+            assert code == 0, output
+        return output
 
     def edit(self, old: str, new: str, name: str = "data/people.yml") -> None:
         path = self.folder / name
@@ -56,30 +79,48 @@ def repository(tenant, tmp_path):
     return Repository(tmp_path, tenant)
 
 
+APPLY = ("Apply", "Move the tag applied", "Keep what leavers held")
+
+
 def test_from_an_edit_to_applied(repository, tenant):
     before = tenant.state()
-    code, output = repository.step("Dry run")
-    assert code == 0, output
+    output = repository.run("Dry run")
     assert (repository.folder / "dry-run.txt").read_text() in output
     assert "+++ after: alice@contoso.example" in output
     assert "+++ after: dave@contoso.example" in output
     assert tenant.state() == before
-    code, output = repository.step("Apply")
-    assert code == 0, output
+    repository.run(*APPLY)
     assert tenant.holds("alice") == {"SPE_E3": ["SWAY"]}
     assert tenant.holds("bob") == {"SPE_E3": ["SWAY", "YAMMER_ENTERPRISE"], "POWER_BI_PRO": []}, "what is not named stays off"
     assert tenant.holds("dave") == {}
-    assert "dave@contoso.example" in (repository.folder / "snapshots/leavers.json").read_text()
+    assert "dave@contoso.example" in (repository.folder / "snapshots/leavers.jsonl").read_text()
     repository.edit("  - user: erin", "  - user: grace@contoso.example\n    profile: lead\n  - user: erin")
-    code, output = repository.step("Dry run")
-    assert code == 0, output
+    repository.commit()
+    output = repository.run("Dry run")
     assert "+++ after: grace@contoso.example" in output
     assert "alice@contoso.example" not in output
-    assert repository.step("Apply")[0] == 0
+    repository.run(*APPLY)
     assert list(tenant.holds("grace")) == ["SPE_E5"]
     tenant.forget()
-    assert "changed=0" in repository.step("Apply")[1]
+    assert "changed=0" in repository.run("Apply")
     assert not tenant.writes()
+
+
+def test_a_mover_loses_what_the_last_applied_profile_assigned(repository, tenant):
+    repository.run(*APPLY)
+    assert "POWER_BI_PRO" in tenant.holds("bob")
+    repository.edit("profile: analyst", "profile: office")
+    repository.commit()
+    assert "POWER_BI_PRO" in repository.run("Dry run")
+    repository.run(*APPLY)
+    assert list(tenant.holds("bob")) == ["SPE_E3"]
+
+
+def test_a_run_with_an_error_does_not_move_the_tag(repository, tenant):
+    repository.edit("profile: support", "licenses: [SPE_E3, STANDARDPACK]")
+    repository.commit()
+    assert repository.step("Apply")[0] != 0
+    assert not (repository.folder / "complete").exists()
 
 
 def test_a_mistake_stops_the_pull_request_and_names_the_file(repository, tenant):
@@ -87,7 +128,7 @@ def test_a_mistake_stops_the_pull_request_and_names_the_file(repository, tenant)
     code, output = repository.step("Dry run")
     assert code != 0
     said = " ".join(output.replace("''", "'").split())  # older versions of ansible-core break long lines and double quotes
-    assert "license_people[1].profile: there is no profile 'analist' (nearest: analyst)" in said
+    assert "users[1].profile: there is no profile 'analist' (nearest: analyst)" in said
     assert not tenant.journal()
 
 

@@ -47,7 +47,7 @@ def test_the_seats_of_members_are_gone_for_users(tenant):
 
 
 def test_a_license_that_a_group_loses_counts_once_per_member(tenant):
-    groups = [{"group": "Support desk", "licenses": [{"sku": "POWER_BI_PRO"}], "remove": ["spe_e3"]}]
+    groups = [{"group": "Support desk", "remove": ["spe_e3"]}]
     result = tenant.run(MODULE, licensing_groups=groups, users=[], max_removals="1")
     assert "2 licenses would be removed" in result["msg"]
     assert not tenant.writes()
@@ -124,3 +124,45 @@ def test_a_rejected_group_stops_no_user(tenant):
     assert result["group_results"][0]["outcome"] == "failed"
     assert result["results"][0]["outcome"] == "changed"
     assert "1 of 1 failed: Support desk" in result["msg"]
+
+
+def test_a_license_that_a_group_replaces_is_no_removal(tenant):
+    groups = [{"group": "Support desk", "licenses": [{"sku": "POWER_BI_PRO"}], "remove": ["SPE_E3"]}]
+    assert not tenant.run(MODULE, licensing_groups=groups, users=[], max_removals="0")["failed"]
+
+
+def _with_seats(tenant, part_number: str, enabled: int) -> None:
+    """The tenant with so many units of a SKU, and no allotments of it, and a group without licenses, Field, of which grace is a member."""
+    seed = copy.deepcopy(SEED)
+    next(row for row in seed["skus"] if row["part_number"] == part_number).update(enabled=enabled, warning=0)
+    seed["allotments"] = [row for row in seed["allotments"] if row["sku"] != part_number]
+    seed["groups"].append({"display_name": "Field", "members": ["grace"], "licenses": []})
+    tenant.reset(seed)
+    tenant.conditions({"group_reads": 0})
+
+
+def test_a_leaver_leaves_a_group_that_gets_its_license_in_the_same_run(tenant, tmp_path):
+    _with_seats(tenant, "POWER_BI_PRO", 9)
+    groups = [{"group": "Field", "licenses": [{"sku": "POWER_BI_PRO"}]}]
+    options = {"users": [{"user": upn("grace"), "state": "released"}], "record_path": str(tmp_path / "leavers.jsonl"), "record_missing": "create"}
+    result = prove(tenant, MODULE, licensing_groups=groups, **options)
+    assert [row["outcome"] for row in result["results"]] == ["changed"]
+
+
+def test_a_member_who_is_listed_takes_one_seat(tenant):
+    """One unit of Power BI is in use, and two are left for the two members of the group: one of them is listed."""
+    _with_seats(tenant, "POWER_BI_PRO", 3)
+    groups = [{"group": "Support desk", "licenses": [{"sku": "POWER_BI_PRO"}]}]
+    users = [entry("heidi", "desk"), {"user": upn("grace"), "usage_location": "DE", "licenses": [{"sku": "POWER_BI_PRO"}]}]
+    result = prove(tenant, MODULE, licensing_groups=groups, users=users, profiles=PROFILES)
+    assert [row["outcome"] for row in result["results"]] == ["unchanged", "failed"]
+
+
+def test_a_freed_seat_goes_to_the_members_first(tenant):
+    """The one unit of Power BI is dave's, who leaves it; the member of the group gets it, and no other user."""
+    _with_seats(tenant, "POWER_BI_PRO", 1)
+    groups = [{"group": "Field", "licenses": [{"sku": "POWER_BI_PRO"}]}]
+    profiles = {"bi": {"licenses": [{"sku": "POWER_BI_PRO"}]}, "base": {"usage_location": "DE"}}
+    users = [entry("frank", "bi"), entry("dave", "base", **{"from": "bi"})]
+    result = prove(tenant, MODULE, licensing_groups=groups, users=users, profiles=profiles, remove="previous")
+    assert [row["outcome"] for row in result["results"]] == ["failed", "changed"]

@@ -414,3 +414,59 @@ def test_a_lost_answer_loses_no_record_and_is_recorded_once(tenant, path, action
     assert states(path).count("recorded") == 2
     restore(tenant, path, "bob", "dave")
     assert {name: held(tenant, name) for name in before} == before
+
+
+@pytest.mark.parametrize(("name", "path_of_write", "method"), [("bob", "assignLicense", "POST"), ("heidi", "members/.*ref", "DELETE")])
+@pytest.mark.parametrize("status", [400, 403, 429])
+def test_a_rejection_behind_a_lost_answer_drops_no_record(tenant, path, name, path_of_write, method, status):
+    """The lost attempt was carried out: what comes back for the next one says nothing of it."""
+    before = held(tenant, name)
+    tenant.fault(path_of_write, method=method, action="cut_after", times=1)
+    tenant.fault(path_of_write, method=method, status=status, code="Request_BadRequest", message="no", times=99, headers={"Retry-After": "1"})
+    release(tenant, path, name, max_wait=2.0)
+    assert held(tenant, name) != before
+    tenant.clear_faults()
+    release(tenant, path, name)
+    restore(tenant, path, name)
+    assert held(tenant, name) == before
+
+
+def test_the_limit_is_a_part_of_what_all_listed_users_hold(tenant, path):
+    names = ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy"]
+    users = [{"user": upn(name), "usage_location": "DE", **({"last_day": "2020-01-01"} if name == "bob" else {})} for name in names]
+    options = {"users": users, "record_path": str(path), "record_missing": "create"}
+    assert not tenant.check(MODULE, **options)["failed"]
+    only = tenant.check(MODULE, **options, leavers="only")
+    assert not only["failed"], only["msg"]
+    assert only["summary"]["changed"] == 1
+
+
+TWO_ENTRIES = {
+    "leaves, and has a profile": ([{"user": upn("bob"), "last_day": "2020-01-01"}, {"user": "<bob>", "usage_location": "DE"}], "only"),
+    "the same, joiners alone": ([{"user": upn("bob"), "last_day": "2020-01-01"}, {"user": "<bob>", "usage_location": "DE"}], "skip"),
+    "leaves today and later": ([{"user": upn("bob"), "state": "released", "last_day": "2099-01-01"}, {"user": "<bob>", "state": "released"}], "release"),
+}
+
+
+@pytest.mark.parametrize("title", TWO_ENTRIES)
+def test_an_entry_that_is_skipped_conflicts_as_well(tenant, path, title):
+    users, leavers = TWO_ENTRIES[title]
+    listed = [{**one, "user": one["user"].replace("<bob>", tenant.user_id("bob"))} for one in users]
+    result = tenant.run(MODULE, users=listed, leavers=leavers, record_path=str(path), record_missing="create", max_removals="100%")
+    assert "conflicting entries of one user, users[0]" in result["msg"]
+    assert not tenant.writes()
+
+
+def test_two_entries_that_are_skipped_are_no_conflict(tenant):
+    users = [{"user": upn("bob"), "last_day": "2020-01-01"}, {"user": tenant.user_id("bob"), "last_day": "2020-01-02"}]
+    result = tenant.run(MODULE, users=users, leavers="skip")
+    assert not result["failed"], result["msg"]
+    assert [row["outcome"] for row in result["results"]] == ["skipped", "skipped"]
+
+
+def test_assignments_that_cannot_be_read_stop_the_release(tenant, path):
+    """Where there are allotments, what is not read would be removed and not recorded."""
+    tenant.fault("cloudLicensing/assignments", method="GET", status=403, code="Authorization_RequestDenied", message="Insufficient privileges", times=99)
+    result = release(tenant, path, "heidi")
+    assert result["failed"]
+    assert not tenant.writes()

@@ -19,6 +19,7 @@ PROFILES = {
     "base": {"usage_location": "DE"},
     "analyst": {"inherits": "base", "licenses": [{"sku": "SPE_E3", "disabled_plans": ["SWAY"]}]},
     "lead": {"inherits": "base", "licenses": [{"sku": "SPE_E5"}]},
+    "either": {"licenses": [{"sku": "SPE_E5", "alternatives": [{"sku": "SPE_E3", "plans_mode": "merge", "disabled_plans": ["SWAY"]}]}]},
 }
 
 
@@ -41,6 +42,13 @@ TASKS = {
         ["changed"],
         {"SPE_E5": ["SWAY", "YAMMER_ENTERPRISE"]},
     ),
+    "a mover takes the first alternative that has a seat": (
+        [entry("bob", profile="either", **{"from": "analyst"})],
+        {"remove": "previous"},
+        ["changed"],
+        {"SPE_E5": []},
+    ),
+    "who does not move keeps the alternative": ([entry("bob", profile="either")], {}, ["unchanged"], None),
     "nothing mentioned": ([entry("bob", usage_location="DE")], {}, ["unchanged"], None),
     "two names of one user": ([entry("alice", profile="analyst"), {"user": "ALICE@contoso.example", "profile": "analyst"}], {}, ["changed", "unchanged"], None),
     "unknown users": ([entry("nobody", profile="lead"), entry("grace", profile="lead")], {}, ["failed", "changed"], None),

@@ -353,7 +353,14 @@ def test_who_waits_in_a_queue_is_served_first():
     tenant = world(group_seats={DESK.id: (Assignment("g", "head", E3.id),)})
     free = free_seats(tenant, [waiting])
     assert (free[E3.id], free["allotment head"]) == (E3.seats.free - 1, HEAD.free - 1)
-    assert free_seats(world(taken={E3.id: 99}), [])[E3.id] == 0
+
+
+def test_members_of_a_group_that_gets_a_license_take_a_seat_each_once():
+    joined = ann()
+    tenant = world(taken={E3.id: 2}, getting={E3.id: frozenset({joined.id})})
+    assert free_seats(tenant, [joined])[E3.id] == E3.seats.free - 3
+    assert free_seats(tenant, [joined], {joined.id: frozenset({E3.id})})[E3.id] == E3.seats.free - 2
+    assert free_seats(world(taken={E3.id: E3.seats.free + 2}), [])[E3.id] == -2, "what is freed goes to the members first"
 
 
 def test_what_a_user_holds_for_the_guard():

@@ -22,7 +22,7 @@ class WantedLicense:
     plans: ServicePlanRule
     where: str
     alternatives: tuple[WantedLicense, ...] = ()
-    prefer: str = "held"
+    prefer: str = ""
 
     @property
     def choices(self) -> tuple[WantedLicense, ...]:
@@ -78,7 +78,7 @@ def plan_rule(entry: Mapping, where: str) -> ServicePlanRule:
 def wanted_license(entry: Mapping, where: str) -> WantedLicense:
     """A SKU with service plans and alternatives. Raises OptionError for service plans that contradict themselves."""
     listed = (wanted_license(other, f"{where}.alternatives[{index}]") for index, other in enumerate(entry.get("alternatives") or ()))
-    return WantedLicense(entry["sku"], plan_rule(entry, f"{where}."), where, tuple(listed), entry.get("prefer") or "held")
+    return WantedLicense(entry["sku"], plan_rule(entry, f"{where}."), where, tuple(listed), entry.get("prefer") or "")
 
 
 def desired_licenses(params: Mapping) -> DesiredLicenses:

@@ -11,7 +11,7 @@ from ..._errors import OptionError, Problem
 from ..tables.countries import country_fault
 from .dates import day_of
 from .licenses import wanted_license
-from .profiles import LICENSE, SERVICE_PLANS, is_circular
+from .profiles import LICENSE, SERVICE_PLANS
 from .users import check_user
 from .validate import Choice, ListOf, Named, Record, nearest, problems_of
 
@@ -43,9 +43,19 @@ def profile_problems(profiles: Any) -> Iterator[Problem]:
         parent = profile.get("inherits")
         if parent and parent not in profiles:
             yield Problem(f"there is no profile {parent!r}{nearest(parent, profiles)}", where=f"profiles.{name}.inherits", value=parent)
-        elif parent and is_circular(name, profiles):
+        elif parent and _is_circular(name, profiles):
             yield Problem(f"circular inheritance, by way of {parent!r}", where=f"profiles.{name}.inherits", value=parent)
         yield from _layer_problems(profile, f"profiles.{name}")
+
+
+def _is_circular(name: str, profiles: Mapping) -> bool:
+    seen, parent = {name}, profiles[name].get("inherits")
+    while parent in profiles:
+        if parent in seen:
+            return True
+        seen.add(parent)
+        parent = profiles[parent].get("inherits")
+    return False
 
 
 def user_problems(users: list, profiles: Any, state: str) -> Iterator[Problem]:

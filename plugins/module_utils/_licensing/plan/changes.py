@@ -96,7 +96,7 @@ class Outcome:
 class Written:
     """What became of one principal's operations: those carried out, the id of what was created, Graph's request id, and why the rest was not.
 
-    is_waiting says that the rest was not sent, as what it depends on does not show yet.
+    is_waiting says that the rest was not sent, as what it depends on does not show yet, was_lost that an attempt had no answer.
     """
 
     done: list[Any] = field(default_factory=list)
@@ -104,6 +104,7 @@ class Written:
     request_id: str | None = None
     error: LicensingError | None = None
     is_waiting: bool = False
+    was_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)

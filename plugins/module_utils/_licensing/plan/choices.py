@@ -26,10 +26,15 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of some SKUs, in order of preference. With prefers_first, a better one replaces one that is held."""
+    """One of some SKUs, in order of preference. With prefer "first", a better one replaces one that is held; without one, that is so for a mover."""
 
     options: tuple[Option, ...]
-    prefers_first: bool = False
+    prefer: str = ""
+
+    @property
+    def prefers_first(self) -> bool:
+        """Whether a better SKU replaces one that is held."""
+        return self.prefer == "first"
 
     @property
     def first_id(self) -> str:
@@ -97,6 +102,14 @@ class Resolved:
     group_ids: tuple[str, ...] = ()
     is_release: bool = False
     is_return: bool = False
+
+    @property
+    def declared(self) -> tuple:
+        """What is desired, to be compared: without the places in files."""
+        choices = {(tuple((option.sku.id, option.plans) for option in choice.options), choice.prefers_first) for choice in self.choices}
+        seats = {(seat.sku.id, seat.allotment_ids, seat.plans, seat.is_any) for seat in self.seats}
+        common = self.usage_location, self.removable, self.keep, frozenset(self.group_ids), self.is_release
+        return choices, seats, common, {problem.cause for problem in self.problems}
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +185,8 @@ class ProfileResolver:
         )
         locations = [layer.usage_location for layer in desired.layers if layer.usage_location]
         location = locations[-1] if locations else None
-        return Resolved(part.choices, location, removable, keep, (*part.problems, *self._unprotected), part.seats, part.group_ids)
+        choices = tuple(replace(one, prefer=one.prefer or "first") for one in part.choices) if previous else part.choices
+        return Resolved(choices, location, removable, keep, (*part.problems, *self._unprotected), part.seats, part.group_ids)
 
     def check_profiles(self) -> None:
         """Resolves the SKUs that no user has, so that a mistake there is a warning. Their groups and allotments were not read."""
@@ -243,7 +257,7 @@ def _choice(want: WantedLicense, resolver: Resolver) -> Choice | None:
         sku = resolver.sku(one.sku, f"{one.where}.sku")
         if sku is not None:
             options.append(Option(sku, resolver.rule(sku, one.plans, f"{one.where}."), one.where))
-    return Choice(tuple(options), want.prefer == "first") if options else None
+    return Choice(tuple(options), want.prefer) if options else None
 
 
 def _seat(want: WantedSeat, resolver: Resolver, tenant: Tenant) -> Seat | Problem | None:

@@ -49,10 +49,11 @@ class GroupPlan:
 
     @property
     def removals(self) -> int:
-        """The licenses that members lose: each once per member."""
+        """The licenses that members lose: each once per member, less those that the group assigns instead."""
         group = self.changes.before if self.changes else None
         count = group.member_count or 0 if isinstance(group, Group) else 0
-        return count * sum(len(one.remove) for one in self.operations) if self.outcome == "changed" else 0
+        lost = sum(len(one.remove) for one in self.operations) - len(self.changes.new_sku_ids if self.changes else ())
+        return count * max(0, lost) if self.outcome == "changed" else 0
 
 
 def plan_groups(desired: Sequence[DesiredGroup], tenant: Tenant, protect: Sequence[str]) -> tuple[GroupPlan, ...]:
@@ -93,8 +94,10 @@ def with_groups(tenant: Tenant, plans: Iterable[GroupPlan], users: Iterable[Obse
     lost = frozenset((one.before.id, sku_id) for one in done for call in one.operations for sku_id in call.remove)
     listed = list(users)
     taken: Counter = Counter()
+    getting: dict[str, frozenset[str]] = {}
     for changes in done:
         members = [user for user in listed if changes.before.id in user.groups]
         for sku_id in changes.new_sku_ids:
-            taken[sku_id] += (changes.before.member_count or 0) - sum(user.user.holds(sku_id) for user in members)
-    return replace(tenant, groups={**tenant.groups, **{one.after.id: one.after for one in done}}, lost=lost, taken=dict(taken))
+            taken[sku_id] += (changes.before.member_count or 0) - len(members)
+            getting[sku_id] = getting.get(sku_id, frozenset()) | {user.id for user in members if not user.user.holds(sku_id)}
+    return replace(tenant, groups={**tenant.groups, **{one.after.id: one.after for one in done}}, lost=lost, taken=dict(taken), getting=getting)

@@ -34,6 +34,7 @@ def memberships(user: Observed, resolved: Resolved, tenant: Tenant) -> Membershi
     problems = [problem for group_id in joined for problem in join_problems(user.user, tenant.groups[group_id])]
     if resolved.is_release:
         asked = {lic.group_id for lic in user.user.licenses if lic.group_id and lic.group_id in tenant.groups}
+        asked |= {group_id for group_id in user.groups if tenant.groups[group_id].licenses}
     else:
         asked = (set(resolved.removable.group_ids) - set(resolved.group_ids)) & user.groups
     left = set()

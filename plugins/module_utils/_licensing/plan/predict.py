@@ -88,7 +88,7 @@ def inherited_only(principal: Principal, sku: Sku, paths: tuple[License, ...], i
     """What comes from a group cannot be removed from the user (graph-contract E6)."""
     groups, ids = _groups(principal, paths)
     if not ids:
-        return origin_unknown(principal, sku, is_error)
+        return origin_unknown(principal, sku)
     cause = f"{principal.name} holds {sku.part_number} only through {groups}"
     remedy = "remove the user from the group, or the license from the group"
     return Problem(cause, remedy, "inherited_only", "error" if is_error else "warning", group_ids=ids)

@@ -131,7 +131,8 @@ def plan_run(
     counted = [plan for plan in made if plan.is_to_write and not (guards.limit.is_default and plan.desired.is_named)]
     more = sum(plan.removals for plan in groups)
     problem = too_many((plan.state for plan in counted if plan.state), more, held, len(run.users), guards.limit)
-    due = Counter(name for plan in plans if plan.desired.is_early and plan.duplicate_of is None for name in resolver.due(plan.desired, users.get(plan.index)))
+    early = {users[plan.index].id if plan.index in users else plan.name: plan for plan in plans if plan.desired.is_early}
+    due = Counter(name for plan in early.values() for name in resolver.due(plan.desired, users.get(plan.index)))
     return RunPlan(tuple(made), tenant, (*run.warnings, *resolver.warnings.values()), problem, dict(sorted(due.items())), groups)
 
 
@@ -149,6 +150,7 @@ def _is_leave(change: Change) -> bool:
 def _listed(run: DesiredRun, users: Mapping[int, Observed], resolver: ProfileResolver, is_missing_ok: bool) -> list[UserPlan]:
     """An entry for each listed user. The same entry twice is one; different entries of one user are an error of both, under whatever names."""
     first: dict[str, int] = {}
+    pairs: list[tuple[int, int]] = []
     plans: list[UserPlan] = []
     for index, desired in enumerate(run.users):
         user = users.get(index)
@@ -160,11 +162,13 @@ def _listed(run: DesiredRun, users: Mapping[int, Observed], resolver: ProfileRes
         elif user is not None:
             earlier = first.setdefault(user.id, index)
             if earlier != index:
+                pairs.append((earlier, index))
+            if earlier != index and desired.skipped is None:
                 plan = replace(plan, duplicate_of=earlier, problems=tuple(one for one in resolver.user(desired, user.user).problems if one.is_error))
         plans.append(plan)
-    for plan in plans:
-        other = plans[plan.duplicate_of if plan.duplicate_of is not None else plan.index]
-        if plan.duplicate_of is not None and not _is_same(plan.desired, other.desired, users[plan.index].user, resolver):
+    for earlier, index in pairs:
+        other, plan = plans[earlier], plans[index]
+        if not _is_same(plan.desired, other.desired, users[index].user, resolver):
             cause = f"conflicting entries of one user, {other.desired.where} ({other.name}) and {plan.desired.where} ({plan.name})"
             problem = Problem(cause, "leave one of them out", "conflicting_entries", where=plan.desired.where)
             plans[plan.index] = replace(plan, problems=(*plan.problems, problem))
@@ -173,15 +177,10 @@ def _listed(run: DesiredRun, users: Mapping[int, Observed], resolver: ProfileRes
 
 
 def _is_same(one: DesiredUser, other: DesiredUser, user: Principal, resolver: ProfileResolver) -> bool:
-    """Whether two entries of one user declare the same, under whatever names."""
-    return _declared(resolver.user(one, user)) == _declared(resolver.user(other, user)) and one.skipped == other.skipped
-
-
-def _declared(resolved: Resolved) -> tuple:
-    choices = {(tuple((option.sku.id, option.plans) for option in choice.options), choice.prefers_first) for choice in resolved.choices}
-    seats = {(seat.sku.id, seat.allotment_ids, seat.plans, seat.is_any) for seat in resolved.seats}
-    common = resolved.usage_location, resolved.removable, resolved.keep, frozenset(resolved.group_ids), resolved.is_release
-    return choices, seats, common, {problem.cause for problem in resolved.problems}
+    """Whether two entries of one user declare the same, under whatever names. Two that are skipped do; one alone that is skipped says something else."""
+    if one.skipped is not None or other.skipped is not None:
+        return one.skipped is not None and other.skipped is not None
+    return resolver.user(one, user).declared == resolver.user(other, user).declared
 
 
 class _Planner:
@@ -203,6 +202,10 @@ class _Planner:
         A SKU of which a user got no seat is not chosen for that user again.
         """
         states = {index: self._decider.decide(self._users[index], one, self._left) for index, one in self._resolved.items()}
+        if self._tenant.getting:
+            able = (state for state in states.values() if not any(problem.is_error for problem in state.problems))
+            claimed = {state.before.id: state.takes for state in able if state.changes or state.frees}
+            self._free = free_seats(self._tenant, self._users.values(), claimed)
         barred: dict[int, set[str]] = {}
         refused: set[int] = set()
         if not self._choosing:
