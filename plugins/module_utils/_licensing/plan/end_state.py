@@ -154,7 +154,11 @@ class Decider:
 
     def _ordered(self, change: Change, state: EndState, end: Principal, awaited: tuple[Awaited, ...], seats: SeatPlan) -> Change:
         """A change with what it waits for. A direct license goes with the call that assigns others, unless a group or seat is to have on what it has on."""
-        if change.verb != "remove" or (change.kind == "license" and not self._is_late(change, state, end, awaited)):
+        if change.verb == "remove":
+            is_late = change.kind != "license" or self._is_late(change, state, end, awaited)
+        else:
+            is_late = change.verb == "update" and self._turns_off_too_soon(change, state, end, awaited)
+        if not is_late:
             return change
         names = " and ".join(sorted({self._tenant.group_name(one.group_id) for one in awaited}))
         reason = f"after group {names} assigns it" if awaited else ""
@@ -175,6 +179,25 @@ class Decider:
         mine = [License(change.key, change.before)] if isinstance(change.before, frozenset) else []
         lost = service_plans_on(mine, self._catalog) - service_plans_on(early, self._catalog)
         return bool(lost & service_plans_on(end.licenses, self._catalog)) or any(one.sku_id == change.key for one in awaited)
+
+    def _turns_off_too_soon(self, change: Change, state: EndState, end: Principal, awaited: tuple[Awaited, ...]) -> bool:
+        """Whether an update turns off a service plan that other paths are to have on, and do not yet: direct licenses change in one call, all else does not."""
+        if not isinstance(change.before, frozenset) or not isinstance(change.after, frozenset):
+            return False
+        pending = {(one.group_id, one.sku_id) for one in awaited}
+        fresh = {one.sku_id for one in state.changes if one.kind == "seat" and one.verb == "add"}
+        before = {(lic.group_id, lic.sku_id): lic for lic in state.before.user.licenses if lic.is_held}
+        lasting: list[License] = []
+        for lic in end.licenses:
+            key, is_own = (lic.group_id, lic.sku_id), lic.is_direct and lic.sku_id == change.sku_id
+            if is_own or key in pending:
+                continue
+            if lic.is_direct and change.kind == "license" and lic.sku_id not in fresh:
+                lasting.append(lic)
+            elif key in before:
+                lasting.append(replace(lic, disabled_plans=lic.disabled_plans | before[key].disabled_plans))
+        off = service_plans_on([License(change.sku_id, change.before)], self._catalog) - service_plans_on([License(change.sku_id, change.after)], self._catalog)
+        return bool((off & service_plans_on(end.licenses, self._catalog)) - service_plans_on(lasting, self._catalog))
 
     def _predicted(self, state: EndState, seen: Principal, resolved: Resolved) -> list[Problem]:
         """What Graph would reject of the end state, and what needs a warning."""

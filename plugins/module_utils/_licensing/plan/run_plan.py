@@ -102,11 +102,8 @@ def _plain(value: frozenset[str] | str | None) -> list[str] | str | None:
     return sorted(value) if isinstance(value, frozenset) else value
 
 
-_NO_RETURNS: Mapping[str, Resolved] = {}
-
-
 def plan_run(
-    run: DesiredRun, users: Mapping[int, Observed], tenant: Tenant, settings: Settings, guards: Guards, returns: Mapping[str, Resolved] = _NO_RETURNS
+    run: DesiredRun, users: Mapping[int, Observed], tenant: Tenant, settings: Settings, guards: Guards, returns: Mapping[str, Resolved] | None = None
 ) -> RunPlan:
     """The plan. users are those that the tenant has, by the place of the entry, returns what those get who come back, by id.
 
@@ -114,7 +111,7 @@ def plan_run(
     """
     groups = plan_groups(run.licensing_groups, tenant, guards.protect)
     tenant = with_groups(tenant, groups, users.values())
-    resolver = ProfileResolver(tenant, run, guards.protect, returns)
+    resolver = ProfileResolver(tenant, run, guards.protect, returns or {})
     plans = _listed(run, users, resolver, guards.is_missing_ok)
     open_plans = [plan for plan in plans if plan.index in users and plan.duplicate_of is None and plan.desired.skipped is None and not plan.errors]
     planner = _Planner(tenant, settings, users, {plan.index: resolver.user(plan.desired, users[plan.index].user) for plan in open_plans})

@@ -13,7 +13,6 @@ from ..model import Principal
 from ..observed import Observed, Tenant
 
 ALLOTMENT = "allotment "  # how the key of an allotment begins
-_NONE_CLAIMED: Mapping[str, frozenset[str]] = {}
 
 
 def seat_key(allotment_id: str) -> str:
@@ -209,7 +208,7 @@ def _used(user: Principal, own: Mapping[str, str], tenant: Tenant, are_seats_kno
     return set(reached), counts
 
 
-def free_seats(tenant: Tenant, users: Iterable[Observed], claimed: Mapping[str, frozenset[str]] = _NONE_CLAIMED) -> dict[str, int]:
+def free_seats(tenant: Tenant, users: Iterable[Observed], claimed: Mapping[str, frozenset[str]] | None = None) -> dict[str, int]:
     """The seats that are left, by key: without those that members take of what the run assigns to groups, and those that go to a queue first.
 
     claimed are the keys of seats that users take by what is desired of them, by their id: as members they take no other one. Where members are more than
@@ -217,7 +216,7 @@ def free_seats(tenant: Tenant, users: Iterable[Observed], claimed: Mapping[str, 
     """
     free = {sku.id: sku.seats.free - tenant.taken.get(sku.id, 0) for sku in tenant.catalog}
     for sku_id, ids in tenant.getting.items():
-        free[sku_id] = free.get(sku_id, 0) - sum(sku_id not in claimed.get(user_id, ()) for user_id in ids)
+        free[sku_id] = free.get(sku_id, 0) - sum(sku_id not in (claimed or {}).get(user_id, ()) for user_id in ids)
     free |= {seat_key(one.id): one.free for one in tenant.allotments}
     for key in (key for user in users for key in _queued(user, tenant)):
         free[key] = free.get(key, 0) - 1

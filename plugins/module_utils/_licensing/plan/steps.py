@@ -63,9 +63,10 @@ def _steps(state: EndState) -> Iterable[Step]:
         yield Step(LATE_LICENSES, _assign(state, licenses), tuple(licenses), awaited=state.awaited)
     seats = [one for one in late if one.kind == "seat"]
     if seats:
-        keys = {one.key for one in seats}
+        keys = {one.key for one in seats if one.verb == "remove"}
         gone = tuple(DeleteAssignment(state.before.user, one) for one in state.before.seats or () if one.allotment_id in keys)
-        yield Step(LATE_SEATS, gone, tuple(seats), "beta", awaited=state.awaited)
+        narrowed = tuple(_seat(state, one) for one in seats if one.verb == "update")
+        yield Step(LATE_SEATS, (*narrowed, *gone), tuple(seats), "beta", awaited=state.awaited)
     groups = [one for one in late if one.kind == "membership"]
     if groups:
         yield Step(LEAVES, tuple(LeaveGroup(state.before.user, one.key) for one in groups), tuple(groups), awaited=state.awaited)
