@@ -225,3 +225,9 @@ def test_conflicting_entries_of_one_user(tenant):
     result = prove(tenant, MODULE, users=users, profiles=PROFILES)
     assert outcomes(result) == ["failed", "failed"]
     assert "conflicting entries of one user, users[0] (bob@contoso.example)" in result["results"][0]["msg"]
+
+
+def test_the_message_counts_the_seats_that_the_run_assigns(tenant):
+    result = tenant.check(MODULE, users=[entry(name, profile="lead") for name in ("grace", "alice", "leo")], profiles=PROFILES)
+    assert [row["failed"] for row in result["results"]] == [False, False, True]
+    assert "no free seat of SPE_E5 for leo@contoso.example, 2 of 4 are in use, and this run assigns 2 more" in result["results"][2]["msg"]

@@ -104,6 +104,12 @@ class Resolved:
     is_return: bool = False
 
     @property
+    def has_choice(self) -> bool:
+        """Whether the seats that are left decide what the user gets."""
+        several = any(len(choice.options) > 1 for choice in self.choices) or any(seat.is_any and len(seat.allotments) > 1 for seat in self.seats)
+        return self.is_return or several
+
+    @property
     def declared(self) -> tuple:
         """What is desired, to be compared: without the places in files."""
         choices = {(tuple((option.sku.id, option.plans) for option in choice.options), choice.prefers_first) for choice in self.choices}

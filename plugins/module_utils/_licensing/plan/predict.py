@@ -38,9 +38,10 @@ def unassignable(sku: Sku) -> Problem | None:
     return not_assignable(sku) if sku.is_owned else not_owned(sku)
 
 
-def no_seats(principal: Principal, what: str, owned: int, used: int, seat_check: str) -> Problem:
-    """Nobody can take another seat (graph-contract E2, noAvailableLicenses)."""
+def no_seats(principal: Principal, what: str, owned: int, used: int, seat_check: str, planned: int = 0) -> Problem:
+    """Nobody can take another seat (graph-contract E2, noAvailableLicenses). planned are those that the run itself assigns, less those that it frees."""
     cause = f"no free seat of {what} for {principal.name}, {used} of {owned} are in use"
+    cause += f", and this run assigns {planned} more" if planned > 0 else ""
     if seat_check == "try":
         return Problem(cause, "Graph decides, as seat_check is try", "no_seats", severity="warning")
     return Problem(cause, "free or buy a seat, or let Graph decide with seat_check: try", "no_seats")

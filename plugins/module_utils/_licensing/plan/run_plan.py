@@ -126,8 +126,7 @@ def plan_run(
     resolver.check_profiles()
     held = sum(map(held_by, {user.id: user for user in users.values()}.values()))
     counted = [plan for plan in made if plan.is_to_write and not (guards.limit.is_default and plan.desired.is_named)]
-    more = sum(plan.removals for plan in groups)
-    problem = too_many((plan.state for plan in counted if plan.state), more, held, len(run.users), guards.limit)
+    problem = too_many((plan.state for plan in counted if plan.state), sum(plan.removals for plan in groups), held, len(run.users), guards.limit)
     early = {users[plan.index].id if plan.index in users else plan.name: plan for plan in plans if plan.desired.is_early}
     due = Counter(name for plan in early.values() for name in resolver.due(plan.desired, users.get(plan.index)))
     return RunPlan(tuple(made), tenant, (*run.warnings, *resolver.warnings.values()), problem, dict(sorted(due.items())), groups)
@@ -190,7 +189,7 @@ class _Planner:
         self._is_tried = settings.seat_check == "try"
         self._tried: set[int] = set()
         self._free = free_seats(tenant, users.values())
-        self._choosing = [index for index, one in resolved.items() if _has_choice(one)]
+        self._choosing = [index for index, one in resolved.items() if one.has_choice]
 
     def decided(self) -> tuple[dict[int, EndState], dict[int, int]]:
         """End states, and the stages of those that are served.
@@ -256,41 +255,41 @@ class _Planner:
         claim = Claim(frozenset(key for key in state.takes if key in self._free), state.frees)
         return self._claims.setdefault(claim, claim)
 
+    def _left_over(self, states: Mapping[int, EndState], stages: Mapping[int, int]) -> dict[str, int]:
+        """The seats, by key, that are left once all who are served have theirs."""
+        sure = [self._claim(states[index]) for index in stages if index not in self._tried]
+        left = supply_of(sure, self._free)
+        for key in (key for claim in sure for key in claim.takes):
+            left[key] = left.get(key, 0) - 1
+        return left
+
     def _missing(self, states: Mapping[int, EndState], stages: Mapping[int, int]) -> dict[int, list[str]]:
         """The keys of seats that those lack who are able and not served."""
-        sure = [index for index in stages if index not in self._tried]
-        left = supply_of((self._claim(states[index]) for index in sure), self._free)
-        for index in sure:
-            for key in self._claim(states[index]).takes:
-                left[key] = left.get(key, 0) - 1
-        short = states.keys() - set(sure) - {index for index, state in states.items() if any(problem.is_error for problem in state.problems)}
+        left = self._left_over(states, stages)
+        short = (
+            states.keys() - (stages.keys() - self._tried) - {index for index, state in states.items() if any(problem.is_error for problem in state.problems)}
+        )
         takes = {index: sorted(self._claim(states[index]).takes) for index in short}
         return {index: [key for key in keys if left.get(key, 0) < 1] or keys for index, keys in takes.items()}
 
     def unserved(self, states: Mapping[int, EndState], stages: Mapping[int, int]) -> dict[int, tuple[Problem, ...]]:
         """Why those who are able are not served. With seat_check: try they are sent last, and it is a warning."""
-        return {index: tuple(self._no_seat(states[index], key) for key in keys) for index, keys in self._missing(states, stages).items()}
+        left = self._left_over(states, stages)
+        return {index: tuple(self._no_seat(states[index], key, left) for key in keys) for index, keys in self._missing(states, stages).items()}
 
     def _left(self, key: str) -> int:
         """The seats that are left before anything is planned; without alternatives, that does not matter."""
         return max(self._free.get(key, 0), 1)
 
-    def _no_seat(self, state: EndState, key: str) -> Problem:
-        allotment = next((one for one in self._tenant.allotments if seat_key(one.id) == key), None)
-        if allotment is not None:
-            what = f"{allotment.sku.part_number} in allotment {allotment.id}"
-            return predict.no_seats(state.before.user, what, allotment.allotted, allotment.consumed, self._settings.seat_check)
-        sku = self._tenant.catalog.sku(key)
-        return predict.no_seats(state.before.user, sku.part_number, sku.seats.owned, sku.seats.consumed, self._settings.seat_check)
+    def _no_seat(self, state: EndState, key: str, left: Mapping[str, int]) -> Problem:
+        one = next((one for one in self._tenant.allotments if seat_key(one.id) == key), None)
+        sku = one.sku if one else self._tenant.catalog.sku(key)
+        what = f"{sku.part_number} in allotment {one.id}" if one else sku.part_number
+        owned, used = (one.allotted, one.consumed) if one else (sku.seats.owned, sku.seats.consumed)
+        return predict.no_seats(state.before.user, what, owned, used, self._settings.seat_check, owned - used - max(left.get(key, 0), 0))
 
 
 _ROUNDS = 20  # in practice two or three; every round is sound by itself
-
-
-def _has_choice(resolved: Resolved) -> bool:
-    if resolved.is_return:
-        return True
-    return any(len(choice.options) > 1 for choice in resolved.choices) or any(seat.is_any and len(seat.allotments) > 1 for seat in resolved.seats)
 
 
 def _left_of(supply: Mapping[str, int], barred: Collection[str]) -> SeatsLeft:
