@@ -31,8 +31,9 @@ class StepJob:
 
     @property
     def stage(self) -> int:
-        """The steps of users who take seats that others free come after all steps of these."""
-        return self.plan.stage * COUNT + self.step.number
+        """The steps of users who take seats that others free come after all steps of these. Seats of allotments do only if they are such seats."""
+        is_first = self.step.number == SEATS and self.plan.is_drawing
+        return (0 if is_first else self.plan.stage) * COUNT + self.step.number
 
     @property
     def operations(self) -> tuple:

@@ -46,7 +46,7 @@ class RecordFile:
             self._file = appended(self._path, _OPTION)
         content = read_regular(self._path, _OPTION) if exists(self._path, _OPTION) else b""
         whole = content[: content.rfind(b"\n") + 1]
-        rest = content[len(whole) :]
+        rest = content.removeprefix(whole)
         is_whole_line = _is_json(rest)
         if rest and not whole and not is_whole_line:
             raise OptionError(f"{_OPTION}: {self._path} is no record of leavers; give another path")

@@ -121,12 +121,10 @@ class LeaverRecord:
     def covers(self, episode: Episode) -> bool:
         """Whether the last episode of the user has all of this one: an interrupted run has recorded it, or nothing has changed since."""
         last = next(iter(self.open.get(episode.user_id, [])[-1:]), None)
-        return last is not None and (
-            set(episode.licenses) <= set(last.licenses)
-            and set(episode.seats) <= set(last.seats)
-            and set(episode.groups) <= set(last.groups)
-            and set(episode.assigned) <= set(last.assigned)
-        )
+        if last is None:
+            return False
+        parts = zip((episode.licenses, episode.seats, episode.groups, episode.assigned), (last.licenses, last.seats, last.groups, last.assigned))
+        return all(set(one) <= set(other) for one, other in parts)
 
     def compacted(self) -> Iterator[dict]:
         """The lines that are still needed: the head, open episodes, and one line for each user who got everything back."""

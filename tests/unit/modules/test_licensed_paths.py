@@ -378,3 +378,36 @@ def test_requests_are_few(tenant):
     real = tenant.run(MODULE, users=users, profiles={"all": profile}, seat_check="try", wait_timeout=0)
     writes = real["summary"]["requests"] - reads
     assert writes <= (3 + 2) + 2 * (3 + 2), "a batch for each ten users with a location and a seat, and a call for each twenty joins of a group"
+
+
+def test_a_free_seat_of_an_allotment_is_drawn_before_direct_licenses(tenant):
+    """E5 has one unit, which erin frees for alice. Alice's seat of the headquarters is free, and a direct license of bob must not be drawn from it."""
+    seed = copy.deepcopy(SEED)
+    for user in seed["users"]:
+        user.pop("licenses", None)
+        user["usage_location"] = "DE"
+        if user["name"] == "erin":
+            user["licenses"] = [{"sku": "SPE_E5"}]
+    for name, enabled in (("SPE_E5", 1), ("POWER_BI_PRO", 2)):
+        next(row for row in seed["skus"] if row["part_number"] == name).update(enabled=enabled, warning=0)
+    seed["groups"] = []
+    seed["devices"] = []
+    seed["allotments"] = [{**row, "units": 1} for row in seed["allotments"] if row["name"] in (HEAD, FIELD)]
+    tenant.reset(seed)
+    profiles = {
+        "lead": {"licenses": [{"sku": "SPE_E5"}], "allotments": [{"allotment": allotments(tenant)[HEAD]}]},
+        "figures": {"licenses": [{"sku": "POWER_BI_PRO"}]},
+        "none": {"usage_location": "DE"},
+    }
+    users = [entry("alice", profile="lead"), entry("bob", profile="figures"), entry("erin", profile="none", **{"from": "lead"})]
+    result = prove(tenant, MODULE, users=users, profiles=profiles, remove="previous")
+    assert [row["outcome"] for row in result["results"]] == ["changed"] * 3
+
+
+def test_a_second_seat_that_goes_with_the_direct_license_is_named(tenant):
+    for pool in [pool for pool in tenant.store.pools.values() if pool.id in (allotments(tenant)[HEAD], allotments(tenant)[FIELD])]:
+        if pool.id not in {claim["allotment"] for claim in tenant.claims(tenant.user_id("grace"))}:
+            tenant.store.add_claim(pool, "user", tenant.user_id("grace"), ())
+    users = [moved("grace", "base", "figures"), entry("alice", usage_location="DE", allotments=[{"sku": "SPE_E3", "allotment_choice": "most_available"}])]
+    result = tenant.check(MODULE, users=users, profiles=PROFILES, remove="previous")
+    assert "loses all 2 seats of POWER_BI_PRO" in str(result["results"][0]["findings"])

@@ -13,6 +13,7 @@ from ..catalog import Catalog
 from ..desired.licenses import ServicePlanRule
 from ..model import Assignment, Group, License, Principal, Sku, shared
 from ..observed import Observed
+from .seats import seat_key
 
 _NONE: frozenset[str] = frozenset()
 
@@ -209,6 +210,12 @@ class EndState:
     def after(self) -> Principal:
         """The user as it will be; it is made when it is asked for, as a long list holds many."""
         return self.end or end_of(self.before.user, self.changes)
+
+    @property
+    def drawn(self) -> frozenset[str]:
+        """The keys of the seats that are taken by assignments of the user's own, which are created before anything else."""
+        created = (one for one in self.changes if one.kind == "seat" and one.verb == "add")
+        return self.takes & {key for one in created for key in (seat_key(one.key), one.sku_id)}
 
 
 def end_of(user: Principal, changes: Iterable[Change]) -> Principal:

@@ -109,6 +109,10 @@ def plan_seats(user: Observed, resolved: Resolved, removed: Collection[str], wan
             continue
         if one.allotment_id in resolved.removable.allotment_ids or (resolved.is_release and sku_id not in direct):
             _delete(plan, one)
+    for sku in () if resolved.is_release else [tenant.catalog.sku(sku_id) for sku_id in sorted(removed)]:
+        own = sorted(one.allotment_id or "" for one in user.seats_of(sku.id))
+        if len(own) > 1 and sku.id not in plan.desired:
+            plan.problems.append(predict.all_seats_go(user.user, sku, own))
     if user.seats is not None:
         for key in [key for key, (sku_id, dummy) in plan.after.items() if sku_id in removed and sku_id not in plan.desired]:
             del plan.after[key]  # removing the license removes all assignments of the SKU

@@ -47,6 +47,12 @@ def no_seats(principal: Principal, what: str, owned: int, used: int, seat_check:
     return Problem(cause, "free or buy a seat, or let Graph decide with seat_check: try", "no_seats")
 
 
+def all_seats_go(principal: Principal, sku: Sku, allotment_ids: list[str]) -> Problem:
+    """With a direct license, Graph removes every assignment of the SKU (graph-contract 3.4)."""
+    cause = f"{principal.name} loses all {len(allotment_ids)} seats of {sku.part_number} with the direct license: {' and '.join(allotment_ids)}"
+    return Problem(cause, "name the allotment that is to stay in the profile", "all_seats_go", "warning")
+
+
 def no_seats_any_more(name: str) -> Problem:
     """Graph has refused an earlier principal of the list a seat of the same SKU: nobody else is sent there."""
     return Problem(f"{name} was not sent, as Graph has no seat of that SKU any more", "free or buy seats, then run the task again", "no_seats")

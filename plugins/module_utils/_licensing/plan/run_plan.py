@@ -19,14 +19,15 @@ from .end_state import Decider, Settings
 from .groups import GroupPlan, plan_groups, with_groups
 from .guards import Guards, held_by, too_many
 from .paths import SeatsLeft
-from .seats import Claim, free_seats, seat_key, stages_of, supply_of
+from .seats import Claim, free_seats, plenty_of, seat_key, stages_of, supply_of
 
 
 @dataclass(frozen=True, slots=True)
 class UserPlan:
     """What becomes of one listed user: an end state, errors, or the reason why nothing is done. duplicate_of is the first entry of the same user.
 
-    is_patient says that the user takes a seat that is freed when another one leaves a group, which Graph carries out behind.
+    is_patient says that the user takes a seat that is freed when another one leaves a group, which Graph carries out behind,
+    is_drawing that no seat of an allotment which the user takes waits for another user, whatever the stage of the rest.
     """
 
     index: int
@@ -36,6 +37,7 @@ class UserPlan:
     problems: tuple[Problem, ...] = ()
     duplicate_of: int | None = None
     is_patient: bool = False
+    is_drawing: bool = False
 
     @property
     def name(self) -> str:
@@ -117,11 +119,12 @@ def plan_run(
     planner = _Planner(tenant, settings, users, {plan.index: resolver.user(plan.desired, users[plan.index].user) for plan in open_plans})
     states, stages = planner.decided()
     unserved = planner.unserved(states, stages)
-    made = []
+    made, plenty = [], plenty_of((states[index].takes for index in stages), planner.free)
     for plan in plans:
         state = states.get(plan.index)
         problems = (*plan.problems, *(state.problems if state else ()), *unserved.get(plan.index, ()))
-        made.append(replace(plan, state=state, stage=stages.get(plan.index, 0), problems=problems))
+        is_drawing = bool(state and state.drawn <= plenty)
+        made.append(replace(plan, state=state, stage=stages.get(plan.index, 0), problems=problems, is_drawing=is_drawing))
     made = _with_patience(made, bool(tenant.lost))
     resolver.check_profiles()
     held = sum(map(held_by, {user.id: user for user in users.values()}.values()))
@@ -134,13 +137,13 @@ def plan_run(
 
 def _with_patience(plans: list[UserPlan], has_lost: bool) -> list[UserPlan]:
     """The plans, with those marked that take a seat which is freed behind: by a membership, or once something shows. has_lost is of groups."""
-    late = (plan for plan in plans if plan.state and not plan.errors and (has_lost or plan.state.awaited or any(map(_is_leave, plan.changes))))
+    late = (
+        plan
+        for plan in plans
+        if plan.state and not plan.errors and (has_lost or plan.state.awaited or any(one.verb == "remove" and one.kind == "membership" for one in plan.changes))
+    )
     slow = frozenset().union(*(plan.state.frees for plan in late if plan.state))
     return [replace(plan, is_patient=True) if plan.state and plan.stage > 0 and plan.state.takes & slow else plan for plan in plans] if slow else plans
-
-
-def _is_leave(change: Change) -> bool:
-    return change.kind == "membership" and change.verb == "remove"
 
 
 def _listed(run: DesiredRun, users: Mapping[int, Observed], resolver: ProfileResolver, is_missing_ok: bool) -> list[UserPlan]:
@@ -188,7 +191,7 @@ class _Planner:
         self._claims: dict[Claim, Claim] = {}
         self._is_tried = settings.seat_check == "try"
         self._tried: set[int] = set()
-        self._free = free_seats(tenant, users.values())
+        self.free = free_seats(tenant, users.values())
         self._choosing = [index for index, one in resolved.items() if one.has_choice]
 
     def decided(self) -> tuple[dict[int, EndState], dict[int, int]]:
@@ -201,7 +204,7 @@ class _Planner:
         if self._tenant.getting:
             able = (state for state in states.values() if not any(problem.is_error for problem in state.problems))
             claimed = {state.before.id: state.takes for state in able if state.changes or state.frees}
-            self._free = free_seats(self._tenant, self._users.values(), claimed)
+            self.free = free_seats(self._tenant, self._users.values(), claimed)
         barred: dict[int, set[str]] = {}
         refused: set[int] = set()
         if not self._choosing:
@@ -224,14 +227,14 @@ class _Planner:
         counted = {index: self._claim(state) for index, state in able.items() if (state.changes or state.frees) and index not in hopeless}
         choosing = set(self._choosing)  # who has alternatives comes behind who has none
         places = sorted((index for index, claim in counted.items() if claim.takes or claim.frees), key=lambda index: (index in choosing, index))
-        served = stages_of([counted[index] for index in places], self._free)
+        served = stages_of([counted[index] for index in places], self.free)
         stages = dict.fromkeys(able.keys() - set(places) - hopeless, 0) | {places[place]: stage for place, stage in served.items()}
         self._tried = able.keys() - stages.keys() if self._is_tried else set()
         return stages | dict.fromkeys(self._tried, max(stages.values(), default=-1) + 1)
 
     def _choose_all(self, states: dict[int, EndState], refused: set[int], barred: Mapping[int, set[str]]) -> set[int]:
         """Decides in list order those who have alternatives. Those for whom no alternative has a seat are returned, and claim none."""
-        supply = supply_of((self._claim(state) for index, state in states.items() if index not in refused or index in self._choosing), self._free)
+        supply = supply_of((self._claim(state) for index, state in states.items() if index not in refused or index in self._choosing), self.free)
         choosing, hopeless = set(self._choosing), set()
         for index, state in states.items():
             if index in choosing:
@@ -252,13 +255,13 @@ class _Planner:
         return hopeless
 
     def _claim(self, state: EndState) -> Claim:
-        claim = Claim(frozenset(key for key in state.takes if key in self._free), state.frees)
+        claim = Claim(frozenset(key for key in state.takes if key in self.free), state.frees)
         return self._claims.setdefault(claim, claim)
 
     def _left_over(self, states: Mapping[int, EndState], stages: Mapping[int, int]) -> dict[str, int]:
         """The seats, by key, that are left once all who are served have theirs."""
         sure = [self._claim(states[index]) for index in stages if index not in self._tried]
-        left = supply_of(sure, self._free)
+        left = supply_of(sure, self.free)
         for key in (key for claim in sure for key in claim.takes):
             left[key] = left.get(key, 0) - 1
         return left
@@ -279,7 +282,7 @@ class _Planner:
 
     def _left(self, key: str) -> int:
         """The seats that are left before anything is planned; without alternatives, that does not matter."""
-        return max(self._free.get(key, 0), 1)
+        return max(self.free.get(key, 0), 1)
 
     def _no_seat(self, state: EndState, key: str, left: Mapping[str, int]) -> Problem:
         one = next((one for one in self._tenant.allotments if seat_key(one.id) == key), None)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush, heappushpop
@@ -35,6 +35,12 @@ def supply_of(claims: Iterable[Claim], free: Mapping[str, int]) -> dict[str, int
         for key in claim.frees:
             supply[key] = supply.get(key, 0) + 1
     return supply
+
+
+def plenty_of(takes: Iterable[frozenset[str]], free: Mapping[str, int]) -> frozenset[str]:
+    """The keys of seats that are free for all who take them, so that nobody waits for one that another user frees."""
+    taken = Counter(key for keys in takes for key in keys)
+    return frozenset(key for key, count in taken.items() if count <= free.get(key, 0))
 
 
 def stages_of(claims: Sequence[Claim], free: Mapping[str, int]) -> dict[int, int]:
