@@ -113,6 +113,7 @@ def test_a_survey_is_one_that_a_controller_takes(name):
         assert question["default"] in ["", *question.get("choices", [question["default"]])]
         if question["type"] in ("text", "textarea"):
             assert question["required"] or question["min"] == 0, "an empty answer has no length"
+        assert not TEMPLATES[name]["ask_limit_on_launch"], "a limit leaves no host, and such a job does nothing and is green"
         assert question["variable"] in used or question["variable"].startswith(("offboard_users_", "restore_users_", "license_report_"))
 
 
@@ -315,6 +316,24 @@ def test_every_job_template_runs_as_a_controller_would_run_it(tenant, tmp_path):
         assert counts[0] == counts[1] > 0, (name, counts)
         for person, skus in held.items():
             assert sorted(tenant.holds(person)) == skus, name
+
+
+# name of the job template: answers that nothing can come of, as the users or the group are missing
+LONELY = {
+    "Onboard people": [{"onboard_profile": "office"}, {"onboard_usage_location": "DE"}],
+    "Move people": [{"move_profile": "lead"}, {"move_from": "office"}],
+    "Offboard people": [{"offboard_keep": "SPE_E3"}],
+    "License groups": [{"groups_skus": "SPE_E3"}, {"groups_remove": "SPE_E3"}],
+}
+
+
+@pytest.mark.parametrize(("name", "answers"), [(name, answers) for name, some in LONELY.items() for answers in some])
+def test_an_answer_that_has_no_effect_fails_the_job(tmp_path, name, answers):
+    blank = {question["variable"]: "" for question in TEMPLATES[name]["survey_spec"]["spec"]}
+    job = Job(tmp_path, TEMPLATES[name], {**blank, **answers}, {})
+    assert job.done.returncode != 0
+    assert f"{next(iter(answers))}" in job.done.stdout
+    assert "which is empty" in " ".join(job.done.stdout.split())
 
 
 PATTERN = json.loads((ROOT / "extensions/patterns/license_flows/meta/pattern.json").read_text())
