@@ -91,7 +91,7 @@ missing:
   type: list
   elements: str
 releases:
-  description: What would take from each user what is recorded, as P(m365.licensing.license_entries#filter) and its siblings take it.
+  description: What would take from each user what is recorded, in the form of entries with C(remove).
   returned: success
   type: list
   elements: dict

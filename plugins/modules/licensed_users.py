@@ -325,7 +325,7 @@ msg:
   returned: failure, or with O(user_errors=report) when something failed
   type: str
 ansible_stats:
-  description: The counts of users and groups as C(license_summary), as M(ansible.builtin.set_stats) hands them on to a workflow.
+  description: The counts of users and groups as C(license_summary), as C(set_stats) hands them on to a workflow.
   returned: once the users were read
   type: dict
 seats_due:

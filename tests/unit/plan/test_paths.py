@@ -13,9 +13,9 @@ from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.episodes import Episode, HeldLicense, LeaverRecord, episode_of, record_of
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.model import Assignment, Group, License, Principal
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.observed import Observed, Tenant
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.changes import EndState
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.changes import Change, EndState
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.end_state import Settings
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.guards import Guards, held_by, removal_limit
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.guards import Guards, held_by, removal_limit, removals_of
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.run_plan import RunPlan, plan_run
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.seats import claims, free_seats
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.steps import changes_of, steps_of
@@ -563,3 +563,9 @@ def test_a_full_allotment_is_named():
     made = plan(ann(), {"profile": "head"}, world((allotment("head", BI, free=0),)))
     assert codes(made) == ["no_seats"]
     assert "BI in allotment head" in made.users[0].errors[0].message
+
+
+def test_what_a_user_loses_for_the_guard():
+    gone = [Change("remove", kind, key, off(), None, BI.id) for kind, key in (("license", BI.id), ("seat", "head"), ("membership", DESK.id))]
+    assert [removals_of(EndState(ann(), tuple(gone[:count]))) for count in range(4)] == [0, 1, 2, 3]
+    assert removals_of(EndState(ann(), (*gone, Change("add", "seat", "wide", None, off(), BI.id)))) == 2, "a replacement is no removal"
