@@ -55,6 +55,11 @@ class Problem:
         return {"code": self.code, "status": self.status, "request_id": self.request_id, "retriable": self.retriable, "remedy": self.remedy}
 
 
+def errors_of(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """The problems because of which nothing is sent."""
+    return tuple(problem for problem in problems if problem.is_error)
+
+
 class LicensingError(Exception):
     """The base of the family: one problem or several of one kind. A text is a problem without a code."""
 

@@ -89,7 +89,7 @@ options:
     choices: [fail, create]
   restore_all:
     description:
-      - With O(state=restored) and an empty O(users), whether everyone in the record is meant who has not got everything back.
+      - With O(state=restored) and an empty O(users), whether to restore all users of the record whose licenses are not restored yet.
     type: bool
     default: false
   user_errors:
@@ -167,7 +167,7 @@ options:
   max_removals:
     description:
       - How many licenses the run may remove, as a number, or as a part such as V(30%) of what the listed users hold.
-        Direct licenses, seats and memberships of licensing groups count. What is replaced is no removal.
+        Direct licenses, seats and memberships of licensing groups count. A license that the run replaces does not count.
       - Beyond it nothing is written. The results and the diff show what would be.
       - The default is V(30%) from 10 users on, without users whom O(state) or C(state) names to be released.
     type: str

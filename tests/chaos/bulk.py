@@ -7,21 +7,17 @@ python bulk.py --runs 200 [--seed 1] [--jobs 2]
 
 from __future__ import annotations
 
-import argparse
 import collections
-import concurrent.futures
 import copy
 import json
 import random
 import sys
 import tempfile
-import time
-import traceback
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent)]
 
-from chaos import PLANS, SANDBOX, BrokenContract, Sandbox, direct, kill, require, run_module  # noqa: E402
+from chaos import PLANS, SANDBOX, Sandbox, direct, kill, play_lists, require, run_module  # noqa: E402
 
 USERS, HOLDERS, CLOUD = "users_assign_license", "sku_holders", "cloud_license_assignments"
 ONLY_GRAPH_KNOWS = {"proxy_address_conflict"}
@@ -165,38 +161,5 @@ class Case:
         }
 
 
-_sandboxes: list[Sandbox] = []
-
-
-def run_case(seed: int) -> tuple[int, dict, str | None]:
-    """The figures of a case, and what went wrong with it."""
-    if not _sandboxes:
-        _sandboxes.append(Sandbox())
-    try:
-        return seed, dict(Case(seed, _sandboxes[0]).run()), None
-    except (BrokenContract, Exception):
-        return seed, {}, traceback.format_exc()
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=500)
-    parser.add_argument("--seed", type=int, default=None, help="run the case of one seed")
-    parser.add_argument("--jobs", type=int, default=2)
-    options = parser.parse_args()
-    seeds = [options.seed] if options.seed is not None else range(1, options.runs + 1)
-    total: collections.Counter = collections.Counter()
-    wrong, began = 0, time.monotonic()
-    with concurrent.futures.ProcessPoolExecutor(options.jobs) as pool:
-        for seed, counts, failure in pool.map(run_case, seeds):
-            total.update(counts)
-            if failure:
-                wrong += 1
-                print(f"case {seed} (python bulk.py --seed {seed}):\n{failure}", flush=True)
-    print(", ".join(f"{name} {count}" for name, count in sorted(total.items())))
-    print(f"{len(seeds)} lists, {wrong} wrong, {time.monotonic() - began:.0f} s")
-    return 1 if wrong else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(play_lists(Case, __doc__, "bulk.py", "lists"))

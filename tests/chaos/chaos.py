@@ -14,6 +14,7 @@ import collections
 import concurrent.futures
 import contextlib
 import copy
+import functools
 import importlib
 import io
 import json
@@ -27,6 +28,7 @@ import tempfile
 import time
 import traceback
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 from ansible.module_utils import basic
@@ -302,32 +304,54 @@ def kill(module: str, params: dict, after: float) -> None:
 _sandboxes: list[Sandbox] = []
 
 
-def run_case(seed: int) -> tuple[int, dict, str | None]:
-    """The figures of a case, and what went wrong with it."""
+def attempt(case: type, seed: int) -> tuple[int, dict, str | None]:
+    """The figures of a case, and what went wrong with it. The cases of one process share a sandbox."""
     if not _sandboxes:
         _sandboxes.append(Sandbox())
     try:
-        return seed, dict(Case(seed, _sandboxes[0]).run()), None
+        return seed, dict(case(seed, _sandboxes[0]).run()), None
     except Exception:
         return seed, {}, traceback.format_exc()
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=2000)
+def options_parser(text: str, runs: int, jobs: int) -> argparse.ArgumentParser:
+    """The options that all of these programs have. text is the documentation of one."""
+    parser = argparse.ArgumentParser(description=text.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=runs)
     parser.add_argument("--seed", type=int, default=None, help="run the case of one seed")
-    parser.add_argument("--first", type=int, default=1)
-    parser.add_argument("--jobs", type=int, default=6)
-    options = parser.parse_args()
-    seeds = [options.seed] if options.seed is not None else [*json.loads(REGRESSIONS.read_text()), *range(options.first, options.first + options.runs)]
+    parser.add_argument("--jobs", type=int, default=jobs)
+    return parser
+
+
+def play(case: type, seeds: Sequence[int], jobs: int, program: str) -> tuple[collections.Counter, list[int]]:
+    """The figures of all cases together, and the seeds of those that went wrong, which are printed."""
     total: collections.Counter = collections.Counter()
-    broken, began = [], time.monotonic()
-    with concurrent.futures.ProcessPoolExecutor(options.jobs) as pool:
-        for seed, counts, failure in pool.map(run_case, seeds):
+    broken = []
+    with concurrent.futures.ProcessPoolExecutor(jobs) as pool:
+        for seed, counts, failure in pool.map(functools.partial(attempt, case), seeds):
             total.update(counts)
             if failure:
                 broken.append(seed)
-                print(f"case {seed} (python chaos.py --seed {seed}):\n{failure}", flush=True)
+                print(f"case {seed} (python {program} --seed {seed}):\n{failure}", flush=True)
+    return total, broken
+
+
+def play_lists(case: type, text: str, program: str, noun: str) -> int:
+    """Play the cases of a program that has no more to say than how many went wrong. The exit status."""
+    options, began = options_parser(text, 500, 2).parse_args(), time.monotonic()
+    seeds = [options.seed] if options.seed is not None else range(1, options.runs + 1)
+    total, broken = play(case, seeds, options.jobs, program)
+    print(", ".join(f"{name} {count}" for name, count in sorted(total.items())))
+    print(f"{len(seeds)} {noun}, {len(broken)} wrong, {time.monotonic() - began:.0f} s")
+    return 1 if broken else 0
+
+
+def main() -> int:
+    parser = options_parser(__doc__, 2000, 6)
+    parser.add_argument("--first", type=int, default=1)
+    options, began = parser.parse_args(), time.monotonic()
+    seeds = [options.seed] if options.seed is not None else [*json.loads(REGRESSIONS.read_text()), *range(options.first, options.first + options.runs)]
+    total, broken = play(Case, seeds, options.jobs, "chaos.py")
     kinds = {name: count for name, count in total.items() if name.startswith("fault: ")}
     print(f"{len(seeds)} cases, {total['runs']} entries ({total['reached']} reached, {total['refused']} refused), {time.monotonic() - began:.0f} s")
     print(f"{total['requests']} requests, {total['writes']} writes, {sum(kinds.values())} faults of {len(kinds)} kinds:")

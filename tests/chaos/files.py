@@ -10,24 +10,20 @@ all that a release removed comes back.
 
 from __future__ import annotations
 
-import argparse
 import base64
 import collections
-import concurrent.futures
 import copy
 import hashlib
 import json
 import random
 import sys
 import tempfile
-import time
-import traceback
 import uuid
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent)]
 
-from chaos import PLANS, SANDBOX, BrokenContract, Sandbox, direct, kill, require, run_module  # noqa: E402
+from chaos import PLANS, SANDBOX, Sandbox, direct, kill, play_lists, require, run_module  # noqa: E402
 
 MODULE = "licensed_users"
 SEED = json.loads((SANDBOX / "sandbox_tenant/seeds/contoso.json").read_text())
@@ -59,7 +55,8 @@ class Case:
         self.entries = {name: self._entry(name) for name in people}
         ready = sandbox.ready
         self.connection = {"graph_url": ready["url"], "ca_path": ready["graph"]["ca_path"], "access_token": ready["credentials"]["access_token"]}
-        self.is_open = False  # whether which SKU or allotment is taken depends on when somebody looks
+        text = json.dumps(self.profiles)
+        self.is_open = "alternatives" in text or "most_available" in text  # whether which SKU or allotment is taken depends on when somebody looks
 
     def run(self) -> collections.Counter:
         with tempfile.TemporaryDirectory() as folder:
@@ -320,40 +317,5 @@ class Case:
         return self.chance.choice([sku, sku.lower(), SKU_IDS[sku], SKU_IDS[sku].upper()])
 
 
-_sandboxes: list[Sandbox] = []
-
-
-def run_case(seed: int) -> tuple[int, dict, str | None]:
-    """The figures of a case, and what went wrong with it."""
-    if not _sandboxes:
-        _sandboxes.append(Sandbox())
-    try:
-        case = Case(seed, _sandboxes[0])
-        case.is_open = "alternatives" in json.dumps(case.profiles) or "most_available" in json.dumps(case.profiles)
-        return seed, dict(case.run()), None
-    except (BrokenContract, Exception):
-        return seed, {}, traceback.format_exc()
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=500)
-    parser.add_argument("--seed", type=int, default=None, help="run the case of one seed")
-    parser.add_argument("--jobs", type=int, default=2)
-    options = parser.parse_args()
-    seeds = [options.seed] if options.seed is not None else range(1, options.runs + 1)
-    total: collections.Counter = collections.Counter()
-    wrong, began = 0, time.monotonic()
-    with concurrent.futures.ProcessPoolExecutor(options.jobs) as pool:
-        for seed, counts, failure in pool.map(run_case, seeds):
-            total.update(counts)
-            if failure:
-                wrong += 1
-                print(f"case {seed} (python files.py --seed {seed}):\n{failure}", flush=True)
-    print(", ".join(f"{name} {count}" for name, count in sorted(total.items())))
-    print(f"{len(seeds)} files, {wrong} wrong, {time.monotonic() - began:.0f} s")
-    return 1 if wrong else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(play_lists(Case, __doc__, "files.py", "files"))

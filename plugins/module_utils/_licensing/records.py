@@ -11,7 +11,6 @@ from .._errors import OptionError
 from .catalog import Catalog
 from .desired.validate import ListOf, Named, Record, problems_of
 from .model import Assignment, Group, Principal
-from .tables.countries import CODES
 
 _VERSION = 1
 _PLANS = ListOf(str)
@@ -115,29 +114,3 @@ def _tidy(row: Mapping) -> dict:
         "pools": [{"allotment": None, "sku_id": None, **one} for one in row["pools"]],
         "groups": [{"kept_by": None, **one} for one in row["groups"]],
     }
-
-
-def snapshot_people(snapshot: Mapping, users: Sequence[str] | None) -> list[dict]:
-    """Some people of a snapshot by id or name, else all who have not got everything back, with what they are to hold again.
-
-    Raises OptionError for those who are not in it.
-    """
-    people = snapshot["people"]
-    names = {key.lower(): name for name, row in people.items() for key in (name, row["id"])}
-    chosen = [names.get(user.lower()) for user in users] if users else [name for name, row in people.items() if not row.get("restored")]
-    missing = [user for user, name in zip(users or (), chosen) if name is None]
-    if missing:
-        raise OptionError(f"the snapshot knows nothing of {', '.join(missing)}; there are {', '.join(sorted(people)) or 'no people in it'}")
-    return [_restored(name, people[name]) for name in dict.fromkeys(chosen) if name is not None]
-
-
-def _restored(name: str, record: Mapping) -> dict:
-    seated = {row["sku_id"] for row in record["pools"]}
-    entry = {
-        "user": record["id"],
-        "name": name,
-        "licenses": [{"sku": row["sku_id"], "disabled_plans": row["disabled_plans"]} for row in record["licenses"] if row["sku_id"] not in seated],
-        "cloud_assignments": [{"allotment": row["allotment"], "disabled_plans": row["disabled_plans"]} for row in record["pools"] if row["allotment"]],
-        "groups": [row["id"] for row in record["groups"] if not row["kept_by"]],
-    }
-    return {**entry, "usage_location": record["usage_location"]} if record["usage_location"] in CODES else entry

@@ -48,6 +48,11 @@ class _Progress:
     is_left: bool = False
     was_lost: bool = False
 
+    @property
+    def is_rejected(self) -> bool:
+        """Whether Graph rejected everything, and no attempt may have been carried out."""
+        return not self.made and not self.was_lost and any(400 <= (problem.status or 0) < 500 for problem in self.problems)
+
     def outcome(self) -> str:
         """What became of the user. One of whom a part was done when the run ended has failed."""
         if self.is_left and self.made and not (self.problems or self.is_waiting):
@@ -74,7 +79,6 @@ class LicensedUsers:
         self._settings = Settings(*(self._params[name] for name in ("inherited", "carry_plans", "seat_check", "plan_check")))
         self._outcomes: dict[int, tuple[str, Sequence[Problem]]] = {}
         self._repeated: set[int] = set()
-        self._rejected: set[int] = set()  # users of whom Graph rejected everything, with no attempt that may have been carried out
         self._reader = RunReader(session.client, session.reader, session.cloud)
         if self._params.get("record_path") and self._params.get("record_path") == self._params["report_path"]:
             raise OptionError("record_path and report_path are one file; give each a path of its own")
@@ -110,9 +114,8 @@ class LicensedUsers:
         catalog = self._session.reader.catalog()
         self.report.begin(self._session.reader.tenant_id, self._described)
         self._described = {}  # a long list is not held longer than needed
-        names = [one.name for one in self._desired.users]
         aliases, recorded = self._leavers.open(self._desired, self._session.reader.tenant_id)
-        tenant, found = self._reader.read(self._desired, catalog.with_skus(self._leavers.skus()), names, aliases, recorded)
+        tenant, found = self._reader.read(self._desired, catalog.with_skus(self._leavers.skus()), aliases, recorded)
         returns = self._leavers.returns({index: user for index, user in found.items() if self._desired.users[index].state == "restored"}, aliases, tenant)
         plan = plan_run(self._desired, found, tenant, self._settings, self._guards, returns)
         named = {one.index for one in plan.users if self._names_groups(one, tenant)}
@@ -179,10 +182,7 @@ class LicensedUsers:
             if not left[one.index]:
                 del open_users[one.index]
                 changes = tuple(change for change in one.changes if change in progress.made)
-                outcome = progress.outcome()
-                if not changes and not progress.was_lost and any(400 <= (problem.status or 0) < 500 for problem in progress.problems):
-                    self._rejected.add(one.index)
-                self._note(plan, one, outcome, changes, progress.problems, progress.request_id)
+                self._note(plan, one, progress.outcome(), changes, progress.problems, progress.request_id, progress.is_rejected)
 
     def _take(self, plan: RunPlan, job: StepJob, result: Written | None, progress: _Progress) -> None:
         """Takes note of what became of one step of a user."""
@@ -236,14 +236,23 @@ class LicensedUsers:
         if outcome != "skipped":
             remember(self._session, self.engine, problems, partial(self.report.add, one.name, f"group {one.index}", outcome, rows, request_id))
 
-    def _note(self, plan: RunPlan, one: UserPlan, outcome: str, changes: tuple = (), problems: Sequence[Problem] = (), request_id: str | None = None) -> None:
+    def _note(
+        self,
+        plan: RunPlan,
+        one: UserPlan,
+        outcome: str,
+        changes: tuple = (),
+        problems: Sequence[Problem] = (),
+        request_id: str | None = None,
+        is_rejected: bool = False,
+    ) -> None:
         if one.index in self._repeated:
             self._outcomes[one.index] = outcome, problems
         rows = change_rows(one.state, changes, plan.tenant)
         who = {"user": one.name, **({"state": one.desired.state} if one.desired.state != "licensed" else {})}
         who |= {"reason": one.desired.skipped} if one.desired.skipped else {}
         try:
-            self._leavers.note(one, outcome, one.index in self._rejected)
+            self._leavers.note(one, outcome, is_rejected)
         except OptionError as error:
             self.engine.end(error.message)
         self.results.add(one.index, who, outcome, rows, finding_rows(one.problems), problems)

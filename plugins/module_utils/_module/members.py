@@ -16,7 +16,7 @@ from .._graph.batch import SIZE, send_all, slices
 from .._graph.odata import key_segment
 from .._licensing.catalog import Catalog
 from .._licensing.model import Group
-from .._licensing.plan.predict import too_many_removals
+from .._licensing.plan.predict import members_not_manageable, too_many_removals
 from .._licensing.show.problems import explained, failure_of, finding_rows
 from .._licensing.show.results import error_rows
 from .._tenant.group_list import MOST, add_members, is_member_already
@@ -54,8 +54,7 @@ def plan_members(
     remove = {user_id: members[user_id] for user_id in leaving}
     findings = []
     if (add or remove) and group.managed_by:
-        cause = f"the members of group {group.name} cannot be changed here, as {group.managed_by}"
-        findings.append(Problem(cause, "change them there, or name another group", "members_not_manageable"))
+        findings.append(members_not_manageable(group))
     if (add or remove) and group.is_role_assignable and not may_manage_roles:
         cause = f"group {group.name} can carry directory roles, and only its owners, and RoleManagement.ReadWrite.Directory, may change its members"
         findings.append(Problem(cause, "make sure of that, or use another group for licenses", "group_role_assignable", "warning"))

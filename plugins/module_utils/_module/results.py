@@ -93,9 +93,7 @@ class ResultList:
         said += [f"{self.counts['skipped']} skipped"] if self.counts["skipped"] else []
         said += [f"{waiting} waiting for Graph, the next run continues"] if waiting else []
         said += [f"{self.counts['failed']} with {'an error' if self.counts['failed'] == 1 else 'errors'}"] if self.counts["failed"] else []
-        failures = sorted(self._failures.items(), key=lambda one: -one[1][1])
-        named = [f"{who}{f' and {count - 1} more' if count > 1 else ''}: {text}" for text, (who, count) in failures[:_LISTED]]
-        left = sum(count for dummy, (who, count) in failures[_LISTED:])
+        named, left = self._quoted(_LISTED, sorted(self._failures.items(), key=lambda one: -one[1][1]))
         return [f"{total} {noun}: {', '.join(said)}", *named, *([f"and {left} more, see results"] if left else [])]
 
     def summary(self) -> dict[str, int]:
@@ -113,10 +111,13 @@ class ResultList:
 
     def message(self) -> str:
         """What the task says when entries failed: the first few messages, each once, with how many have it."""
-        first = list(self._failures.items())[:_FIRST]
-        quoted = [f"{who}{f' and {count - 1} more' if count > 1 else ''}: {text}" for text, (who, count) in first]
-        left = self.counts["failed"] - sum(count for dummy, (who, count) in first)
+        quoted, left = self._quoted(_FIRST, list(self._failures.items()))
         return f"{self.counted()}: " + "; ".join(quoted) + (f"; and {left} more" if left else "")
+
+    def _quoted(self, most: int, failures: Sequence[tuple[str, list]]) -> tuple[list[str], int]:
+        """The first few failures, each once with how many entries have it, and how many entries have others."""
+        named = [f"{who}{f' and {count - 1} more' if count > 1 else ''}: {text}" for text, (who, count) in failures[:most]]
+        return named, sum(count for dummy, (who, count) in failures[most:])
 
     def counted(self) -> str:
         """How many entries failed."""

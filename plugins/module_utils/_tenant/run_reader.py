@@ -29,15 +29,15 @@ class RunReader:
         self.warnings: list[Problem] = []
 
     def read(
-        self, desired: DesiredRun, catalog: Catalog, names: Sequence[str], aliases: Mapping[int, Collection[str]], recorded: Mapping[str, Collection[str]]
+        self, desired: DesiredRun, catalog: Catalog, aliases: Mapping[int, Collection[str]], recorded: Mapping[str, Collection[str]]
     ) -> tuple[Tenant, dict[int, Observed]]:
-        """The tenant, and the users of names by the place of their entry.
+        """The tenant, and the users that it has by the place of their entry, those who are skipped as well.
 
         aliases are the ids under which a record knows users who come back, recorded the ids of the groups that it has of users, by their id.
         """
         known = {index: next(iter(ids)) for index, ids in aliases.items() if len(ids) == 1}
-        self.users.read([name for name in names if name] + list(known.values()))
-        listed = ((index, self.users.user(name) or self.users.user(known.get(index, ""))) for index, name in enumerate(names) if name)
+        self.users.read([*(one.name for one in desired.users), *known.values()])
+        listed = ((index, self.users.user(one.name) or self.users.user(known.get(index, ""))) for index, one in enumerate(desired.users))
         found = {index: user for index, user in listed if user is not None}
         due = {index: user for index, user in found.items() if desired.users[index].skipped is None}
         leavers = [user for index, user in due.items() if desired.users[index].state == "released"]

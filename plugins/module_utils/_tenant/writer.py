@@ -75,9 +75,10 @@ class Writer:
         return Written(error=self._refused(operation, answer), request_id=answer.request_id)
 
     def _take_answers(self, operations: tuple, calls: list[Call], answers: list[Answer], written: Written) -> None:
-        for operation, call, request, answer in zip(operations, calls, _requests_of(calls), answers):
+        for operation, call, request, first in zip(operations, calls, _requests_of(calls), answers):
+            answer = first if isinstance(operation, CreateAssignment) else self._known_answer(call.version, request, first)
             written.was_lost = written.was_lost or answer.was_lost or is_unknown(answer)
-            created_id = self._take_answer(operation, call.version, request, answer)
+            created_id = self._take_answer(operation, request, answer)
             written.created_id = created_id or written.created_id
             written.request_id = answer.request_id or written.request_id
             written.done.append(operation)
@@ -111,14 +112,17 @@ class Writer:
         if is_group:
             self.outcome.members = tuple(self._reader.members_in_error(principal))
 
-    def _take_answer(self, operation: Any, version: str, request: Request, answer: Answer) -> str | None:
+    def _known_answer(self, version: str, request: Request, answer: Answer) -> Answer:
+        """The answer, or that of another attempt where it does not say what became of the request."""
+        if answer.status != 424 and not (is_unknown(answer) and request.can_repeat):
+            return answer
+        again = self._client.send(version, request)
+        return replace(again, was_lost=again.was_lost or is_unknown(answer))
+
+    def _take_answer(self, operation: Any, request: Request, answer: Answer) -> str | None:
         """Makes sure that an operation was carried out, whatever became of its answer, or raises why not. The id of what it created."""
         if isinstance(operation, CreateAssignment):
             return self._take_created(operation, request, answer)
-        if answer.status == 424 or (is_unknown(answer) and request.can_repeat):
-            was_lost = is_unknown(answer)
-            answer = self._client.send(version, request)
-            answer = replace(answer, was_lost=answer.was_lost or was_lost)
         if answer.is_ok or (isinstance(operation, LeaveGroup) and answer.status == 404):
             return None
         if isinstance(operation, DeleteAssignment) and self._is_gone(operation, request, answer):

@@ -69,6 +69,11 @@ class DesiredUser:
     skipped: str | None = None
     is_early: bool = False
 
+    @property
+    def needs_record(self) -> bool:
+        """Whether the user leaves or comes back today."""
+        return self.state != "licensed" and self.skipped is None
+
 
 @dataclass(frozen=True, slots=True)
 class DesiredRun:
@@ -116,7 +121,7 @@ class DesiredRun:
     @property
     def has_records(self) -> bool:
         """Whether a user leaves or comes back today."""
-        return any(one.state != "licensed" and one.skipped is None for one in self.users)
+        return any(one.needs_record for one in self.users)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +192,8 @@ def desired_run(params: Mapping) -> DesiredRun:
     task = _Task(*days, state, params.get("leavers") or "release", common, layers)
     made = tuple(task.user(index, entry) for index, entry in enumerate(users))
     faults = {index: _over_and_restored(one.where, users[index]) for index, one in enumerate(made) if one.state == "restored" and task.is_over(users[index])}
-    run = DesiredRun(made, layers, params["remove"], keep=tuple(params.get("keep") or ()))
-    if run.has_records and not params.get("record_path"):
-        first = next(one for one in made if one.state != "licensed" and one.skipped is None)
+    first = next((one for one in made if one.needs_record), None)
+    if first and not params.get("record_path"):
         cause = f"{first.where} ({first.name}) is {first.state}, and record_path is not given"
         raise OptionError(Problem(cause, "give the file in which the licenses of leavers are recorded", where="record_path"))
     known = {one["user"].lower(): one["profile"] for one in earlier if one.get("profile")}
@@ -198,7 +202,7 @@ def desired_run(params: Mapping) -> DesiredRun:
         Problem(f"there is no profile {name!r}{nearest(name, profiles)}, so nothing of it is removed", severity="warning", where="previous_users")
         for name in gone
     )
-    return DesiredRun(made, layers, params["remove"], known, run.keep, warnings, groups, faults)
+    return DesiredRun(made, layers, params["remove"], known, tuple(params.get("keep") or ()), warnings, groups, faults)
 
 
 def _over_and_restored(where: str, entry: Mapping) -> Problem:

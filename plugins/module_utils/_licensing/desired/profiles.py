@@ -64,10 +64,11 @@ def _license_problems(licenses: Sequence[Mapping], where: str) -> Iterator[Probl
         earlier = seen.setdefault(choice["sku"].lower(), place)
         if earlier != place:
             yield Problem(f"{choice['sku']} is also at {earlier}; name each SKU in one place", where=f"{place}.sku", value=choice["sku"])
-        yield from _service_plan_problems(choice, place)
+        yield from service_plan_problems(choice, place)
 
 
-def _service_plan_problems(entry: Mapping, where: str) -> Iterator[Problem]:
+def service_plan_problems(entry: Mapping, where: str) -> Iterator[Problem]:
+    """What is wrong with the service plans of an entry that is of the form."""
     if entry.get("disabled_plans") is not None and entry.get("enabled_plans") is not None and entry.get("plans_mode") != "merge":
         yield Problem("disabled_plans and enabled_plans exclude each other; give one of them, or plans_mode: merge", where=where, value=entry)
 

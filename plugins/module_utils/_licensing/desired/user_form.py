@@ -11,7 +11,7 @@ from ..._errors import OptionError, Problem
 from ..tables.countries import country_fault
 from .dates import day_of
 from .licenses import wanted_license
-from .profiles import LICENSE, SERVICE_PLANS
+from .profiles import LICENSE, SERVICE_PLANS, service_plan_problems
 from .users import check_user
 from .validate import Choice, ListOf, Named, Record, nearest, problems_of
 
@@ -123,8 +123,7 @@ def _layer_problems(entry: Mapping, where: str) -> Iterator[Problem]:
         place = f"{where}.allotments[{index}]"
         if bool(one.get("sku")) == bool(one.get("allotment")):
             yield Problem("give one of sku and allotment", where=place, value=one)
-        if one.get("disabled_plans") is not None and one.get("enabled_plans") is not None and one.get("plans_mode") != "merge":
-            yield Problem("disabled_plans and enabled_plans exclude each other; give one of them, or plans_mode: merge", where=place, value=one)
+        yield from service_plan_problems(one, place)
 
 
 def _former_keys(entry: Any, where: str) -> Iterator[Problem]:

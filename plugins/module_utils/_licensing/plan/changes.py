@@ -212,6 +212,11 @@ class EndState:
         return self.end or end_of(self.before.user, self.changes)
 
     @property
+    def has_errors(self) -> bool:
+        """Whether it must not be written."""
+        return any(problem.is_error for problem in self.problems)
+
+    @property
     def drawn(self) -> frozenset[str]:
         """The keys of the seats that are taken by assignments of the user's own, which are created before anything else."""
         created = (one for one in self.changes if one.kind == "seat" and one.verb == "add")

@@ -153,7 +153,7 @@ class Decider:
         )
 
     def _ordered(self, change: Change, state: EndState, end: Principal, awaited: tuple[Awaited, ...], seats: SeatPlan) -> Change:
-        """A change with what it waits for. A direct license goes with the call that assigns others, unless a group or seat is to have on what it has on."""
+        """The change, marked as late where a replacement must show first. The call that assigns direct licenses removes others as well."""
         if change.verb == "remove":
             is_late = change.kind != "license" or self._is_late(change, state, end, awaited)
         else:
@@ -181,7 +181,7 @@ class Decider:
         return bool(lost & service_plans_on(end.licenses, self._catalog)) or any(one.sku_id == change.key for one in awaited)
 
     def _turns_off_too_soon(self, change: Change, state: EndState, end: Principal, awaited: tuple[Awaited, ...]) -> bool:
-        """Whether an update turns off a service plan that other paths are to have on, and do not yet: direct licenses change in one call, all else does not."""
+        """Whether an update turns off a service plan that another path turns on only later. Direct licenses change in one call, other paths do not."""
         if not isinstance(change.before, frozenset) or not isinstance(change.after, frozenset):
             return False
         pending = {(one.group_id, one.sku_id) for one in awaited}
@@ -251,7 +251,7 @@ def _on(sku: Sku, service_plan_ids: frozenset[str]) -> list[str]:
 
 
 def _plain(user: Observed, changes: tuple[Change, ...]) -> EndState:
-    """The state of a user of whom only direct licenses and the usage location change."""
+    """The end state where only direct licenses and the usage location change."""
     who = user.user
     takes = frozenset(one.key for one in changes if one.verb == "add" and not who.holds(one.key))
     frees = frozenset(one.key for one in changes if one.verb == "remove" and who.holds(one.key) and not who.not_direct(one.key))

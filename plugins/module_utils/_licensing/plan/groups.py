@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..._errors import OptionError, Problem
+from ..._errors import OptionError, Problem, errors_of
 from ..desired.licenses import DesiredLicenses
 from ..desired.licensing_groups import DesiredGroup
 from ..model import Group
@@ -35,7 +35,7 @@ class GroupPlan:
     @property
     def errors(self) -> tuple[Problem, ...]:
         """Why nothing is written for the group."""
-        return tuple(problem for problem in self.problems if problem.is_error)
+        return errors_of(self.problems)
 
     @property
     def outcome(self) -> str:

@@ -50,8 +50,7 @@ def memberships(user: Observed, resolved: Resolved, tenant: Tenant) -> Membershi
 def join_problems(user: Principal, group: Group) -> list[Problem]:
     """Why a user cannot be put into a group, or gets nothing from it (graph-contract 3.3, 12 no. 1 and 2)."""
     if group.managed_by:
-        cause = f"the members of group {group.name} cannot be changed here, as {group.managed_by}"
-        return [Problem(cause, "change them there, or name another group", "members_not_manageable")]
+        return [predict.members_not_manageable(group)]
     if group.is_role_assignable:
         cause = f"group {group.name} can carry directory roles (isAssignableToRole), so {user.name} is not added to it"
         return [Problem(cause, "use another group for licenses", "group_role_assignable")]

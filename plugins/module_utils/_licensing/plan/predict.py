@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ..._errors import Problem
-from ..model import Allotment, Assignment, License, Principal, Sku
+from ..model import Allotment, Assignment, Group, License, Principal, Sku
 from ..tables.service_plan_conflicts import BrokenRule
 
 
@@ -51,6 +51,12 @@ def all_seats_go(principal: Principal, sku: Sku, allotment_ids: list[str]) -> Pr
     """With a direct license, Graph removes every assignment of the SKU (graph-contract 3.4)."""
     cause = f"{principal.name} loses all {len(allotment_ids)} seats of {sku.part_number} with the direct license: {' and '.join(allotment_ids)}"
     return Problem(cause, "name the allotment that is to stay in the profile", "all_seats_go", "warning")
+
+
+def members_not_manageable(group: Group) -> Problem:
+    """The members of a group that a rule chooses, or that another directory has, are changed there (graph-contract 12, no. 2)."""
+    cause = f"the members of group {group.name} cannot be changed here, as {group.managed_by}"
+    return Problem(cause, "change them there, or name another group", "members_not_manageable")
 
 
 def no_seats_any_more(name: str) -> Problem:

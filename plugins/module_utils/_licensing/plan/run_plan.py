@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
-from ..._errors import Problem
+from ..._errors import Problem, errors_of
 from ..desired.licensed_users import DesiredRun, DesiredUser
 from ..model import Principal
 from ..observed import Observed, Tenant
@@ -47,7 +47,7 @@ class UserPlan:
     @property
     def errors(self) -> tuple[Problem, ...]:
         """Why nothing is written for the user."""
-        return tuple(problem for problem in self.problems if problem.is_error)
+        return errors_of(self.problems)
 
     @property
     def outcome(self) -> str:
@@ -119,20 +119,20 @@ def plan_run(
     planner = _Planner(tenant, settings, users, {plan.index: resolver.user(plan.desired, users[plan.index].user) for plan in open_plans})
     states, stages = planner.decided()
     unserved = planner.unserved(states, stages)
-    made, plenty = [], plenty_of((states[index].takes for index in stages), planner.free)
-    for plan in plans:
-        state = states.get(plan.index)
-        problems = (*plan.problems, *(state.problems if state else ()), *unserved.get(plan.index, ()))
+    plenty = plenty_of((states[index].takes for index in stages), planner.free)
+    for index, plan in enumerate(plans):
+        state = states.get(index)
+        problems = (*plan.problems, *(state.problems if state else ()), *unserved.get(index, ()))
         is_drawing = bool(state and state.drawn <= plenty)
-        made.append(replace(plan, state=state, stage=stages.get(plan.index, 0), problems=problems, is_drawing=is_drawing))
-    made = _with_patience(made, bool(tenant.lost))
+        plans[index] = replace(plan, state=state, stage=stages.get(index, 0), problems=problems, is_drawing=is_drawing)
+    plans = _with_patience(plans, bool(tenant.lost))
     resolver.check_profiles()
     held = sum(map(held_by, {user.id: user for user in users.values()}.values()))
-    counted = [plan for plan in made if plan.is_to_write and not (guards.limit.is_default and plan.desired.is_named)]
+    counted = [plan for plan in plans if plan.is_to_write and not (guards.limit.is_default and plan.desired.is_named)]
     problem = too_many((plan.state for plan in counted if plan.state), sum(plan.removals for plan in groups), held, len(run.users), guards.limit)
     early = {users[plan.index].id if plan.index in users else plan.name: plan for plan in plans if plan.desired.is_early}
     due = Counter(name for plan in early.values() for name in resolver.due(plan.desired, users.get(plan.index)))
-    return RunPlan(tuple(made), tenant, (*run.warnings, *resolver.warnings.values()), problem, dict(sorted(due.items())), groups)
+    return RunPlan(tuple(plans), tenant, (*run.warnings, *resolver.warnings.values()), problem, dict(sorted(due.items())), groups)
 
 
 def _with_patience(plans: list[UserPlan], has_lost: bool) -> list[UserPlan]:
@@ -163,7 +163,7 @@ def _listed(run: DesiredRun, users: Mapping[int, Observed], resolver: ProfileRes
             if earlier != index:
                 pairs.append((earlier, index))
             if earlier != index and desired.skipped is None:
-                plan = replace(plan, duplicate_of=earlier, problems=tuple(one for one in resolver.user(desired, user.user).problems if one.is_error))
+                plan = replace(plan, duplicate_of=earlier, problems=errors_of(resolver.user(desired, user.user).problems))
         plans.append(plan)
     for earlier, index in pairs:
         other, plan = plans[earlier], plans[index]
@@ -202,7 +202,7 @@ class _Planner:
         """
         states = {index: self._decider.decide(self._users[index], one, self._left) for index, one in self._resolved.items()}
         if self._tenant.getting:
-            able = (state for state in states.values() if not any(problem.is_error for problem in state.problems))
+            able = (state for state in states.values() if not state.has_errors)
             claimed = {state.before.id: state.takes for state in able if state.changes or state.frees}
             self.free = free_seats(self._tenant, self._users.values(), claimed)
         barred: dict[int, set[str]] = {}
@@ -213,7 +213,7 @@ class _Planner:
             hopeless = self._choose_all(states, refused, barred)
             stages = self._stages(states, hopeless)
             unserved = states.keys() - stages.keys()
-            missing = self._missing(states, stages)
+            missing = self._missing(states, stages, self._left_over(states, stages))
             for index in unserved & set(self._choosing) - hopeless:
                 barred.setdefault(index, set()).update(missing.get(index, ()))
             if unserved == refused:
@@ -223,7 +223,7 @@ class _Planner:
 
     def _stages(self, states: Mapping[int, EndState], hopeless: set[int]) -> dict[int, int]:
         """The stages of those who are able and served. With seat_check: try, who is not served comes last, as Graph may have a seat."""
-        able = {index: state for index, state in states.items() if not any(problem.is_error for problem in state.problems)}
+        able = {index: state for index, state in states.items() if not state.has_errors}
         counted = {index: self._claim(state) for index, state in able.items() if (state.changes or state.frees) and index not in hopeless}
         choosing = set(self._choosing)  # who has alternatives comes behind who has none
         places = sorted((index for index, claim in counted.items() if claim.takes or claim.frees), key=lambda index: (index in choosing, index))
@@ -241,7 +241,7 @@ class _Planner:
                 for key in state.frees:
                     supply[key] -= 1
                 decided = states[index] = self._decider.decide(self._users[index], self._resolved[index], _left_of(supply, barred.get(index, set())))
-                if any(problem.is_error for problem in decided.problems):
+                if decided.has_errors:
                     continue
                 if any(supply.get(key, 0) < 1 or key in barred.get(index, ()) for key in self._claim(decided).takes):
                     hopeless.add(index)
@@ -266,19 +266,16 @@ class _Planner:
             left[key] = left.get(key, 0) - 1
         return left
 
-    def _missing(self, states: Mapping[int, EndState], stages: Mapping[int, int]) -> dict[int, list[str]]:
-        """The keys of seats that those lack who are able and not served."""
-        left = self._left_over(states, stages)
-        short = (
-            states.keys() - (stages.keys() - self._tried) - {index for index, state in states.items() if any(problem.is_error for problem in state.problems)}
-        )
+    def _missing(self, states: Mapping[int, EndState], stages: Mapping[int, int], left: Mapping[str, int]) -> dict[int, list[str]]:
+        """The keys of the seats that each user lacks who has no error and is not served. left are the seats that the others leave."""
+        short = states.keys() - (stages.keys() - self._tried) - {index for index, state in states.items() if state.has_errors}
         takes = {index: sorted(self._claim(states[index]).takes) for index in short}
         return {index: [key for key in keys if left.get(key, 0) < 1] or keys for index, keys in takes.items()}
 
     def unserved(self, states: Mapping[int, EndState], stages: Mapping[int, int]) -> dict[int, tuple[Problem, ...]]:
         """Why those who are able are not served. With seat_check: try they are sent last, and it is a warning."""
         left = self._left_over(states, stages)
-        return {index: tuple(self._no_seat(states[index], key, left) for key in keys) for index, keys in self._missing(states, stages).items()}
+        return {index: tuple(self._no_seat(states[index], key, left) for key in keys) for index, keys in self._missing(states, stages, left).items()}
 
     def _left(self, key: str) -> int:
         """The seats that are left before anything is planned; without alternatives, that does not matter."""
