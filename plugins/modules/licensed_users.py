@@ -112,6 +112,8 @@ options:
         C(licenses) as a profile has them, C(remove) (SKUs), C(exactly) (whether the group has no other licenses), C(protect) and C(max_removals).
       - A SKU in C(remove) that the tenant doesn't have removes nothing, and is a warning.
       - A license that a group loses counts once per member for O(max_removals).
+      - What a listed member gets in another way instead comes first, and must show before the group loses it.
+        When such a member has an error, the group keeps it.
     type: raw
   remove:
     description:

@@ -39,7 +39,7 @@ FLOORS = {
 }
 KNOW_ANSIBLE = {"_module", "plugin_utils", "action", "filter", "lookup", "inventory"}
 # what is made of what stands to the left: data takes one way
-STAGES = ["model", "tables", "catalog", "observed", "resolve", "desired", "plan", "records", "episodes", "restore", "show"]
+STAGES = ["model", "tables", "catalog", "seats", "observed", "resolve", "desired", "plan", "records", "episodes", "restore", "show"]
 FILES = sorted(PLUGINS.rglob("*.py"))
 
 

@@ -4,17 +4,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from .._errors import LicensingError, Problem
 from .._licensing.observed import Observed
-from .._licensing.plan.changes import Written
+from .._licensing.plan.changes import Awaited, EndState, Written
 from .._licensing.plan.groups import GroupPlan
 from .._licensing.plan.predict import error_of
 from .._licensing.plan.run_plan import UserPlan
-from .._licensing.plan.seats import seat_key
-from .._licensing.plan.steps import COUNT, LICENSES, SEATS, Step, steps_of
+from .._licensing.plan.steps import COUNT, GROUPS, LICENSES, SEATS, Step, steps_of
+from .._licensing.seats import seat_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,9 @@ class StepJob:
         return self.plan.index
 
     @property
-    def follows(self) -> bool:
+    def follows(self) -> tuple[int, ...]:
         """What removes depends on what replaces it."""
-        return self.step.is_late
+        return (self.plan.index,) if self.step.is_late else ()
 
     @property
     def lane(self) -> str:
@@ -78,16 +78,14 @@ class StepJob:
 
 @dataclass(frozen=True, slots=True)
 class GroupJob:
-    """The call for one licensing group, which comes before all users."""
+    """A call for one licensing group: before all users, or behind those who replace what they lose through it."""
 
     plan: GroupPlan
-    stage: int = -1
+    operations: tuple
+    is_late: bool = False
     new_sku_ids: frozenset[str] = frozenset()
-    chain: None = None
-    follows: bool = False
     lane: str = ""
     is_later: bool = False
-    awaited: tuple = ()
 
     @property
     def name(self) -> str:
@@ -95,31 +93,62 @@ class GroupJob:
         return self.plan.name
 
     @property
-    def operations(self) -> tuple:
-        """The call."""
-        return self.plan.operations
+    def stage(self) -> int:
+        """Before all stages of users, or behind one."""
+        return self.plan.stage * COUNT + GROUPS if self.is_late else -1
+
+    @property
+    def chain(self) -> str:
+        """The calls of one group follow each other."""
+        return f"group {self.plan.index}"
+
+    @property
+    def follows(self) -> tuple[Hashable, ...]:
+        """Nobody loses what has not been replaced."""
+        return (self.chain, *self.plan.replacing) if self.is_late else ()
+
+    @property
+    def awaited(self) -> tuple[Awaited, ...]:
+        """What must show first, of all those users."""
+        return tuple(one for state in self.plan.replacing.values() for one in state.awaited) if self.is_late else ()
 
 
 def jobs_of(groups: Sequence[GroupPlan], users: Sequence[UserPlan]) -> list[GroupJob | StepJob]:
     """The calls for groups, and the steps of users, as jobs."""
-    return [*(GroupJob(plan) for plan in groups), *(StepJob(plan, step) for plan in users if plan.state for step in steps_of(plan.state))]
+    calls = [GroupJob(plan, call, is_late) for plan in groups for call, is_late in ((plan.early, False), (plan.late, True)) if call]
+    return [*calls, *(StepJob(plan, step) for plan in users if plan.state for step in steps_of(plan.state))]
 
 
-def shown(job: StepJob, user: Observed | None) -> Iterator[Written | None]:
-    """Nothing once all shows that a job waits for, an error where it will not show; no value as long as that is open."""
-    if user is None:
-        yield Written(error=LicensingError(Problem("the user is gone", "check the tenant", "not_found")))
-        return
-    paths = {(lic.group_id or "", lic.sku_id): lic for lic in user.user.licenses}
-    seats = {one.allotment_id for one in user.seats or ()}
-    for one in job.awaited:
-        path = paths.get((one.group_id, one.sku_id))
-        is_shown = one.allotment_id in seats if one.allotment_id else path is not None and path.is_held
-        if path is not None and not one.allotment_id and not path.is_held and not job.plan.is_patient:
-            cause, remedy = error_of(path.error)
-            text = f"{job.name} is a member of the group, and does not get the license from it: {cause} ({path.error})"
-            yield Written(error=LicensingError(Problem(text, remedy, "license_in_error", retriable=True)))
+def waiting_for(job: GroupJob | StepJob) -> list[tuple[EndState, tuple[Awaited, ...], bool]]:
+    """The users of whom something must show before a job, with what that is, and whether an error of it may pass by itself."""
+    if isinstance(job, StepJob):
+        return [(job.plan.state, job.awaited, job.plan.is_patient)] if job.plan.state else []
+    return [(state, state.awaited, False) for state in job.plan.replacing.values() if state.awaited]
+
+
+def shown(job: GroupJob | StepJob, users: Mapping[str, Observed]) -> Iterator[Written | None]:
+    """Nothing once all shows that a job waits for, an error where it will not show; no value as long as that is open. users are as they are now, by id."""
+    is_open = False
+    for state, awaited, is_patient in waiting_for(job):
+        user = users.get(state.before.id)
+        if user is None:
+            yield Written(error=LicensingError(Problem("the user is gone", "check the tenant", "not_found")))
             return
-        if not is_shown:
-            return
-    yield None
+        paths = {(lic.group_id or "", lic.sku_id): lic for lic in user.user.licenses}
+        seats = {one.allotment_id for one in user.seats or ()}
+        for one in awaited:
+            path = paths.get((one.group_id, one.sku_id))
+            if path is not None and not one.allotment_id and not path.is_held and not is_patient:
+                cause, remedy = error_of(path.error)
+                text = f"{state.before.user.name} is a member of the group, and does not get the license from it: {cause} ({path.error})"
+                yield Written(error=LicensingError(Problem(text, remedy, "license_in_error", retriable=True)))
+                return
+            is_open = is_open or not (one.allotment_id in seats if one.allotment_id else path is not None and path.is_held)
+    if not is_open:
+        yield None
+
+
+def not_replaced(plan: GroupPlan) -> Problem:
+    """Why a group keeps what members were to have in another way."""
+    cause = f"members of group {plan.name} did not get what replaces what they lose through it, so the group keeps it"
+    return Problem(cause, "see the errors of these users, and run it again", "members_failed", retriable=True)

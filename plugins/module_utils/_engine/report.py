@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import json
 import time
+from collections.abc import Iterable
 from typing import Any, TextIO
 
 from .._errors import OptionError
@@ -100,4 +101,12 @@ class RunReport:
 
 def digest(value: Any) -> str:
     """By what a value is known: the same for equal ones."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+    return digest_of_all([value])
+
+
+def digest_of_all(values: Iterable[Any]) -> str:
+    """By what values are known, taken one by one, as there may be many."""
+    found = hashlib.sha256()
+    for value in values:
+        found.update(json.dumps(value, sort_keys=True).encode())
+    return found.hexdigest()[:16]

@@ -7,7 +7,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
@@ -48,8 +48,8 @@ class Job(Protocol):
         """By what the jobs of one principal are known."""
 
     @property
-    def follows(self) -> bool:
-        """Whether it is not sent unless all earlier jobs of its chain were done."""
+    def follows(self) -> Collection[Hashable]:
+        """The chains of which all earlier jobs must have been done before it is sent."""
 
     @property
     def lane(self) -> str:
@@ -114,9 +114,11 @@ class Engine:
 
     def _stage(self, pool: ThreadPoolExecutor, jobs: list[Job]) -> Iterator[tuple[Any, Written | None]]:
         """One stage: what may be sent of it, once what it waits for shows."""
-        broken = [job for job in jobs if job.follows and job.chain in self._broken]
+        ready, broken = jobs, []
+        if self._broken:
+            ready = [job for job in jobs if self._broken.isdisjoint(job.follows)]
+            broken = [job for job in jobs if not self._broken.isdisjoint(job.follows)]
         yield from ((job, None) for job in broken)
-        ready = [job for job in jobs if not (job.follows and job.chain in self._broken)] if broken else jobs
         awaiting = [job for job in ready if job.awaited]
         if awaiting:
             shown: list[Job] = []

@@ -56,9 +56,9 @@ class Plan:
         """A further entry of one principal is written whatever became of the earlier one."""
 
     @property
-    def follows(self) -> bool:
-        """Whether it depends on another one."""
-        return False
+    def follows(self) -> tuple:
+        """It depends on no other one."""
+        return ()
 
     @property
     def lane(self) -> str:

@@ -6,19 +6,19 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from .._engine.jobs import GroupJob, StepJob, jobs_of, shown
-from .._engine.report import RunReport, digest
+from .._engine.jobs import GroupJob, StepJob, jobs_of, not_replaced, shown, waiting_for
+from .._engine.report import RunReport, digest_of_all
 from .._engine.run import Engine, Line
 from .._errors import OptionError, Problem
 from .._graph.batch import SIZE
 from .._licensing.desired.licensed_users import DesiredRun, desired_run
 from .._licensing.observed import Tenant
-from .._licensing.plan.changes import Change, JoinGroup, Written
+from .._licensing.plan.changes import JoinGroup, Written
 from .._licensing.plan.end_state import Settings
 from .._licensing.plan.groups import GroupPlan
 from .._licensing.plan.guards import Guards, removal_limit
@@ -39,9 +39,9 @@ _NOT_DESCRIBED = {"concurrency", "write_quota", "on_error", "results", "report_p
 
 @dataclass
 class _Progress:
-    """What became of the steps of one user so far."""
+    """What became of the steps of one entry so far: changes of a user, or calls for a group."""
 
-    made: set[Change] = field(default_factory=set)
+    made: list[Any] = field(default_factory=list)
     problems: tuple[Problem, ...] = ()
     request_id: str | None = None
     is_waiting: bool = False
@@ -84,7 +84,7 @@ class LicensedUsers:
             raise OptionError("record_path and report_path are one file; give each a path of its own")
         self._leavers = Leavers(self._desired, self._params, module.check_mode)
         self.report = RunReport(self._params["report_path"], module.check_mode, self._params["resume"])
-        self.results, self.groups = ResultList(self._params["results"], "waiting"), ResultList(self._params["results"])
+        self.results, self.groups = ResultList(self._params["results"], "waiting"), ResultList(self._params["results"], "waiting")
         pace = SIZE, self._params["max_wait"], self._look, self._params["wait_timeout"]
         line = Line(self._send, session.client.may_pause, session.client.flow.stop, *pace)
         self.engine = Engine(line, self._params["concurrency"], self._params["on_error"])
@@ -167,44 +167,39 @@ class LicensedUsers:
         return ("changed", True) if self._module.check_mode else (None, True)
 
     def _write(self, plan: RunPlan, groups: Sequence[GroupPlan], users: Sequence[UserPlan]) -> None:
-        """Writes step by step. A user is noted when all steps are answered; those behind one that was not done are answered without being sent."""
+        """Writes step by step. An entry is noted when all its steps are answered; those behind one that was not done are answered without being sent."""
         jobs = jobs_of(groups, users)
-        left = Counter(job.plan.index for job in jobs if isinstance(job, StepJob))
-        open_users: dict[int, _Progress] = {}
+        left = Counter(job.chain for job in jobs)
+        started: dict[Hashable, _Progress] = {}
         for job, result in self.engine.run(jobs):
-            if isinstance(job, GroupJob):
-                self._take_group(plan, job, result)
-                continue
-            one = job.plan
-            progress = open_users.setdefault(one.index, _Progress())
+            progress = started.setdefault(job.chain, _Progress())
             self._take(plan, job, result, progress)
-            left[one.index] -= 1
-            if not left[one.index]:
-                del open_users[one.index]
-                changes = tuple(change for change in one.changes if change in progress.made)
-                self._note(plan, one, progress.outcome(), changes, progress.problems, progress.request_id, progress.is_rejected)
+            left[job.chain] -= 1
+            if not left[job.chain]:
+                del started[job.chain]
+                if isinstance(job, GroupJob):
+                    self._note_group(plan, job.plan, progress.outcome(), tuple(progress.made), progress.problems, progress.request_id)
+                else:
+                    changes = tuple(change for change in job.plan.changes if change in progress.made)
+                    self._note(plan, job.plan, progress.outcome(), changes, progress.problems, progress.request_id, progress.is_rejected)
 
-    def _take(self, plan: RunPlan, job: StepJob, result: Written | None, progress: _Progress) -> None:
-        """Takes note of what became of one step of a user."""
+    def _take(self, plan: RunPlan, job: GroupJob | StepJob, result: Written | None, progress: _Progress) -> None:
+        """Takes note of what became of one step."""
         if result is None:
+            if isinstance(job, GroupJob) and job.is_late and self.engine.ended is None and not progress.problems:
+                progress.problems = (not_replaced(job.plan),)
             progress.is_left = True
             return
-        progress.made |= set(changes_of(job.step, result.done))
+        progress.made += changes_of(job.step, result.done) if isinstance(job, StepJob) else result.done
         progress.request_id = result.request_id or progress.request_id
         progress.is_waiting = progress.is_waiting or result.is_waiting
         progress.was_lost = progress.was_lost or result.was_lost
         if result.error is not None:
             problems = self.engine.failed(job, result, plan.tenant.catalog)
-            if job.plan.is_patient and problems[0].code == "no_seats" and self.engine.ended is None:
+            if isinstance(job, StepJob) and job.plan.is_patient and problems[0].code == "no_seats" and self.engine.ended is None:
                 progress.is_waiting = True
             else:
                 progress.problems += problems
-
-    def _take_group(self, plan: RunPlan, job: GroupJob, result: Written | None) -> None:
-        """Notes what became of the call for a group."""
-        problems = self.engine.failed(job, result, plan.tenant.catalog) if result else ()
-        outcome = "skipped" if result is None else "failed" if problems else "changed"
-        self._note_group(plan, job.plan, outcome, tuple(result.done) if result else (), problems, result.request_id if result else None)
 
     def _send(self, jobs: Sequence[GroupJob | StepJob]) -> list[Written]:
         writer, steps = self._session.writer, [job for job in jobs if isinstance(job, StepJob)]
@@ -220,18 +215,18 @@ class LicensedUsers:
             return writer.join([one for job in jobs for one in job.operations if isinstance(one, JoinGroup)])
         return writer.apply_all(step.version, [(job.operations, "principal") for job in jobs])
 
-    def _look(self, jobs: Sequence[StepJob]) -> Mapping[int, Written | None]:
+    def _look(self, jobs: Sequence[GroupJob | StepJob]) -> Mapping[int, Written | None]:
         """The jobs of which all shows that they wait for, and those of which it will not show."""
-        users = [job.plan.state.before.user for job in jobs if job.plan.state]
-        now = self._reader.again(users, any(one.allotment_id for job in jobs for one in job.awaited))
-        return {place: result for place, job in enumerate(jobs) for result in shown(job, now.get(users[place].id))}
+        users = {state.before.id: state.before.user for job in jobs for state, dummy, is_patient in waiting_for(job)}
+        now = self._reader.again(list(users.values()), any(one.allotment_id for job in jobs for one in job.awaited))
+        return {place: result for place, job in enumerate(jobs) for result in shown(job, now)}
 
     def _note_group(
         self, plan: RunPlan, one: GroupPlan, outcome: str, operations: tuple = (), problems: Sequence[Problem] = (), request_id: str | None = None
     ) -> None:
         rows = operation_rows(operations, plan.tenant.catalog)
         self.groups.add(one.index, {"group": one.name}, outcome, rows, finding_rows(one.problems), problems)
-        if operations and one.changes and self._module._diff:
+        if operations and one.changes and outcome != "failed" and self._module._diff:
             self.groups.show(one.index, diff_of(one.changes))
         if outcome != "skipped":
             remember(self._session, self.engine, problems, partial(self.report.add, one.name, f"group {one.index}", outcome, rows, request_id))
@@ -289,5 +284,5 @@ def _run(module: GraphModule, session: Session) -> None:
         lines=run.lines(),
         ansible_stats=stats,
         seats_due=plan.seats_due,
-        plan_digest=digest(plan.data),
+        plan_digest=digest_of_all(plan.data),
     )

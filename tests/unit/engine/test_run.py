@@ -26,7 +26,7 @@ class Job:
     size: int = 1
     new_sku_ids: frozenset[str] = frozenset()
     chain: str | None = None
-    follows: bool = False
+    follows: tuple = ()
     lane: str = ""
     awaited: tuple = ()
 
@@ -208,7 +208,7 @@ SHOWN = {
 @pytest.mark.parametrize("title", SHOWN)
 def test_what_waits_is_sent_once_it_shows(title):
     service, timeout, expected = SHOWN[title]
-    jobs = [Job("ann", 0, chain="ann"), Job("ann", 1, chain="ann", follows=True, awaited=("x",)), Job("bob", 1, chain="bob")]
+    jobs = [Job("ann", 0, chain="ann"), Job("ann", 1, chain="ann", follows=("ann",), awaited=("x",)), Job("bob", 1, chain="bob")]
     outcomes = wait(service, jobs, timeout)
     assert outcomes == {"ann": expected, "bob": ["done"]}
     assert sum(service.pauses) <= timeout
@@ -217,7 +217,7 @@ def test_what_waits_is_sent_once_it_shows(title):
 def test_what_follows_a_step_that_failed_is_not_sent_and_what_does_not_is():
     service = Service(ann=no_seat())
     service.times = {"ann": 1}
-    jobs = [Job("ann", 0, chain="ann"), Job("ann", 1, chain="ann"), Job("ann", 2, chain="ann", follows=True)]
+    jobs = [Job("ann", 0, chain="ann"), Job("ann", 1, chain="ann"), Job("ann", 2, chain="ann", follows=("ann",))]
     line = Line(service.send, service.pause, service.stop, 20, 0)
     outcomes = ["not sent" if result is None else "failed" if result.error else "done" for dummy, result in Engine(line, 1, "continue").run(jobs)]
     assert outcomes == ["failed", "done", "not sent"]

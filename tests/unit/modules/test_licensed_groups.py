@@ -166,3 +166,82 @@ def test_a_freed_seat_goes_to_the_members_first(tenant):
     users = [entry("frank", "bi"), entry("dave", "base", **{"from": "bi"})]
     result = prove(tenant, MODULE, licensing_groups=groups, users=users, profiles=profiles, remove="previous")
     assert [row["outcome"] for row in result["results"]] == ["failed", "changed"]
+
+
+DIRECT = {"direct": {"usage_location": "DE", "licenses": [{"sku": "SPE_E3"}]}, "field": {"usage_location": "DE", "groups": ["Field"]}}
+OUT = [{"group": "Support desk", "remove": ["SPE_E3"]}]
+
+
+def _without_gap(tenant, name: str, **options) -> dict:
+    """The result of a run after each of whose requests the user has the mailbox."""
+    service, seen = tenant.sandbox.service, []
+    handle = type(service).handle.__get__(service)
+
+    def seeing(*call):
+        reply = handle(*call)
+        held = [row for row in tenant.state()["users"][upn(name)]["licenses"] if row["state"] == "Active"]
+        seen.append(any("EXCHANGE_S_ENTERPRISE" not in row["off"] and row["sku"] in ("SPE_E3", "SPE_E5") for row in held))
+        return reply
+
+    service.handle = seeing
+    try:
+        result = tenant.run(MODULE, max_removals="9", wait_timeout=1, **options)
+    finally:
+        del service.handle
+    assert all(seen), "the user has the mailbox all the time"
+    return result
+
+
+@pytest.mark.parametrize("delay", [0, 3])
+@pytest.mark.parametrize("profile", ["direct", "field"])
+def test_members_have_what_replaces_a_license_before_the_group_loses_it(tenant, profile, delay):
+    """Heidi gets E3 directly, or through another group, which Graph carries out behind; then the group loses it."""
+    seed = copy.deepcopy(SEED)
+    seed["groups"].append({"display_name": "Field", "members": [], "licenses": [{"sku": "SPE_E3"}]})
+    tenant.reset(seed)
+    tenant.conditions({"group_reads": delay})
+    users = [entry("heidi", profile)]
+    for dummy in range(4):
+        result = _without_gap(tenant, "heidi", licensing_groups=OUT, users=users, profiles=DIRECT)
+        assert not result["failed"]
+        if not result["changed"]:
+            break
+    assert result["group_results"][0]["outcome"] == "unchanged"
+    held = {(row["sku"], row["group"]) for row in tenant.state()["users"][upn("heidi")]["licenses"]}
+    assert held == {("SPE_E3", None if profile == "direct" else tenant.group_id("Field"))}
+
+
+def test_what_a_group_assigns_in_exchange_is_there_before_members_lose_anything(tenant):
+    """The call is two: what the group gets, and what it loses behind the member who replaces it."""
+    swap = [{"group": "Support desk", "licenses": [{"sku": "POWER_BI_PRO"}], "remove": ["SPE_E3"]}]
+    result = _without_gap(tenant, "heidi", licensing_groups=swap, users=[entry("heidi", "direct")], profiles=DIRECT)
+    assert [change["action"] for change in result["group_results"][0]["changes"]] == ["add", "remove"]
+    assert result["group_results"][0]["outcome"] == "changed"
+    assert {row["sku"] for row in tenant.state()["users"][upn("heidi")]["licenses"]} == {"SPE_E3", "POWER_BI_PRO"}
+
+
+def test_a_group_keeps_what_a_member_with_an_error_would_lose(tenant):
+    users = [{"user": upn("heidi"), "usage_location": "DE", "licenses": [{"sku": "SPE_E33"}]}]
+    result = prove(tenant, MODULE, licensing_groups=OUT, users=users, max_removals="9")
+    assert result["group_results"][0]["failure"]["code"] == "members_failed"
+    assert f"{upn('heidi')}, who has an error, would lose what group Support desk assigns" in result["group_results"][0]["msg"]
+    assert not tenant.writes()
+
+
+def test_a_group_keeps_what_a_member_did_not_get(tenant):
+    tenant.fault(f"{tenant.user_id('heidi')}/assignLicense", status=400, code="Request_BadRequest", message="License assignment failed")
+    result = tenant.run(MODULE, licensing_groups=OUT, users=[entry("heidi", "direct")], profiles=DIRECT, max_removals="9")
+    assert [row["failure"]["code"] for row in result["group_results"]] == ["members_failed"]
+    assert {row["sku"] for row in tenant.state()["users"][upn("heidi")]["licenses"]} == {"SPE_E3"}
+
+
+def test_seats_that_come_free_behind_the_group_serve_others(tenant):
+    """One member gets E5 for E3, and the seat of E3 that the group then frees is grace's."""
+    _with_seats(tenant, "SPE_E3", 6)
+    held = [row["sku"] for user in tenant.state()["users"].values() for row in user["licenses"]]
+    _with_seats(tenant, "SPE_E3", held.count("SPE_E3"))
+    profiles = {"five": {"usage_location": "DE", "licenses": [{"sku": "SPE_E5"}]}, **DIRECT}
+    users = [entry("grace", "direct"), entry("heidi", "five")]
+    result = _without_gap(tenant, "heidi", licensing_groups=OUT, users=users, profiles=profiles, max_wait=5)
+    assert [row["outcome"] for row in result["results"]] == ["changed", "changed"]
+    assert result["group_results"][0]["outcome"] == "changed"

@@ -50,7 +50,7 @@ def test_groups(title):
     assert [problem.code for problem in made.groups[0].problems] == codes
     jobs = jobs_of([one for one in made.groups if one.outcome == "changed"], ())
     assert [(job.name, job.stage, len(job.operations)) for job in jobs] == [("team", -1, 1) for outcome in outcomes if outcome == "changed"]
-    assert len(made.data) == outcomes.count("changed")
+    assert len(list(made.data)) == outcomes.count("changed")
 
 
 def test_protect_of_the_task_counts_as_well():

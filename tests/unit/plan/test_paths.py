@@ -12,12 +12,11 @@ from ansible_collections.m365.licensing.plugins.module_utils._licensing.catalog 
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.licensed_users import desired_run
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.episodes import Episode, HeldLicense, LeaverRecord, episode_of, record_of
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.model import Assignment, Group, License, Principal
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.observed import Observed, Tenant
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.observed import Observed, Tenant, claims, free_seats
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.changes import Change, EndState
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.end_state import Settings
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.guards import Guards, held_by, removal_limit, removals_of
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.run_plan import RunPlan, plan_run
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.seats import claims, free_seats
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.steps import changes_of, steps_of
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.restore import returns_of, still_open, union_of
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.show.plans import change_rows, user_diff
@@ -281,7 +280,7 @@ def test_steps(title):
     assert sorted(map(repr, (change for step in steps for change in changes_of(step, step.operations)))) == sorted(map(repr, made.users[0].changes))
     assert [changes_of(step, ()) for step in steps] == [()] * len(steps)
     jobs = jobs_of((), made.users)
-    assert [job.follows for job in jobs] == [any(one.is_late for one in job.step.changes) for job in jobs]
+    assert [bool(job.follows) for job in jobs] == [any(one.is_late for one in job.step.changes) for job in jobs]
     assert all(job.chain == 0 and job.name == "ann@contoso.example" and not job.is_later for job in jobs)
 
 
@@ -294,16 +293,20 @@ def test_what_takes_a_seat_says_so():
 def test_what_is_awaited_shows():
     made = plan(ann(direct(E3)), {"profile": "desk", "from": "analyst"})
     job = jobs_of((), made.users)[-1]
-    assert list(shown(job, ann(direct(E3)))) == []
-    assert list(shown(job, ann(direct(E3), through(DESK, E3)))) == [None]
-    (refused,) = shown(job, ann(direct(E3), through(DESK, E3, "Error", "DependencyViolation")))
+
+    def now(one: Observed) -> dict:
+        return {one.id: one}
+
+    assert list(shown(job, now(ann(direct(E3))))) == []
+    assert list(shown(job, now(ann(direct(E3), through(DESK, E3))))) == [None]
+    (refused,) = shown(job, now(ann(direct(E3), through(DESK, E3, "Error", "DependencyViolation"))))
     assert "does not get the license from it" in refused.error.message
-    assert list(shown(replace(job, plan=replace(job.plan, is_patient=True)), ann(through(DESK, E3, "Error", "CountViolation")))) == []
-    (gone,) = shown(job, None)
+    assert list(shown(replace(job, plan=replace(job.plan, is_patient=True)), now(ann(through(DESK, E3, "Error", "CountViolation"))))) == []
+    (gone,) = shown(job, {})
     assert gone.error.problem.code == "not_found"
     seat = jobs_of((), plan(ann(direct(BI), seats=[(HEAD, off())]), {"profile": "field", "from": "head"}).users)[-1]
-    assert list(shown(seat, ann(seats=[(HEAD, off())]))) == []
-    assert list(shown(seat, ann(seats=[(HEAD, off()), (FIELD, off())]))) == [None]
+    assert list(shown(seat, now(ann(seats=[(HEAD, off())])))) == []
+    assert list(shown(seat, now(ann(seats=[(HEAD, off()), (FIELD, off())])))) == [None]
 
 
 def test_rows_and_the_diff_name_everything():
@@ -531,7 +534,7 @@ def test_any_user_with_any_profile(one, entry, remove, is_accepted):
     assert not lost & {E3.id if name == "E3" else BI.id for name in entry.get("keep", ())}
     assert not any(change.verb == "remove" and not change.is_late for change in state.changes if change.kind != "license")
     spelled = [{key: value.upper() if key == "user" else value for key, value in entry.items()}]
-    assert plan(one, {**spelled[0], "user": ANN.upper()}, remove=remove, more=more).data == made.data
+    assert list(plan(one, {**spelled[0], "user": ANN.upper()}, remove=remove, more=more).data) == list(made.data)
 
 
 def test_one_user_of_two_names_with_groups():

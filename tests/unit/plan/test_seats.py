@@ -7,7 +7,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.seats import Claim, stages_of, supply_of
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.seats import Claim, stages_around, stages_of, supply_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -123,3 +123,27 @@ def test_who_comes_first_is_served_first(claims, free):
     for key in "abc":
         of_key = [index in served for index, one in enumerate(claims) if key in one.takes]
         assert of_key == sorted(of_key, reverse=True)
+
+
+# title: (claims, those that free only with the event, free seats, stage of each, the last one before the event)
+AROUND = {
+    "nobody waits": ([claim("a"), claim("", "b")], "01", {"a": 1}, [0, 0], 0),
+    "who needs it comes behind": ([claim("a"), claim("c", "a")], "01", {"c": 1}, [1, 0], 0),
+    "and so does who needs that one": ([claim("a"), claim("b", "a"), claim("c", "b")], "001", {"c": 1}, [2, 1, 0], 0),
+    "the event behind a stage": ([claim("a"), claim("b", "a"), claim("c"), claim("", "c")], "0010", {"b": 1}, [1, 0, 1, 0], 1),
+    "the event comes first where fewer would be served": (
+        [claim("b", "c"), claim("a", "b"), claim("c"), claim("b", "a")],
+        "1111",
+        {"b": 1, "c": 1},
+        [2, 1, 0, 0],
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("title", AROUND)
+def test_stages_around_an_event(title):
+    claims, late, free, stages, last = AROUND[title]
+    found, behind = stages_around(claims, [one == "1" for one in late.ljust(len(claims), "0")], free)
+    assert behind == last
+    assert [found.get(place) for place in range(len(claims))] == stages

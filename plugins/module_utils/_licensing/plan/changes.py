@@ -13,7 +13,7 @@ from ..catalog import Catalog
 from ..desired.licenses import ServicePlanRule
 from ..model import Assignment, Group, License, Principal, Sku, shared
 from ..observed import Observed
-from .seats import seat_key
+from ..seats import seat_key
 
 _NONE: frozenset[str] = frozenset()
 

@@ -10,14 +10,13 @@ from functools import lru_cache
 
 from ..._errors import Problem
 from ..model import License, Principal, Sku
-from ..observed import Observed, Tenant
+from ..observed import Observed, Tenant, claims
 from ..resolve import ResolvedPlans
 from ..tables.service_plan_conflicts import broken_rules
 from . import predict
 from .changes import Awaited, Change, EndState, off_before, service_plans_on
 from .choices import Choice, Option, Resolved
 from .paths import Memberships, SeatPlan, SeatsLeft, direct_after, memberships, plan_seats, possible, seen_as, through_groups, with_service_plans
-from .seats import claims
 
 _NO_MEMBERSHIPS = Memberships()
 
@@ -42,7 +41,7 @@ class Decider:
         """What a user will have. left says of a key how many seats are left for this user, where there are alternatives."""
         who = user.user
         resolved = possible(user, resolved, self._tenant, left) if resolved.is_return else resolved
-        has_groups = resolved.group_ids or resolved.removable.group_ids or resolved.is_release or self._tenant.lost
+        has_groups = resolved.group_ids or resolved.removable.group_ids or resolved.is_release or self._is_in_changed(who)
         found = memberships(user, resolved, self._tenant) if has_groups else _NO_MEMBERSHIPS
         seen = seen_as(who, through_groups(who, found, self._tenant), self._tenant) if has_groups else who
         chosen = [self._choose(seen, who, choice, left) for choice in resolved.choices]
@@ -69,6 +68,10 @@ class Decider:
             state = _plain(user, changes)
         problems += [*seats.problems, *(self._predicted(state, seen, resolved) if state.changes else ())]
         return replace(state, problems=tuple(problems)) if problems or state.problems else state
+
+    def _is_in_changed(self, who: Principal) -> bool:
+        """Whether a user holds licenses through a group whose licenses the run changes."""
+        return bool(self._tenant.changed) and any(lic.group_id in self._tenant.changed for lic in who.licenses)
 
     def _choose(self, user: Principal, now: Principal, choice: Choice, left: SeatsLeft) -> Option:
         """The option that is held by any path, else the first with a seat, else the first. With prefers_first, a seat counts before what is held.
@@ -132,7 +135,8 @@ class Decider:
         awaited = self._awaited(who, resolved, end)
         changes = tuple(self._ordered(one, state, end, awaited, seats) for one in state.changes)
         created = [one for one in changes if one.kind == "seat" and one.verb == "add"]
-        pending = (*awaited, *(Awaited(one.sku_id, allotment_id=one.key) for one in created)) if any(one.is_late for one in changes) else ()
+        is_replaced = any(one.is_late for one in changes) or self._is_in_changed(who)
+        pending = (*awaited, *(Awaited(one.sku_id, allotment_id=one.key) for one in created)) if is_replaced else ()
         problems = [
             replace(predict.license_in_error(seen, self._catalog.sku(lic.sku_id), lic), severity="error")
             for lic in who.licenses

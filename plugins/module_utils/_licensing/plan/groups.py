@@ -1,31 +1,39 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Step zero of a run: what licensing groups assign, before users are put into them."""
+"""What licensing groups assign, before users are put into them; and what they no longer assign, after members have what replaces it."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ..._errors import OptionError, Problem, errors_of
 from ..desired.licenses import DesiredLicenses
 from ..desired.licensing_groups import DesiredGroup
-from ..model import Group
+from ..model import Group, License
 from ..observed import Observed, Tenant
 from ..resolve import Resolver
-from .changes import Changes
+from .changes import AssignLicenses, Changes, EndState, service_plans_on
 from .licenses import plan_licenses
+
+_NO_STATES: Mapping[int, EndState] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class GroupPlan:
-    """What becomes of one licensing group: changes, errors, or nothing."""
+    """What becomes of one licensing group: changes, errors, or nothing.
+
+    replacing are listed members, by the place of their entry, who get what they lose through the group in another way.
+    They come first, and then the group loses it, behind the steps of the users of a stage.
+    """
 
     index: int
     desired: DesiredGroup
     changes: Changes | None = None
     problems: tuple[Problem, ...] = ()
+    replacing: Mapping[int, EndState] = field(default_factory=lambda: _NO_STATES)
+    stage: int = -1
 
     @property
     def name(self) -> str:
@@ -47,6 +55,31 @@ class GroupPlan:
         """The call, if one is needed."""
         return self.changes.operations if self.changes else ()
 
+    def behind(self, stage: int | None, stages: Mapping[int, int]) -> GroupPlan:
+        """The plan behind a stage, and behind those who replace what they lose and are served until then. Without a stage, nobody can be before it."""
+        if not self.replacing:
+            return self
+        first = {index: state for index, state in self.replacing.items() if stage is not None and stages[index] <= stage}
+        return replace(self, replacing=first, stage=stage if stage is not None and first else -1)
+
+    @property
+    def early(self) -> tuple:
+        """The call before all users. What members replace is not in it."""
+        wide = (replace(one, add=tuple(lic for lic in one.add if not _is_narrowed(one, lic)), remove=()) for one in self.operations)
+        return tuple(one for one in wide if one.add) if self.replacing else self.operations
+
+    @property
+    def late(self) -> tuple:
+        """The call for what waits for members who replace it."""
+        narrow = (replace(one, add=tuple(lic for lic in one.add if _is_narrowed(one, lic))) for one in self.operations)
+        return tuple(one for one in narrow if one.add or one.remove) if self.replacing else ()
+
+    @property
+    def losses(self) -> frozenset[tuple[str, str]]:
+        """The pairs of group and SKU of which members lose the license, or service plans of it."""
+        named = ({*one.remove, *(lic.sku_id for lic in one.add if _is_narrowed(one, lic))} for one in self.operations if self.outcome == "changed")
+        return frozenset((self.changes.before.id, sku_id) for ids in named for sku_id in ids) if self.changes else frozenset()
+
     @property
     def removals(self) -> int:
         """The licenses that members lose: each once per member, less those that the group assigns instead."""
@@ -54,6 +87,12 @@ class GroupPlan:
         count = group.member_count or 0 if isinstance(group, Group) else 0
         lost = sum(len(one.remove) for one in self.operations) - len(self.changes.new_sku_ids if self.changes else ())
         return count * max(0, lost) if self.outcome == "changed" else 0
+
+
+def _is_narrowed(call: AssignLicenses, lic: License) -> bool:
+    """Whether a call turns service plans of a license off."""
+    known = call.principal.direct(lic.sku_id)
+    return known is not None and bool(lic.disabled_plans - known.disabled_plans)
 
 
 def plan_groups(desired: Sequence[DesiredGroup], tenant: Tenant, protect: Sequence[str]) -> tuple[GroupPlan, ...]:
@@ -86,9 +125,42 @@ def _known(desired: DesiredGroup, tenant: Tenant) -> tuple[tuple[str, ...], tupl
     return tuple(sku.id for sku in skus if sku), tuple(replace(problem, severity="warning") for problem in resolver.taken())
 
 
+def with_replacements(
+    plans: Iterable[GroupPlan], users: Mapping[int, Observed], states: Mapping[int, EndState | None], tenant: Tenant
+) -> tuple[GroupPlan, ...]:
+    """The plans, with the members who replace what they lose. states are those of users by place, nothing of one who has an error: such a member,
+    who would lose something, is an error of the group."""
+    return tuple(_with_replacing(plan, users, states, tenant) if plan.losses else plan for plan in plans)
+
+
+def _with_replacing(plan: GroupPlan, users: Mapping[int, Observed], states: Mapping[int, EndState | None], tenant: Tenant) -> GroupPlan:
+    after = plan.changes.after if plan.changes else None
+    replacing, stuck = {}, []
+    for index, state in states.items():
+        if index not in users:
+            continue
+        user = users[index].user
+        mine = [lic for lic in user.licenses if lic.group_id and (lic.group_id, lic.sku_id) in plan.losses]
+        if not mine or after is None:
+            continue
+        rest = [lic for lic in user.licenses if lic not in mine] + [lic for lic in after.licenses if any(lic.sku_id == one.sku_id for one in mine)]
+        lost = service_plans_on(mine, tenant.catalog) - service_plans_on(rest, tenant.catalog)
+        if state is None and lost:
+            stuck.append(user.name)
+        elif state is not None and lost & service_plans_on(state.after.licenses, tenant.catalog):
+            replacing[index] = state
+    if not stuck:
+        return replace(plan, replacing=replacing or _NO_STATES)
+    who = f"{stuck[0]} and {len(stuck) - 1} more, who have errors," if len(stuck) > 1 else f"{stuck[0]}, who has an error,"
+    cause = f"{who} would lose what group {plan.name} assigns, and get nothing in exchange"
+    problem = Problem(cause, "mend the errors of these users, or take them out of the list", "members_failed", where=plan.desired.where)
+    return replace(plan, problems=(*plan.problems, problem))
+
+
 def with_groups(tenant: Tenant, plans: Iterable[GroupPlan], users: Iterable[Observed]) -> Tenant:
     """The tenant as it will be after step zero: what groups assign, what they no longer assign, and the seats that their members take."""
-    done = [plan.changes for plan in plans if plan.outcome == "changed" and plan.changes]
+    planned = [plan for plan in plans if plan.outcome == "changed"]
+    done = [plan.changes for plan in planned if plan.changes]
     if not done:
         return tenant
     lost = frozenset((one.before.id, sku_id) for one in done for call in one.operations for sku_id in call.remove)
@@ -100,4 +172,6 @@ def with_groups(tenant: Tenant, plans: Iterable[GroupPlan], users: Iterable[Obse
         for sku_id in changes.new_sku_ids:
             taken[sku_id] += (changes.before.member_count or 0) - len(members)
             getting[sku_id] = getting.get(sku_id, frozenset()) | {user.id for user in members if not user.user.holds(sku_id)}
-    return replace(tenant, groups={**tenant.groups, **{one.after.id: one.after for one in done}}, lost=lost, taken=dict(taken), getting=getting)
+    changed = frozenset(one.before.id for one in done)
+    groups = {**tenant.groups, **{one.after.id: one.after for one in done}}
+    return replace(tenant, groups=groups, lost=lost, changed=changed, taken=dict(taken), getting=getting)

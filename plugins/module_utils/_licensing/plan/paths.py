@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from ..._errors import Problem
 from ..model import Allotment, Assignment, Group, License, Principal, Sku, shared
 from ..observed import Observed, Tenant
+from ..seats import seat_key
 from . import predict
 from .changes import off_before
 from .choices import Choice, Holdings, Option, Resolved, Seat
-from .seats import seat_key
 
 SeatsLeft = Callable[[str], int]
 
@@ -70,11 +70,18 @@ def _stays(user: Principal, group: Group, resolved: Resolved, tenant: Tenant) ->
 
 
 def through_groups(user: Principal, found: Memberships, tenant: Tenant) -> tuple[License, ...]:
-    """The licenses that are not direct, as they will be once Graph has carried out the memberships: those of today as well."""
-    kept = [lic for lic in user.licenses if not lic.is_direct and lic.group_id not in found.left and (lic.group_id, lic.sku_id) not in tenant.lost]
+    """The licenses that are not direct, as they will be once Graph has carried out the memberships and what groups assign: those of today as well."""
+    held = [lic for lic in user.licenses if not lic.is_direct and lic.group_id not in found.left and (lic.group_id, lic.sku_id) not in tenant.lost]
+    kept = [_as_assigned(lic, tenant.groups[lic.group_id]) if lic.group_id in tenant.changed and lic.group_id else lic for lic in held]
     shown = {(lic.group_id, lic.sku_id) for lic in kept}
     named = [(group_id, lic) for group_id in found.desired for lic in tenant.groups[group_id].licenses]
     return (*kept, *(shared(License(lic.sku_id, lic.disabled_plans, group_id)) for group_id, lic in named if (group_id, lic.sku_id) not in shown))
+
+
+def _as_assigned(lic: License, group: Group) -> License:
+    """The license of a member with the service plans that the group will assign."""
+    own = group.direct(lic.sku_id)
+    return shared(replace(lic, disabled_plans=own.disabled_plans)) if own else lic
 
 
 @dataclass

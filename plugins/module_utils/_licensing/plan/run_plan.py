@@ -5,21 +5,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from ..._errors import Problem, errors_of
 from ..desired.licensed_users import DesiredRun, DesiredUser
 from ..model import Principal
 from ..observed import Observed, Tenant
-from . import predict
-from .changes import AssignLicenses, Change, EndState
+from ..seats import plenty_of
+from .changes import Change, EndState
 from .choices import ProfileResolver, Resolved
-from .end_state import Decider, Settings
-from .groups import GroupPlan, plan_groups, with_groups
+from .end_state import Settings
+from .groups import GroupPlan, plan_groups, with_groups, with_replacements
 from .guards import Guards, held_by, too_many
-from .paths import SeatsLeft
-from .seats import Claim, free_seats, plenty_of, seat_key, stages_of, supply_of
+from .stages import Planner
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +85,18 @@ class RunPlan:
     groups: tuple[GroupPlan, ...] = ()
 
     @property
-    def data(self) -> list[dict]:
+    def states(self) -> dict[int, EndState | None]:
+        """The end states by place, nothing of those who have errors. Skipped entries, and those that repeat another one, are not there."""
+        return {one.index: None if one.errors else one.state for one in self.users if one.duplicate_of is None and (one.errors or one.state)}
+
+    @property
+    def data(self) -> Iterator[dict]:
         """The plan as plain values in a stable order, without time: what a digest is made of."""
-        states = sorted((plan.state for plan in self.users if plan.is_to_write and plan.state), key=lambda state: state.before.id)
-        calls = sorted((call.principal.id, *_assigned(call)) for plan in self.groups if plan.outcome == "changed" for call in plan.operations)
-        return [{"group": group_id, "add": add, "remove": remove} for group_id, add, remove in calls] + [
-            {"user": state.before.id, "changes": [[one.verb, one.kind, one.key, _plain(one.before), _plain(one.after)] for one in state.changes]}
-            for state in states
-        ]
-
-
-def _assigned(call: AssignLicenses) -> tuple[list, list]:
-    return sorted([lic.sku_id, sorted(lic.disabled_plans)] for lic in call.add), sorted(call.remove)
+        for call in sorted((call for plan in self.groups if plan.outcome == "changed" for call in plan.operations), key=lambda call: call.principal.id):
+            add = sorted([lic.sku_id, sorted(lic.disabled_plans)] for lic in call.add)
+            yield {"group": call.principal.id, "add": add, "remove": sorted(call.remove)}
+        for state in sorted((plan.state for plan in self.users if plan.is_to_write and plan.state), key=lambda state: state.before.id):
+            yield {"user": state.before.id, "changes": [[one.verb, one.kind, one.key, _plain(one.before), _plain(one.after)] for one in state.changes]}
 
 
 def _plain(value: frozenset[str] | str | None) -> list[str] | str | None:
@@ -110,13 +109,39 @@ def plan_run(
     """The plan. users are those that the tenant has, by the place of the entry, returns what those get who come back, by id.
 
     The end state of each user is decided first, seats are counted over all, and who is not served frees nothing; repeated until it is stable.
+    So it is for groups whose members replace what they lose through them, or cannot.
     """
     groups = plan_groups(run.licensing_groups, tenant, guards.protect)
-    tenant = with_groups(tenant, groups, users.values())
-    resolver = ProfileResolver(tenant, run, guards.protect, returns or {})
+    after = with_groups(tenant, groups, users.values())
+    while True:
+        plan, dummy = _plan_users(run, users, after, settings, guards, returns or {}, groups)
+        found, last_stage = with_replacements(groups, users, plan.states, after), None
+        late = {pair for one in found if one.replacing for pair in one.losses}
+        if late:
+            plan, last_stage = _plan_users(run, users, after, settings, guards, returns or {}, groups, late)
+            found = with_replacements(groups, users, plan.states, after)
+        if [one.errors for one in found] == [one.errors for one in groups]:
+            stages = {one.index: one.stage for one in plan.users}
+            return replace(plan, groups=tuple(one.behind(last_stage, stages) for one in found))
+        groups = tuple(new if new.errors else one for one, new in zip(groups, found))
+        after = with_groups(tenant, groups, users.values())
+
+
+def _plan_users(
+    run: DesiredRun,
+    users: Mapping[int, Observed],
+    tenant: Tenant,
+    settings: Settings,
+    guards: Guards,
+    returns: Mapping[str, Resolved],
+    groups: tuple[GroupPlan, ...],
+    late: Collection[tuple[str, str]] = (),
+) -> tuple[RunPlan, int | None]:
+    """The plan of all users, and the last stage before groups lose what is late, if that can wait."""
+    resolver = ProfileResolver(tenant, run, guards.protect, returns)
     plans = _listed(run, users, resolver, guards.is_missing_ok)
     open_plans = [plan for plan in plans if plan.index in users and plan.duplicate_of is None and plan.desired.skipped is None and not plan.errors]
-    planner = _Planner(tenant, settings, users, {plan.index: resolver.user(plan.desired, users[plan.index].user) for plan in open_plans})
+    planner = Planner(tenant, settings, users, {plan.index: resolver.user(plan.desired, users[plan.index].user) for plan in open_plans}, late)
     states, stages = planner.decided()
     unserved = planner.unserved(states, stages)
     plenty = plenty_of((states[index].takes for index in stages), planner.free)
@@ -132,7 +157,8 @@ def plan_run(
     problem = too_many((plan.state for plan in counted if plan.state), sum(plan.removals for plan in groups), held, len(run.users), guards.limit)
     early = {users[plan.index].id if plan.index in users else plan.name: plan for plan in plans if plan.desired.is_early}
     due = Counter(name for plan in early.values() for name in resolver.due(plan.desired, users.get(plan.index)))
-    return RunPlan(tuple(plans), tenant, (*run.warnings, *resolver.warnings.values()), problem, dict(sorted(due.items())), groups)
+    warnings = (*run.warnings, *resolver.warnings.values())
+    return RunPlan(tuple(plans), tenant, warnings, problem, dict(sorted(due.items())), groups), planner.last_stage
 
 
 def _with_patience(plans: list[UserPlan], has_lost: bool) -> list[UserPlan]:
@@ -180,117 +206,3 @@ def _is_same(one: DesiredUser, other: DesiredUser, user: Principal, resolver: Pr
     if one.skipped is not None or other.skipped is not None:
         return one.skipped is not None and other.skipped is not None
     return resolver.user(one, user).declared == resolver.user(other, user).declared
-
-
-class _Planner:
-    """Decides all users against one count of seats."""
-
-    def __init__(self, tenant: Tenant, settings: Settings, users: Mapping[int, Observed], resolved: Mapping[int, Resolved]) -> None:
-        self._tenant, self._settings, self._users, self._resolved = tenant, settings, users, resolved
-        self._decider = Decider(tenant, settings)
-        self._claims: dict[Claim, Claim] = {}
-        self._is_tried = settings.seat_check == "try"
-        self._tried: set[int] = set()
-        self.free = free_seats(tenant, users.values())
-        self._choosing = [index for index, one in resolved.items() if one.has_choice]
-
-    def decided(self) -> tuple[dict[int, EndState], dict[int, int]]:
-        """End states, and the stages of those that are served.
-
-        Those who have alternatives are decided anew, counting what all others free and take, until nothing changes. Who is refused counts for nothing.
-        A SKU of which a user got no seat is not chosen for that user again.
-        """
-        states = {index: self._decider.decide(self._users[index], one, self._left) for index, one in self._resolved.items()}
-        if self._tenant.getting:
-            able = (state for state in states.values() if not state.has_errors)
-            claimed = {state.before.id: state.takes for state in able if state.changes or state.frees}
-            self.free = free_seats(self._tenant, self._users.values(), claimed)
-        barred: dict[int, set[str]] = {}
-        refused: set[int] = set()
-        if not self._choosing:
-            return states, self._stages(states, set())
-        for dummy in range(_ROUNDS):
-            hopeless = self._choose_all(states, refused, barred)
-            stages = self._stages(states, hopeless)
-            unserved = states.keys() - stages.keys()
-            missing = self._missing(states, stages, self._left_over(states, stages))
-            for index in unserved & set(self._choosing) - hopeless:
-                barred.setdefault(index, set()).update(missing.get(index, ()))
-            if unserved == refused:
-                break
-            refused = set(unserved)
-        return states, stages
-
-    def _stages(self, states: Mapping[int, EndState], hopeless: set[int]) -> dict[int, int]:
-        """The stages of those who are able and served. With seat_check: try, who is not served comes last, as Graph may have a seat."""
-        able = {index: state for index, state in states.items() if not state.has_errors}
-        counted = {index: self._claim(state) for index, state in able.items() if (state.changes or state.frees) and index not in hopeless}
-        choosing = set(self._choosing)  # who has alternatives comes behind who has none
-        places = sorted((index for index, claim in counted.items() if claim.takes or claim.frees), key=lambda index: (index in choosing, index))
-        served = stages_of([counted[index] for index in places], self.free)
-        stages = dict.fromkeys(able.keys() - set(places) - hopeless, 0) | {places[place]: stage for place, stage in served.items()}
-        self._tried = able.keys() - stages.keys() if self._is_tried else set()
-        return stages | dict.fromkeys(self._tried, max(stages.values(), default=-1) + 1)
-
-    def _choose_all(self, states: dict[int, EndState], refused: set[int], barred: Mapping[int, set[str]]) -> set[int]:
-        """Decides in list order those who have alternatives. Those for whom no alternative has a seat are returned, and claim none."""
-        supply = supply_of((self._claim(state) for index, state in states.items() if index not in refused or index in self._choosing), self.free)
-        choosing, hopeless = set(self._choosing), set()
-        for index, state in states.items():
-            if index in choosing:
-                for key in state.frees:
-                    supply[key] -= 1
-                decided = states[index] = self._decider.decide(self._users[index], self._resolved[index], _left_of(supply, barred.get(index, set())))
-                if decided.has_errors:
-                    continue
-                if any(supply.get(key, 0) < 1 or key in barred.get(index, ()) for key in self._claim(decided).takes):
-                    hopeless.add(index)
-                    continue
-                for key in decided.frees:
-                    supply[key] = supply.get(key, 0) + 1
-            elif index in refused:
-                continue
-            for key in states[index].takes:
-                supply[key] = supply.get(key, 0) - 1
-        return hopeless
-
-    def _claim(self, state: EndState) -> Claim:
-        claim = Claim(frozenset(key for key in state.takes if key in self.free), state.frees)
-        return self._claims.setdefault(claim, claim)
-
-    def _left_over(self, states: Mapping[int, EndState], stages: Mapping[int, int]) -> dict[str, int]:
-        """The seats, by key, that are left once all who are served have theirs."""
-        sure = [self._claim(states[index]) for index in stages if index not in self._tried]
-        left = supply_of(sure, self.free)
-        for key in (key for claim in sure for key in claim.takes):
-            left[key] = left.get(key, 0) - 1
-        return left
-
-    def _missing(self, states: Mapping[int, EndState], stages: Mapping[int, int], left: Mapping[str, int]) -> dict[int, list[str]]:
-        """The keys of the seats that each user lacks who has no error and is not served. left are the seats that the others leave."""
-        short = states.keys() - (stages.keys() - self._tried) - {index for index, state in states.items() if state.has_errors}
-        takes = {index: sorted(self._claim(states[index]).takes) for index in short}
-        return {index: [key for key in keys if left.get(key, 0) < 1] or keys for index, keys in takes.items()}
-
-    def unserved(self, states: Mapping[int, EndState], stages: Mapping[int, int]) -> dict[int, tuple[Problem, ...]]:
-        """Why those who are able are not served. With seat_check: try they are sent last, and it is a warning."""
-        left = self._left_over(states, stages)
-        return {index: tuple(self._no_seat(states[index], key, left) for key in keys) for index, keys in self._missing(states, stages, left).items()}
-
-    def _left(self, key: str) -> int:
-        """The seats that are left before anything is planned; without alternatives, that does not matter."""
-        return max(self.free.get(key, 0), 1)
-
-    def _no_seat(self, state: EndState, key: str, left: Mapping[str, int]) -> Problem:
-        one = next((one for one in self._tenant.allotments if seat_key(one.id) == key), None)
-        sku = one.sku if one else self._tenant.catalog.sku(key)
-        what = f"{sku.part_number} in allotment {one.id}" if one else sku.part_number
-        owned, used = (one.allotted, one.consumed) if one else (sku.seats.owned, sku.seats.consumed)
-        return predict.no_seats(state.before.user, what, owned, used, self._settings.seat_check, owned - used - max(left.get(key, 0), 0))
-
-
-_ROUNDS = 20  # in practice two or three; every round is sound by itself
-
-
-def _left_of(supply: Mapping[str, int], barred: Collection[str]) -> SeatsLeft:
-    return lambda key: 0 if key in barred else supply.get(key, 0)

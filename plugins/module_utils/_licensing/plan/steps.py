@@ -12,9 +12,9 @@ from ..model import Assignment, License, shared
 from .changes import AssignLicenses, Awaited, Change, CreateAssignment, DeleteAssignment, EndState, JoinGroup, LeaveGroup, SetUsageLocation, UpdateAssignment
 
 # A direct license is drawn from any allotment, so it comes after what needs a seat of a certain one, of the same users and of others.
-# Then follows what is covered now: direct licenses, seats, memberships
-SEATS, JOINS, LICENSES, LATE_LICENSES, LATE_SEATS, LEAVES = range(6)
-COUNT = 6
+# Then follows what is covered now: direct licenses, seats, memberships, and what licensing groups no longer assign
+SEATS, JOINS, LICENSES, LATE_LICENSES, LATE_SEATS, LEAVES, GROUPS = range(7)
+COUNT = 7
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,8 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heappop, heappush, heappushpop
-
-from ..model import Principal
-from ..observed import Observed, Tenant
 
 ALLOTMENT = "allotment "  # how the key of an allotment begins
 
@@ -69,6 +66,23 @@ def stages_of(claims: Sequence[Claim], free: Mapping[str, int]) -> dict[int, int
             if waiting.get(key):
                 ready.appendleft(waiting[key].popleft())
     return stages
+
+
+def stages_around(claims: Sequence[Claim], are_late: Sequence[bool], free: Mapping[str, int]) -> tuple[dict[int, int], int | None]:
+    """Stages as stages_of has them, where what is late is freed by an event behind a stage, and that stage.
+
+    Who needs such a seat comes behind the event, everybody else before it. Where that serves fewer, the event comes first, and has no stage.
+    """
+    whole = stages_of(claims, free)
+    early = stages_of([replace(one, frees=frozenset()) if is_late else one for one, is_late in zip(claims, are_late)], free)
+    last = max(early.values(), default=0)
+    rest = [place for place in range(len(claims)) if place not in early]
+    left = supply_of((claims[place] for place in early), free)
+    for key in (key for place in early for key in claims[place].takes):
+        left[key] -= 1
+    behind = stages_of([claims[place] for place in rest], left)
+    both = early | {rest[place]: last + 1 + stage for place, stage in behind.items()}
+    return (both, last) if len(both) == len(whole) else (whole, None)
 
 
 class _Seats:
@@ -182,55 +196,3 @@ def _cut(circuit: list[int | None], edges: Mapping[int, tuple[Hashable, Hashable
         else:
             walks[-1].append(index)
     return [walk for walk in walks if walk]
-
-
-def claims(before: Observed, end: Principal, after: Mapping[str, tuple[str, frozenset[str]]], tenant: Tenant) -> tuple[frozenset[str], frozenset[str]]:
-    """The seats that a user takes and frees, by key. after are the seats that the user will have: SKU and service plans by allotment.
-
-    Of each allotment by which a user is reached, one seat is in use (graph-contract 2.1).
-    """
-    now = {one.allotment_id or "": one.sku_id or "" for one in before.seats or ()}
-    later = {allotment_id: sku_id for allotment_id, (sku_id, dummy) in after.items()}
-    (old, units), (new, more) = (_used(*state, tenant, before.seats is not None) for state in ((before.user, now), (end, later)))
-    taken = {key for key, count in more.items() if count > units.get(key, 0)}
-    freed = {key for key, count in units.items() if count > more.get(key, 0)}
-    return frozenset(map(seat_key, new - old)) | taken, frozenset(map(seat_key, old - new)) | freed
-
-
-def _used(user: Principal, own: Mapping[str, str], tenant: Tenant, are_seats_known: bool) -> tuple[set[str], dict[str, int]]:
-    """The ids of the allotments by which a user is reached, and the seats of each SKU. What no assignment explains is one seat elsewhere."""
-    reached = dict(own)
-    elsewhere = set()
-    for lic in (lic for lic in user.licenses if lic.is_held):
-        through = [one for one in tenant.group_seats.get(lic.group_id or "", ()) if one.sku_id == lic.sku_id and one.allotment_id]
-        reached |= {one.allotment_id or "": lic.sku_id for one in through}
-        if not through and (lic.group_id or lic.sku_id not in own.values()):
-            elsewhere.add(lic.sku_id)
-    counts: dict[str, int] = {}
-    for sku_id in reached.values():
-        counts[sku_id] = counts.get(sku_id, 0) + 1
-    for sku_id in elsewhere:
-        counts[sku_id] = counts.get(sku_id, 0) + 1 if are_seats_known else 1
-    return set(reached), counts
-
-
-def free_seats(tenant: Tenant, users: Iterable[Observed], claimed: Mapping[str, frozenset[str]] | None = None) -> dict[str, int]:
-    """The seats that are left, by key: without those that members take of what the run assigns to groups, and those that go to a queue first.
-
-    claimed are the keys of seats that users take by what is desired of them, by their id: as members they take no other one. Where members are more than
-    seats are, the number is below zero, as what is freed goes to them first.
-    """
-    free = {sku.id: sku.seats.free - tenant.taken.get(sku.id, 0) for sku in tenant.catalog}
-    for sku_id, ids in tenant.getting.items():
-        free[sku_id] = free.get(sku_id, 0) - sum(sku_id not in (claimed or {}).get(user_id, ()) for user_id in ids)
-    free |= {seat_key(one.id): one.free for one in tenant.allotments}
-    for key in (key for user in users for key in _queued(user, tenant)):
-        free[key] = free.get(key, 0) - 1
-    return free
-
-
-def _queued(user: Observed, tenant: Tenant) -> set[str]:
-    """The keys of the seats for which a user waits as the member of a group: what is freed goes there first (graph-contract 2.1)."""
-    waiting = [lic for lic in user.user.licenses if lic.group_id and not lic.is_held and (lic.error or "").lower().startswith("countviolation")]
-    named = [(one.allotment_id, one.sku_id, lic.sku_id) for lic in waiting for one in tenant.group_seats.get(lic.group_id or "", ())]
-    return {lic.sku_id for lic in waiting} | {seat_key(one) for one, own, sku_id in named if one and own == sku_id}

@@ -1,0 +1,143 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All users of a run against one count of seats: what each will have, who is served, and in which stage."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from ..._errors import Problem
+from ..observed import Observed, Tenant, free_seats
+from ..seats import Claim, seat_key, stages_around, stages_of, supply_of
+from . import predict
+from .changes import EndState
+from .choices import Resolved
+from .end_state import Decider, Settings
+from .paths import SeatsLeft
+
+
+class Planner:
+    """Decides all users against one count of seats."""
+
+    def __init__(
+        self, tenant: Tenant, settings: Settings, users: Mapping[int, Observed], resolved: Mapping[int, Resolved], late: Collection[tuple[str, str]] = ()
+    ) -> None:
+        """late are the pairs of group and SKU that members lose only when those have what replaces it who can have it before."""
+        self._late = late
+        self.last_stage: int | None = None  # the last one before groups lose what is late; nothing where that must come first
+        self._tenant, self._settings, self._users, self._resolved = tenant, settings, users, resolved
+        self._decider = Decider(tenant, settings)
+        self._claims: dict[Claim, Claim] = {}
+        self._is_tried = settings.seat_check == "try"
+        self._tried: set[int] = set()
+        self.free = free_seats(tenant, users.values())
+        self._choosing = [index for index, one in resolved.items() if one.has_choice]
+
+    def decided(self) -> tuple[dict[int, EndState], dict[int, int]]:
+        """End states, and the stages of those that are served.
+
+        Those who have alternatives are decided anew, counting what all others free and take, until nothing changes. Who is refused counts for nothing.
+        A SKU of which a user got no seat is not chosen for that user again.
+        """
+        states = {index: self._decider.decide(self._users[index], one, self._left) for index, one in self._resolved.items()}
+        if self._tenant.getting:
+            able = (state for state in states.values() if not state.has_errors)
+            claimed = {state.before.id: state.takes for state in able if state.changes or state.frees}
+            self.free = free_seats(self._tenant, self._users.values(), claimed)
+        barred: dict[int, set[str]] = {}
+        refused: set[int] = set()
+        if not self._choosing:
+            return states, self._stages(states, set())
+        for dummy in range(_ROUNDS):
+            hopeless = self._choose_all(states, refused, barred)
+            stages = self._stages(states, hopeless)
+            unserved = states.keys() - stages.keys()
+            missing = self._missing(states, stages, self._left_over(states, stages))
+            for index in unserved & set(self._choosing) - hopeless:
+                barred.setdefault(index, set()).update(missing.get(index, ()))
+            if unserved == refused:
+                break
+            refused = set(unserved)
+        return states, stages
+
+    def _stages(self, states: Mapping[int, EndState], hopeless: set[int]) -> dict[int, int]:
+        """The stages of those who are able and served. With seat_check: try, who is not served comes last, as Graph may have a seat."""
+        able = {index: state for index, state in states.items() if not state.has_errors}
+        counted = {index: self._claim(state) for index, state in able.items() if (state.changes or state.frees) and index not in hopeless}
+        choosing = set(self._choosing)  # who has alternatives comes behind who has none
+        places = sorted((index for index, claim in counted.items() if claim.takes or claim.frees), key=lambda index: (index in choosing, index))
+        claims = [counted[index] for index in places]
+        if self._late:
+            served, self.last_stage = stages_around(claims, [self._is_late(states[index]) for index in places], self.free)
+        else:
+            served = stages_of(claims, self.free)
+        stages = dict.fromkeys(able.keys() - set(places) - hopeless, 0) | {places[place]: stage for place, stage in served.items()}
+        self._tried = able.keys() - stages.keys() if self._is_tried else set()
+        return stages | dict.fromkeys(self._tried, max(stages.values(), default=-1) + 1)
+
+    def _is_late(self, state: EndState) -> bool:
+        """Whether a user frees seats only when a group loses its license."""
+        return any((lic.group_id or "", lic.sku_id) in self._late for lic in state.before.user.licenses)
+
+    def _choose_all(self, states: dict[int, EndState], refused: set[int], barred: Mapping[int, set[str]]) -> set[int]:
+        """Decides in list order those who have alternatives. Those for whom no alternative has a seat are returned, and claim none."""
+        supply = supply_of((self._claim(state) for index, state in states.items() if index not in refused or index in self._choosing), self.free)
+        choosing, hopeless = set(self._choosing), set()
+        for index, state in states.items():
+            if index in choosing:
+                for key in state.frees:
+                    supply[key] -= 1
+                decided = states[index] = self._decider.decide(self._users[index], self._resolved[index], _left_of(supply, barred.get(index, set())))
+                if decided.has_errors:
+                    continue
+                if any(supply.get(key, 0) < 1 or key in barred.get(index, ()) for key in self._claim(decided).takes):
+                    hopeless.add(index)
+                    continue
+                for key in decided.frees:
+                    supply[key] = supply.get(key, 0) + 1
+            elif index in refused:
+                continue
+            for key in states[index].takes:
+                supply[key] = supply.get(key, 0) - 1
+        return hopeless
+
+    def _claim(self, state: EndState) -> Claim:
+        claim = Claim(frozenset(key for key in state.takes if key in self.free), state.frees)
+        return self._claims.setdefault(claim, claim)
+
+    def _left_over(self, states: Mapping[int, EndState], stages: Mapping[int, int]) -> dict[str, int]:
+        """The seats, by key, that are left once all who are served have theirs."""
+        sure = [self._claim(states[index]) for index in stages if index not in self._tried]
+        left = supply_of(sure, self.free)
+        for key in (key for claim in sure for key in claim.takes):
+            left[key] = left.get(key, 0) - 1
+        return left
+
+    def _missing(self, states: Mapping[int, EndState], stages: Mapping[int, int], left: Mapping[str, int]) -> dict[int, list[str]]:
+        """The keys of the seats that each user lacks who has no error and is not served. left are the seats that the others leave."""
+        short = states.keys() - (stages.keys() - self._tried) - {index for index, state in states.items() if state.has_errors}
+        takes = {index: sorted(self._claim(states[index]).takes) for index in short}
+        return {index: [key for key in keys if left.get(key, 0) < 1] or keys for index, keys in takes.items()}
+
+    def unserved(self, states: Mapping[int, EndState], stages: Mapping[int, int]) -> dict[int, tuple[Problem, ...]]:
+        """Why those who are able are not served. With seat_check: try they are sent last, and it is a warning."""
+        left = self._left_over(states, stages)
+        return {index: tuple(self._no_seat(states[index], key, left) for key in keys) for index, keys in self._missing(states, stages, left).items()}
+
+    def _left(self, key: str) -> int:
+        """The seats that are left before anything is planned; without alternatives, that does not matter."""
+        return max(self.free.get(key, 0), 1)
+
+    def _no_seat(self, state: EndState, key: str, left: Mapping[str, int]) -> Problem:
+        one = next((one for one in self._tenant.allotments if seat_key(one.id) == key), None)
+        sku = one.sku if one else self._tenant.catalog.sku(key)
+        what = f"{sku.part_number} in allotment {one.id}" if one else sku.part_number
+        owned, used = (one.allotted, one.consumed) if one else (sku.seats.owned, sku.seats.consumed)
+        return predict.no_seats(state.before.user, what, owned, used, self._settings.seat_check, owned - used - max(left.get(key, 0), 0))
+
+
+_ROUNDS = 20  # in practice two or three; every round is sound by itself
+
+
+def _left_of(supply: Mapping[str, int], barred: Collection[str]) -> SeatsLeft:
+    return lambda key: 0 if key in barred else supply.get(key, 0)
