@@ -10,7 +10,7 @@ GATE := $(PYTHON) .ci/gate.py
 export ANSIBLE_COLLECTIONS_PATH := $(TREE)
 export PATH := $(BIN):$(PATH)
 
-.PHONY: demo test build lint sanity integration importer environment docs unit plays chaos truth matrix bench tree clean
+.PHONY: demo test build lint sanity integration importer environment docs unit plays chaos truth mutants matrix bench tree clean
 
 demo: .venv/demo tree
 	@$(BIN)/python $(COLLECTION)/demo/run.py
@@ -82,6 +82,10 @@ chaos: .venv/test tree
 TRUTHS ?= 1000
 truth: .venv/test tree
 	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/chaos/truth.py --runs $(TRUTHS)
+
+MUTANTS ?= 400
+mutants: .venv/test tree
+	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/chaos/mutants.py --count $(MUTANTS)
 
 matrix: .venv/test .work/awx
 	$(GATE) matrix

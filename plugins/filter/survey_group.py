@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from ansible_collections.m365.licensing.plugins.plugin_utils._survey import names_of
+
 DOCUMENTATION = r"""
 name: survey_group
 short_description: SKUs of a survey as a group to license
@@ -11,30 +13,28 @@ version_added: 0.1.0
 author:
   - m365.licensing contributors (@m365-licensing)
 description:
-  - Makes an entry of the role C(license_groups) out of the answers to a survey.
+  - Makes an entry of M(m365.licensing.groups_assign_license) out of the answers to a survey.
+  - Texts are split at white space, commas and semicolons.
 options:
   _input:
-    description:
-      - SKUs that the group is to have.
-    type: list
-    elements: str
-    required: true
-  group:
     description:
       - The group.
     type: str
     required: true
+  skus:
+    description:
+      - SKUs that the group is to have, as a list or a text.
+    type: raw
   remove:
     description:
-      - SKUs that the group is to have no longer.
-    type: list
-    elements: str
+      - SKUs that the group must not have, as a list or a text.
+    type: raw
 """
 
 EXAMPLES = r"""
 - name: A group of a survey
   ansible.builtin.debug:
-    msg: "{{ ['SPE_E3', 'POWER_BI_PRO'] | m365.licensing.survey_group('Support desk') }}"
+    msg: "{{ 'Support desk' | m365.licensing.survey_group('SPE_E3 POWER_BI_PRO') }}"
 """
 
 RETURN = r"""
@@ -45,9 +45,9 @@ _value:
 """
 
 
-def survey_group(skus, group, remove=None):
+def survey_group(group, skus=None, remove=None):
     """The SKUs that somebody typed into a survey, as a group to license."""
-    desired = {"licenses": [{"sku": sku} for sku in skus], "remove": remove}
+    desired = {"licenses": [{"sku": sku} for sku in names_of(skus)], "remove": names_of(remove)}
     return [{"group": group.strip(), **{name: value for name, value in desired.items() if value}}]
 
 

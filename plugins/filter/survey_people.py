@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from ansible_collections.m365.licensing.plugins.plugin_utils._survey import names_of
+
 DOCUMENTATION = r"""
 name: survey_people
 short_description: Names of a survey as people
@@ -33,9 +35,8 @@ options:
     type: str
   keep:
     description:
-      - SKUs that all of them keep.
-    type: list
-    elements: str
+      - SKUs that all of them keep, as a list, or as a text that is split in the same way.
+    type: raw
 """
 
 EXAMPLES = r"""
@@ -54,9 +55,9 @@ _value:
 
 def survey_people(text, profile=None, previous=None, usage_location=None, keep=None):
     """The names that somebody typed into a survey, as people."""
-    desired = {"profile": (profile or "").strip(), "from": (previous or "").strip(), "usage_location": (usage_location or "").strip(), "keep": keep}
+    desired = {"profile": (profile or "").strip(), "from": (previous or "").strip(), "usage_location": (usage_location or "").strip(), "keep": names_of(keep)}
     common = {name: value for name, value in desired.items() if value}
-    return [{"user": name, **common} for name in dict.fromkeys(text.replace(",", " ").replace(";", " ").split())]
+    return [{"user": name, **common} for name in dict.fromkeys(names_of(text))]
 
 
 class FilterModule:

@@ -108,18 +108,6 @@ def make_folder(path: str, option: str) -> None:
         raise _cannot(path, option, error.strerror or str(error)) from None
 
 
-@contextlib.contextmanager
-def locked_folder(path: str, option: str) -> Iterator[None]:
-    """Keep other tasks out of the folder of a path until the block ends; where the file system knows no locks, nothing is kept."""
-    number = os.open(os.path.dirname(encoded(path, option)) or b".", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        with contextlib.suppress(OSError):
-            fcntl.flock(number, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(number)
-
-
 def make_private(path: str, option: str) -> bool:
     """Narrow an existing file of this user to mode 0600. Return whether others could have written it before. Raises OptionError as replaced does."""
     raw = encoded(path, option)

@@ -256,7 +256,7 @@ failure:
 """
 
 from ansible_collections.m365.licensing.plugins.module_utils._module.assignment_entries import AssignmentEntries
-from ansible_collections.m365.licensing.plugins.module_utils._module.bulk import run_list
+from ansible_collections.m365.licensing.plugins.module_utils._module.lists import run_list
 from ansible_collections.m365.licensing.plugins.module_utils._module.options import BULK, CHECKS, SERVICE_PLANS, SHARED, GraphModule, without_defaults
 
 

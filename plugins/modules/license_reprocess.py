@@ -160,7 +160,7 @@ failure:
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.changes import plan_cloud_reprocess, plan_reprocess
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.show.results import reprocess_result
 from ansible_collections.m365.licensing.plugins.module_utils._module.options import SHARED, GraphModule, principal_for_api, principal_of
-from ansible_collections.m365.licensing.plugins.module_utils._module.run import run_module
+from ansible_collections.m365.licensing.plugins.module_utils._module.single import run_module
 
 
 def make_changes(params, reader):

@@ -278,7 +278,7 @@ failure:
   sample: {code: some_failed, status: null, request_id: null, retriable: true, remedy: null}
 """
 
-from ansible_collections.m365.licensing.plugins.module_utils._module.bulk import run_list
+from ansible_collections.m365.licensing.plugins.module_utils._module.lists import run_list
 from ansible_collections.m365.licensing.plugins.module_utils._module.options import BULK, CHECKS, LICENSES, SHARED, GraphModule, without_defaults
 from ansible_collections.m365.licensing.plugins.module_utils._module.user_entries import UserEntries
 

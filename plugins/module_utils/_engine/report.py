@@ -18,11 +18,11 @@ _DONE = ("changed", "unchanged")
 
 
 class RunReport:
-    """Writes lines as results arrive. Without a path, or in check mode, nothing is written."""
+    """Writes lines as results arrive. Without a path, or where is_dry says that it is check mode, nothing is written."""
 
     def __init__(self, path: str | None, is_dry: bool, is_resumed: bool) -> None:
         """Raises OptionError for a path that cannot be written, before anything is sent."""
-        self._path, self._is_dry, self._is_resumed = path, is_dry, is_resumed
+        self._path, self.is_dry, self._is_resumed = path, is_dry, is_resumed
         self._done: set[tuple[str, str]] = set()
         self._file: TextIO | None = None
         if is_resumed and not path:
@@ -35,7 +35,7 @@ class RunReport:
         if not self._path:
             return
         head = {"tenant": tenant_id, "entries": digest(entries)}
-        if not self._is_dry:
+        if not self.is_dry:
             self._file = appended(self._path, "report_path")
         whole = self._take_up(self._text(), head)
         if self._file is not None:

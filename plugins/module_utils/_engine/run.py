@@ -85,8 +85,9 @@ class Line:
 class Engine:
     """Sends jobs. ended says why no more is sent, if that is so."""
 
-    def __init__(self, line: Line, concurrency: int, on_error: str) -> None:
-        self._line, self._concurrency, self._on_error = line, concurrency, on_error
+    def __init__(self, line: Line, concurrency: int, on_error: str, has_report: bool = False) -> None:
+        """has_report says that an interrupted run can be taken up again."""
+        self._line, self._concurrency, self._on_error, self._has_report = line, concurrency, on_error, has_report
         self._full: set[str] = set()
         self._refused: dict[str, set[str]] = {}
         self._written: set[str] = set()
@@ -218,7 +219,9 @@ class Engine:
         kinds = [type(operation).__name__ for operation in job.operations]
         with self._lock:
             self._written |= set(kinds[: len(result.done)])
-            if isinstance(result.error, (AuthenticationError, SignInUnavailableError, OptionError)):  # of what was sent, only a token can be wrong
+            if isinstance(result.error, OptionError):  # a file that was writable is not any more
+                self.end(result.error.message)
+            elif isinstance(result.error, (AuthenticationError, SignInUnavailableError)):
                 self.end("stopped, as Graph does not let the task in any more")
             if isinstance(result.error, GraphError) and result.error.status == 403:
                 self._count_refused(kinds[min(len(result.done), len(kinds) - 1)], job)
@@ -231,7 +234,8 @@ class Engine:
             self.end(f"stopped, as Graph forbade the first {len(refused)} writes of this kind, each to another object")
 
     def _interrupt(self, *dummy: Any) -> None:
-        self.ended = LicensingError("interrupted; what was done is in results, and in the file of report_path, from which resume: true takes the run up")
+        more = ", and in the file of report_path, from which resume: true takes the run up" if self._has_report else ""
+        self.ended = LicensingError(f"interrupted; what was done is in results{more}")
         self._line.stop()
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from typing import Any
 
-from .._errors import LicensingError, OptionError
+from .._errors import OptionError, Problem
 from .._licensing.catalog import Catalog
 from .._licensing.model import Allotment, Group, Principal
 from .._licensing.plan.changes import AssignLicenses, Changes, CreateAssignment, DeleteAssignment
@@ -17,17 +17,17 @@ from .._licensing.plan.changes import AssignLicenses, Changes, CreateAssignment,
 
 @dataclass(slots=True)
 class Plan:
-    """What is to become of one entry, whose principal the task calls name, in an option of that kind: changes, or an error.
+    """What is to become of one entry, whose principal the task calls name, in an option of that kind: changes, or an error. It is its own job.
 
     Stages are written one after the other: what needs such a seat, and a further entry of one principal, comes in a later one.
-    duplicate_of is the entry that desires the same for the same principal, and does it.
+    duplicate_of is the entry that desires the same for the same principal, and does it. faults is why it cannot be planned.
     """
 
     index: int
     kind: str
     name: str
     changes: Changes | None = None
-    error: LicensingError | None = None
+    faults: tuple[Problem, ...] = ()
     stage: int = 0
     duplicate_of: int | None = None
 
@@ -37,9 +37,19 @@ class Plan:
         return {self.kind: self.name}
 
     @property
-    def is_refused(self) -> bool:
-        """Whether it fails before anything of it is written."""
-        return self.error is not None or bool(self.changes and self.changes.errors)
+    def problems(self) -> tuple[Problem, ...]:
+        """Errors and warnings about the plan."""
+        return self.changes.findings if self.changes else ()
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """Why nothing of it is written."""
+        return self.faults or (self.changes.errors if self.changes else ())
+
+    @property
+    def outcome(self) -> str:
+        """What becomes of it if all goes as planned."""
+        return "failed" if self.errors else "changed" if self.operations else "unchanged"
 
     @property
     def operations(self) -> tuple:
@@ -49,7 +59,7 @@ class Plan:
     @property
     def is_to_write(self) -> bool:
         """Whether something is to be done, and may be."""
-        return bool(self.operations) and not self.is_refused
+        return bool(self.operations) and not self.errors
 
     @property
     def chain(self) -> None:
@@ -83,10 +93,19 @@ class Plan:
 
 
 def merged(entries: Iterable[Mapping], defaults: Mapping, names: Iterable[str]) -> list[dict]:
-    """The options of each entry: its own, else the default of the task. Equal lists and dictionaries are one object, as a long list has few kinds of them."""
+    """The options of each entry: its own, else the default of the task. Guards add up: SKUs of protect, and allow_empty, which must not be denied by the task.
+
+    Equal lists and dictionaries are one object, as a long list has few kinds of them.
+    """
     common = {name: defaults[name] for name in names if defaults.get(name) is not None}
     kept: dict[str, Any] = {}
-    return [{**common, **{name: _one(value, kept) for name, value in entry.items() if value is not None}} for entry in entries]
+    return [{**common, **{name: _one(_guarded(name, value, common), kept) for name, value in entry.items() if value is not None}} for entry in entries]
+
+
+def _guarded(name: str, value: Any, common: Mapping) -> Any:
+    if name == "protect" and common.get("protect"):
+        return list(dict.fromkeys([*common["protect"], *value]))
+    return value and common.get("allow_empty", True) if name == "allow_empty" else value
 
 
 def _one(value: Any, kept: dict[str, Any]) -> Any:

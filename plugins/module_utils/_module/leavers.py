@@ -21,14 +21,20 @@ from .._licensing.restore import returns_of, still_open
 class Leavers:
     """Records who leaves before anything is sent, and knows what those get who come back. Without such users, the file is not touched."""
 
-    def __init__(self, desired: DesiredRun, params: Mapping, is_dry: bool) -> None:
-        """Raises OptionError when the file cannot be used."""
-        self._file = RecordFile(params["record_path"], params["record_missing"] == "create", is_dry) if desired.has_records else None
-        self._is_dry = is_dry
+    def __init__(self, desired: DesiredRun, params: Mapping) -> None:
+        self._path: str | None = params["record_path"] if desired.has_records else None
+        self._may_create = params.get("record_missing") == "create"
+        self._file: RecordFile | None = None
+        self._is_dry = True
         self._tenant = Tenant(Catalog())
         self._back: dict[str, Episode] = {}
         self._recorded: set[int] = set()
         self._begun: dict[str, Episode] = {}
+
+    def begin(self, is_dry: bool) -> None:
+        """Looks whether the file can be used. Raises OptionError when it cannot."""
+        self._is_dry = is_dry
+        self._file = RecordFile(self._path, self._may_create, is_dry) if self._path else None
 
     def open(self, desired: DesiredRun, tenant_id: str | None) -> tuple[dict[int, frozenset[str]], dict[str, Collection[str]]]:
         """The ids under which the record has the names of users who come back, and the ids of groups that it has of users."""

@@ -39,7 +39,7 @@ class Session:
         self.client = GraphClient(self._transport, self.tokens, cloud.graph_url, params["max_wait"], flow)
         self.reader = Reader(self.client, cloud.name, names)
         self.tenant, self.cloud = TenantReader(self.client, self.reader), CloudReader(self.client, self.reader)
-        self.writer = Writer(self.client, self.reader, params.get("route") or "principal")
+        self.writer = Writer(self.client, self.reader)
 
     def ambient_identity(self) -> list[str]:
         """The tenant and object that are signed in, where the options do not say it: the machine's identity, or the account of the Azure CLI."""

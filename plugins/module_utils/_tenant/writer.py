@@ -27,31 +27,23 @@ _LOOKS = 20  # objects at which a run looks to find out why Graph refuses to wri
 
 
 class Writer:
-    """Writes to principals. C(done) and C(outcome) are of the one principal of apply, also when it fails."""
+    """Writes to principals. outcome is what waiting for one of them has shown."""
 
-    def __init__(self, client: GraphClient, reader: Reader, route: str) -> None:
-        self._client, self._reader, self._route = client, reader, route
-        self.done: list[Any] = []
+    def __init__(self, client: GraphClient, reader: Reader) -> None:
+        self._client, self._reader = client, reader
         self._looks_left = _LOOKS
         self._located: set[str] = set()  # the ids of users whose usage location this run has written
         self.outcome = Outcome()
 
-    def apply(self, operations: tuple) -> None:
-        """Carries out the operations of one principal in their order, in one call of Graph. Raises the first that fails."""
-        written = Written()
-        try:
-            calls = calls_of(operations, self._client.graph_url, self._route)
-            (answers,) = send_chains(self._client, calls[0].version, [_requests_of(calls)])
-            self._take_answers(operations, calls, answers, written)
-        finally:
-            self.done, self.outcome.created_id = written.done, written.created_id
+    def apply_all(self, version: str | None, jobs: Sequence[tuple[tuple, str]]) -> list[Written]:
+        """Carries out the operations of some principals, each with its route, in one batch, all below one version of Graph: that given, else the one needed.
 
-    def apply_all(self, version: str, jobs: Sequence[tuple[tuple, str]]) -> list[Written]:
-        """Carries out the operations of some principals, each with its route, in one batch. No error is raised: each principal has its own."""
+        No error is raised: each principal has its own.
+        """
         listed = [calls_of(operations, self._client.graph_url, route, version, self._located) for operations, route in jobs]
         written = [Written() for dummy in jobs]
         try:
-            chains = send_chains(self._client, version, [_requests_of(calls) for calls in listed])
+            chains = send_chains(self._client, version or listed[0][0].version, [_requests_of(calls) for calls in listed])
         except LicensingError as error:
             return [Written(error=error) for dummy in jobs]
         for (operations, dummy), calls, answers, result in zip(jobs, listed, chains, written):

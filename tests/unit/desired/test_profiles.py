@@ -8,8 +8,9 @@ import json
 from pathlib import Path
 
 import pytest
+from ansible_collections.m365.licensing.plugins.module_utils._errors import OptionError
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.licensed_users import desired_run
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.profiles import FileError, entries_of_groups
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.licensing_groups import desired_groups
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.user_form import PROFILES
 from support.schema import schema_of
 
@@ -43,14 +44,6 @@ def test_who_is_past_the_last_day(last_day):
     assert desired_run({**task, "leavers": "only"}).users[1].skipped == "no last day is over"
 
 
-def test_groups_as_options():
-    groups = [{"group": "a", "licenses": [{"sku": "E3"}], "exactly": True, "max_removals": 0}, {"group": "b", "remove": ["E5"], "protect": ["E3"]}]
-    assert entries_of_groups(groups, "groups") == [
-        {"group": "a", "licenses": {"set": [{"sku": "E3"}]}, "max_removals": 0},
-        {"group": "b", "licenses": {"remove": ["E5"]}, "protect": ["E3"]},
-    ]
-
-
 # title: (groups, what is said)
 GROUP_MISTAKES = {
     "no group": ([{"licenses": [{"sku": "E3"}]}], "groups[0]: group is missing"),
@@ -65,6 +58,6 @@ GROUP_MISTAKES = {
 @pytest.mark.parametrize("title", GROUP_MISTAKES)
 def test_mistake_of_groups(title):
     groups, said = GROUP_MISTAKES[title]
-    with pytest.raises(FileError) as caught:
-        entries_of_groups(groups, "groups")
+    with pytest.raises(OptionError) as caught:
+        desired_groups(groups, "groups")
     assert said in caught.value.message

@@ -23,8 +23,8 @@ TURNS = ("dry", "real", "again")
 
 
 def summary_of(role: str) -> str:
-    """What a role leaves behind: the answer of its one task, or the fact of one that has several."""
-    return f"{role}_summary" if role == "license_groups" else f"{role}_result.summary"
+    """What a role leaves behind: the answer of its one task."""
+    return f"{role}_result.summary"
 
 
 def said_by(role: str) -> str:

@@ -476,3 +476,21 @@ def test_two_pools_of_one_sku_are_two_assignments(tenant):
 def test_a_group_takes_the_seats_of_its_members(tenant):
     entries = [{"group": "Support desk", "sku": "SPE_E5"}, {"user": upn("grace"), "sku": "SPE_E5"}]
     assert outcomes(tenant.check(CLOUD, assignments=entries)) == ["changed", "failed"]
+
+
+# title: (protect and allow_empty of the task, those of the entry, what is said)
+GUARDS = {
+    "protect of the task": ({"protect": ["SPE_E5"]}, {}, "names SPE_E5, which protect forbids to remove"),
+    "protect of the entry": ({}, {"protect": ["SPE_E5"]}, "names SPE_E5, which protect forbids to remove"),
+    "both add up": ({"protect": ["SPE_E5"]}, {"protect": ["POWER_BI_PRO"]}, "names SPE_E5, which protect forbids to remove"),
+    "the task denies what the entry allows": ({"allow_empty": False}, {"allow_empty": True, "licenses": {"set": []}}, "licenses.set is empty"),
+}
+
+
+@pytest.mark.parametrize("title", GUARDS)
+def test_guards_of_task_and_entry_add_up(tenant, title):
+    task, own, said = GUARDS[title]
+    result = tenant.run(BULK, users=[{"user": upn("erin"), "licenses": {"remove": ["SPE_E5"]}, **own}], **task)
+    assert said in result["msg"]
+    assert not tenant.writes()
+    assert not tenant.run(BULK, users=[{"user": upn("erin"), "licenses": {"set": []}, "allow_empty": True}])["failed"]

@@ -5,10 +5,13 @@
 from __future__ import annotations
 
 import copy
+import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sandbox_tenant.seed import load_seed
 from support.contract import prove
 from support.tenant import ROOT, SEED
 
@@ -392,10 +395,11 @@ WRITERS = {
     CLOUD: {"user": "grace@contoso.example", "sku": "POWER_BI_PRO", "allotment_choice": "most_available"},
     "cloud_license_assignments": {"assignments": [{"user": "grace@contoso.example", "sku": "POWER_BI_PRO"}], "allotment_choice": "most_available"},
     "group_assign_license": {"group": "Support desk", "licenses": {"add": [{"sku": "SPE_E3", "disabled_plans": []}]}},
+    "groups_assign_license": {"groups": [{"group": "Support desk", "licenses": [{"sku": "SPE_E3", "disabled_plans": []}]}]},
     "group_members": {"group": "Support desk", "add": ["alice@contoso.example"]},
     "sku_holders": {"skus": [{"sku": "POWER_BI_PRO"}], "users": {"add": ["grace@contoso.example"]}},
 }
-READERS = {"license_reprocess", "license_snapshot"}  # the one changes no license, the other writes a file
+READERS = {"license_reprocess"}  # it changes no license
 
 
 def test_every_module_that_writes_is_proved():
@@ -409,3 +413,84 @@ def test_the_contract_of_every_module_that_writes(tenant, module):
     assert not result["failed"], result
     assert result["changed"]
     assert result["diff"]
+
+
+LOST = {"action": "cut_after", "times": 1}
+
+
+@pytest.mark.parametrize("module", WRITERS)
+def test_a_lost_answer_neither_doubles_nor_loses(tenant, module):
+    """The answer to the first write does not arrive; the write itself was carried out."""
+    tenant.conditions({"group_reads": 0})
+    assert not tenant.run(module, **WRITERS[module])["failed"]
+    expected = tenant.state()
+    tenant.reset()
+    tenant.conditions({"group_reads": 0})
+    for method in ("POST", "PATCH", "DELETE"):
+        tenant.fault("assignLicense|Licensing/assignments|members|users/[^/?]+$", method=method, **LOST)
+    real = tenant.run(module, **WRITERS[module])
+    assert not real["failed"], real
+    tenant.clear_faults()
+    assert not tenant.run(module, **WRITERS[module])["changed"]
+    after = tenant.state()
+    assert held_by_all(after) == held_by_all(expected)
+    assert len(after["assignments"]) == len(expected["assignments"])
+
+
+# each module for many: options for the users of a list, and how a user is called in it
+LISTS = {
+    "licensed_users": lambda names: {"users": [{"user": name, "licenses": [{"sku": "SPE_E5"}]} for name in names]},
+    "users_assign_license": lambda names: {"users": [{"user": name} for name in names], "licenses": {"add": [{"sku": "SPE_E5"}]}},
+    "cloud_license_assignments": lambda names: {"assignments": [{"user": name} for name in names], "sku": "SPE_E5"},
+    "sku_holders": lambda names: {"skus": [{"sku": "SPE_E5"}], "users": {"add": names}},
+}
+
+
+@pytest.fixture
+def names(tenant) -> list[str]:
+    """Users of a tenant with seats for all."""
+    seed = load_seed(None, 300)
+    for sku in seed["skus"]:
+        sku["enabled"] = 2000
+    for row in seed["allotments"]:
+        row["units"] = 900
+    tenant.reset(seed)
+    tenant.conditions({"write_seconds": 0.01, "writes": 0})
+    return [f"user{number:06}@contoso.example" for number in range(1, 301)]
+
+
+@pytest.mark.parametrize("module", LISTS)
+def test_one_locked_account_of_three_hundred_leaves_the_others_done(tenant, module, names):
+    locked = tenant.store.users[tenant.user_id("user000150")]["id"]
+    tenant.fault(locked, method="POST", status=403, code="Authorization_RequestDenied", message="Insufficient privileges", times=99)
+    result = tenant.run(module, **LISTS[module](names), seat_check="try")
+    assert result["summary"]["failed"] == 1, result.get("msg")
+    assert result["summary"]["changed"] == 299
+    assert "user000150@contoso.example" in result["msg"]
+
+
+@pytest.mark.parametrize("module", LISTS)
+def test_an_interrupted_run_of_any_module_is_taken_up(tenant, tmp_path, module, names):
+    """A signal arrives with the third batch of writes: what was done is known, and the next run does the rest."""
+    service, batches = tenant.sandbox.service, []
+    handle = type(service).handle.__get__(service)
+
+    def counting(*call):
+        reply = handle(*call)
+        batches.extend(["batch"] if tenant.writes() else [])
+        if len(batches) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return reply
+
+    options = {**LISTS[module](names), "seat_check": "try", "report_path": str(tmp_path / "report.jsonl"), "concurrency": 1}
+    service.handle = counting
+    try:
+        first = tenant.run(module, **options)
+    finally:
+        del service.handle
+    assert first["failure"]["code"] == "ended"
+    assert 0 < first["summary"]["changed"] < 300
+    second = tenant.run(module, **options, resume=True)
+    assert not second["failed"], second.get("msg")
+    assert first["summary"]["changed"] + second["summary"]["changed"] == 300
+    assert not tenant.run(module, **LISTS[module](names), seat_check="try")["changed"]

@@ -13,8 +13,6 @@ from .licenses import WantedLicense, wanted_license
 from .profiles import GROUPS, group_problems
 from .validate import problems_of
 
-OPTION = "licensing_groups"
-
 
 @dataclass(frozen=True, slots=True)
 class DesiredGroup:
@@ -29,25 +27,24 @@ class DesiredGroup:
     max_removals: int | None = None
 
 
-def desired_groups(groups: Any) -> tuple[DesiredGroup, ...]:
+def desired_groups(groups: Any, option: str = "licensing_groups") -> tuple[DesiredGroup, ...]:
     """The groups of an option. Raises OptionError with every problem of form."""
     listed = groups if groups is not None else []
-    problems = list(problems_of(listed, GROUPS, OPTION)) or list(_problems(listed))
+    problems = list(problems_of(listed, GROUPS, option)) or list(_problems(listed, option))
     if problems:
         raise OptionError(*problems)
-    return tuple(_group(index, entry) for index, entry in enumerate(listed))
+    return tuple(_group(f"{option}[{index}]", entry) for index, entry in enumerate(listed))
 
 
-def _problems(groups: Sequence) -> Iterator[Problem]:
-    yield from group_problems(groups, OPTION)
+def _problems(groups: Sequence, option: str) -> Iterator[Problem]:
+    yield from group_problems(groups, option)
     for index, entry in enumerate(groups):
         if (entry.get("max_removals") or 0) < 0:
-            where = f"{OPTION}[{index}].max_removals"
+            where = f"{option}[{index}].max_removals"
             yield Problem(f"{entry['max_removals']} is below zero", "give zero or more", where=where, value=entry["max_removals"])
 
 
-def _group(index: int, entry: Any) -> DesiredGroup:
-    where = f"{OPTION}[{index}]"
+def _group(where: str, entry: Any) -> DesiredGroup:
     licenses = tuple(wanted_license(one, f"{where}.licenses[{number}]") for number, one in enumerate(entry.get("licenses") or ()))
     protect, limit = tuple(entry.get("protect") or ()), entry.get("max_removals")
     return DesiredGroup(where, entry["group"], licenses, tuple(entry.get("remove") or ()), bool(entry.get("exactly")), protect, limit)

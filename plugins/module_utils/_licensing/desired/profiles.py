@@ -4,12 +4,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
-from ..._errors import OptionError, Problem
-from .validate import Choice, ListOf, Record, problems_of
+from ..._errors import Problem
+from .validate import Choice, ListOf, Record
 
 SERVICE_PLANS = {"disabled_plans": ListOf(str), "enabled_plans": ListOf(str), "plans_mode": Choice(("set", "merge"))}
 _SKU = Record({"sku": str, **SERVICE_PLANS}, ("sku",))
@@ -17,23 +15,6 @@ LICENSE = Record({"sku": str, **SERVICE_PLANS, "alternatives": ListOf(_SKU), "pr
 
 _GROUP = {"group": str, "licenses": ListOf(LICENSE), "remove": ListOf(str), "exactly": bool, "protect": ListOf(str), "max_removals": int}
 GROUPS = ListOf(Record(_GROUP, ("group",)))
-
-
-class FileError(OptionError):
-    """Files that cannot be used."""
-
-    def placed(self, origin: Callable[[Any], str | None]) -> FileError:
-        """The same, with file, line and column of each value where origin knows them."""
-        places = [(problem, origin(problem.value)) for problem in self.problems]
-        return FileError(*(replace(problem, cause=f"{problem.cause} ({place})") if place else problem for problem, place in places))
-
-
-def entries_of_groups(groups: Any, variable: str) -> list[dict]:
-    """Groups as options of M(m365.licensing.group_assign_license). Raises FileError with every problem."""
-    problems = list(problems_of(groups, GROUPS, variable)) or list(group_problems(groups, variable))
-    if problems:
-        raise FileError(*problems)
-    return [_group_entry(group) for group in groups]
 
 
 def group_problems(groups: Sequence[Mapping], variable: str) -> Iterator[Problem]:
@@ -49,13 +30,6 @@ def group_problems(groups: Sequence[Mapping], variable: str) -> Iterator[Problem
         if not group.get("licenses") and not group.get("remove"):
             yield Problem("give licenses or remove", where=where, value=group)
         yield from _license_problems(group.get("licenses") or (), f"{where}.licenses")
-
-
-def _group_entry(group: Mapping) -> dict:
-    part = "set" if group.get("exactly") else "add"
-    licenses = {part: group.get("licenses"), "remove": group.get("remove")}
-    guards = {name: group[name] for name in ("protect", "max_removals") if group.get(name) is not None}
-    return {"group": group["group"], "licenses": {name: value for name, value in licenses.items() if value}, **guards}
 
 
 def _license_problems(licenses: Sequence[Mapping], where: str) -> Iterator[Problem]:

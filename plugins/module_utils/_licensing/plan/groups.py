@@ -16,6 +16,7 @@ from ..observed import Observed, Tenant
 from ..resolve import Resolver
 from .changes import AssignLicenses, Changes, EndState, service_plans_on
 from .licenses import plan_licenses
+from .predict import members_not_manageable, too_many_removals
 
 _NO_STATES: Mapping[int, EndState] = {}
 
@@ -34,6 +35,7 @@ class GroupPlan:
     problems: tuple[Problem, ...] = ()
     replacing: Mapping[int, EndState] = field(default_factory=lambda: _NO_STATES)
     stage: int = -1
+    duplicate_of: None = None  # one group under two names is an error
 
     @property
     def name(self) -> str:
@@ -175,3 +177,39 @@ def with_groups(tenant: Tenant, plans: Iterable[GroupPlan], users: Iterable[Obse
     changed = frozenset(one.before.id for one in done)
     groups = {**tenant.groups, **{one.after.id: one.after for one in done}}
     return replace(tenant, groups=groups, lost=lost, changed=changed, taken=dict(taken), getting=getting)
+
+
+@dataclass(frozen=True, slots=True)
+class MemberChanges:
+    """Who comes and who goes, by id and name, sorted by name; and what forbids it."""
+
+    group: Group
+    add: dict[str, str]
+    remove: dict[str, str]
+    findings: tuple[Problem, ...] = ()
+
+
+def plan_members(
+    group: Group, wanted: Mapping[str, str], unwanted: Iterable[str], is_set: bool, max_removals: int | None, may_manage_roles: bool = False
+) -> MemberChanges:
+    """The difference. wanted are names by id, unwanted ids; with is_set, everybody else goes as well.
+
+    may_manage_roles: the token has the permission that groups with directory roles take (graph-contract 12, no. 1).
+    """
+    members = group.members or {}
+    leaving = set(members) - set(wanted) if is_set else set(unwanted) & set(members)
+    add = {user_id: name for user_id, name in wanted.items() if user_id not in members}
+    remove = {user_id: members[user_id] for user_id in leaving}
+    findings = []
+    if (add or remove) and group.managed_by:
+        findings.append(members_not_manageable(group))
+    if (add or remove) and group.is_role_assignable and not may_manage_roles:
+        cause = f"group {group.name} can carry directory roles, and only its owners, and RoleManagement.ReadWrite.Directory, may change its members"
+        findings.append(Problem(cause, "make sure of that, or use another group for licenses", "group_role_assignable", "warning"))
+    if max_removals is not None and len(remove) > max_removals:
+        findings.append(too_many_removals(len(remove), max_removals))
+    return MemberChanges(group, _by_name(add), _by_name(remove), tuple(findings))
+
+
+def _by_name(members: Mapping[str, str]) -> dict[str, str]:
+    return dict(sorted(members.items(), key=lambda item: item[1]))

@@ -5,55 +5,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from .._engine.run import Engine
 from .._errors import Problem
 from .._licensing.show.problems import failure_of
-from .options import GraphModule
-from .session import Session
 
 _SHOWN = {"all": ("changed", "unchanged", "skipped", "waiting", "failed"), "changed": ("changed", "waiting", "failed"), "failed": ("failed",), "none": ()}
 _LISTED = 10  # errors that a summary for people names
 _FIRST = 3  # failures that the message of the task quotes
-
-
-def remember(session: Session, engine: Engine, problems: Sequence[Problem], add: Callable[[str | None], None]) -> None:
-    """Adds a line to the report, given its message without secrets. When that fails, nothing more is sent, as the run could not be resumed."""
-    message = failure_of(problems)["msg"] if problems else None
-    for secret in session.tokens.secrets() if message else ():
-        message = (message or "").replace(secret, "********")
-    try:
-        add(message)
-    except OSError as error:
-        engine.end(f"report_path: cannot write any more: {error.strerror}; what was done is in results")
-        session.client.flow.stop()
-
-
-def exit_with(
-    module: GraphModule, session: Session, results: ResultList, engine: Engine, problem: Problem | None = None, groups: ResultList | None = None, **more: Any
-) -> None:
-    """Exits with results, summary and diff, and fails for what forbids the run as a whole, for a run that ended, and for entries that failed.
-
-    groups are the results of licensing groups, of a module that has both. With user_errors: report, the task ends well, and its message is one line.
-    """
-    is_report = module.params.get("user_errors") == "report"
-    flow, listed = session.client.flow, [results, *([groups] if groups else [])]
-    summary: dict[str, Any] = {**results.summary(), "requests": flow.requests, "seconds_throttled": round(flow.seconds_throttled, 1)}
-    more |= {"group_results": groups.rows()} if groups else {}
-    summary |= {"groups": groups.summary()} if groups else {}
-    diffs = [diff for one in reversed(listed) for diff in one.diffs()]
-    answer = {"changed": any(one.is_changed for one in listed), "results": results.rows(), "summary": summary, "diff": diffs, **more}
-    problems = [problem] if problem else []
-    problems += [Problem(engine.ended.message, code="ended", retriable=True)] if engine.ended else []
-    failed = [one.counted() if is_report else one.message() for one in listed if one.counts["failed"]]
-    problems += [Problem(text, code="some_failed", retriable=True) for text in failed]
-    if problems and is_report:
-        module.exit_json(**failure_of(problems), **answer)
-    if problems:
-        module.fail_json(**failure_of(problems), **answer)
-    module.exit_json(**answer)
 
 
 class ResultList:
@@ -94,7 +53,7 @@ class ResultList:
         said += [f"{waiting} waiting for Graph, the next run continues"] if waiting else []
         said += [f"{self.counts['failed']} with {'an error' if self.counts['failed'] == 1 else 'errors'}"] if self.counts["failed"] else []
         named, left = self._quoted(_LISTED, sorted(self._failures.items(), key=lambda one: -one[1][1]))
-        return [f"{total} {noun}: {', '.join(said)}", *named, *([f"and {left} more, see results"] if left else [])]
+        return [f"{total} {noun if total != 1 else noun[:-1]}: {', '.join(said)}", *named, *([f"and {left} more, see results"] if left else [])]
 
     def summary(self) -> dict[str, int]:
         """How many entries there are of each outcome."""

@@ -1,0 +1,103 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What most clients of the engine have in common: entries that are jobs themselves, with the changes of one principal each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .._engine.report import RunReport
+from .._engine.results import ResultList
+from .._engine.task import Planned, Progress, TaskRun, problems_of
+from .._errors import Problem
+from .._licensing.catalog import Catalog
+from .._licensing.plan.changes import Written
+from .._licensing.show.results import diff_of, operation_rows
+from .entries import Plan
+from .options import GraphModule
+from .session import Session
+
+
+def summary_of(session: Session, results: ResultList) -> dict[str, Any]:
+    """How many entries there are of each outcome, and what they cost."""
+    flow = session.client.flow
+    return {**results.summary(), "requests": flow.requests, "seconds_throttled": round(flow.seconds_throttled, 1)}
+
+
+class PlanClient:
+    """A client whose entries are plans. How they are read and planned, and what the task answers, is the client's own."""
+
+    is_reporting = False
+
+    def __init__(self, module: GraphModule, session: Session) -> None:
+        self.module, self.session = module, session
+        self.list = ResultList(module.params.get("results") or "all")
+
+    def plan(self, report: RunReport) -> Planned:
+        """Each client plans in its own way."""
+        raise NotImplementedError
+
+    def jobs(self, entries: Sequence[Plan]) -> Sequence[Plan]:
+        """A plan is its own job."""
+        return entries
+
+    def entry_of(self, job: Plan) -> Plan:
+        """A plan is its own job."""
+        return job
+
+    def send(self, jobs: Sequence[Plan]) -> list[Written]:
+        """Writes below v1.0, on the path of the principal."""
+        return self.session.writer.apply_all("v1.0", [(job.operations, "principal") for job in jobs])
+
+    def look(self, jobs: Sequence[Plan]) -> dict[int, Written | None]:
+        """Nothing waits for anything to show."""
+        return {}
+
+    def take(self, job: Plan, result: Written | None, progress: Progress, problems: tuple[Problem, ...]) -> None:
+        """The operations that were carried out."""
+        progress.made += result.done if result else ()
+        progress.problems += problems
+
+    def catalog(self, entry: Plan) -> Catalog:
+        """That of the changes."""
+        return entry.changes.catalog if entry.changes else Catalog()
+
+    def planned(self, entry: Plan) -> tuple:
+        """The operations."""
+        return entry.operations
+
+    def results(self, entry: Plan) -> ResultList:
+        """The one list."""
+        return self.list
+
+    def who(self, entry: Plan) -> dict[str, str]:
+        """The principal, as the entry has it."""
+        return entry.who
+
+    def key(self, entry: Plan) -> Any:
+        """The place of the entry."""
+        return entry.index
+
+    def rows(self, entry: Plan, made: Sequence[Any]) -> list[dict]:
+        """A row for each license or assignment."""
+        return operation_rows(tuple(made), self.catalog(entry)) if made else []
+
+    def diff(self, entry: Plan, made: Sequence[Any], outcome: str) -> dict | None:
+        """The whole difference, where all was done or would be."""
+        return diff_of(entry.changes) if made and entry.changes and outcome != "failed" and self.module._diff else None
+
+    def note(self, entry: Plan, outcome: str, progress: Progress) -> str | None:
+        """Nothing."""
+        return None
+
+    def finish(self, is_dry: bool) -> None:
+        """Nothing follows."""
+
+    def close(self) -> None:
+        """No file is open."""
+
+    def answer(self, task: TaskRun) -> tuple[dict[str, Any], list[Problem]]:
+        """The results of a list."""
+        results = {"changed": self.list.is_changed, "results": self.list.rows(), "summary": summary_of(self.session, self.list), "diff": self.list.diffs()}
+        return results, problems_of(task, [self.list], is_short=False)

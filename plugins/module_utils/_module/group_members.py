@@ -1,0 +1,227 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs M(m365.licensing.group_members): who is a member of one group."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .._engine.report import RunReport
+from .._engine.task import Planned, Progress, TaskRun, problems_of
+from .._errors import OptionError, Problem, WaitTimeoutError
+from .._graph import retry
+from .._licensing.model import Group, Principal
+from .._licensing.plan.changes import JoinGroup, LeaveGroup, Written
+from .._licensing.plan.groups import MemberChanges, plan_members
+from .._licensing.show.problems import finding_rows
+from .._licensing.show.results import error_rows
+from .._tenant.user_list import UserList
+from .clients import PlanClient
+from .options import GraphModule, check_user
+from .run import run_client
+from .session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class MemberPlan:
+    """A user who comes or goes, or whom the tenant does not have. It is its own job: all who come are added before anybody goes."""
+
+    index: int
+    name: str
+    operations: tuple
+    problems: tuple[Problem, ...] = ()
+    changes: None = None
+    duplicate_of: None = None
+    new_sku_ids: frozenset[str] = frozenset()
+    chain: None = None
+    follows: tuple = ()
+    is_later: bool = False
+    awaited: tuple = ()
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """Why nothing is written."""
+        return self.problems
+
+    @property
+    def outcome(self) -> str:
+        """What becomes of the user if all goes as planned."""
+        return "failed" if self.problems else "changed"
+
+    @property
+    def who(self) -> dict[str, str]:
+        """The user, as the task names it."""
+        return {"user": self.name}
+
+    @property
+    def is_join(self) -> bool:
+        """Whether the user comes."""
+        return any(isinstance(one, JoinGroup) for one in self.operations)
+
+    @property
+    def stage(self) -> int:
+        """All who come are added before anybody goes."""
+        return 0 if self.is_join else 1
+
+    @property
+    def lane(self) -> str:
+        """One call that adds members to a group is in flight."""
+        return "members" if self.is_join else ""
+
+
+class MembersClient(PlanClient):
+    """The members of one group, as a task declares them."""
+
+    def __init__(self, module: GraphModule, session: Session) -> None:
+        """Raises OptionError for names that can be none, and for what contradicts itself."""
+        super().__init__(module, session)
+        self._params = params = module.params
+        self._is_set = params["set"] is not None
+        self._wanted: list[str] = params["set"] if self._is_set else params["add"] or []
+        self._unwanted: list[str] = params["remove"] or []
+        for name in ("add", "remove", "set"):
+            for index, user in enumerate(params[name] or ()):
+                check_user(user, f"{name}[{index}]")
+        if self._is_set and not self._wanted and not params["allow_empty"]:
+            raise OptionError("set is empty, which removes every member: give allow_empty: true if that is meant")
+        if (params["max_removals"] or 0) < 0:
+            raise OptionError(f"max_removals is {params['max_removals']}: give zero or more")
+        self._named: dict[str, str] = {}
+        self._unreached: dict[str, Problem] = {}
+        self._made: list[Any] = []
+        self._rejected: dict[str, Problem] = {}
+        self._changes: MemberChanges | None = None
+
+    def plan(self, report: RunReport) -> Planned:
+        """The changes. Raises OptionError when somebody is wanted and not, or unknown where everybody else would go."""
+        group = self.session.reader.group_with_members(self._params["group"])
+        by_name = {key.lower(): user_id for user_id, name in (group.members or {}).items() for key in (user_id, name)}
+        users = UserList(self.session.client, self.session.reader)
+        users.read([*self._wanted, *(name for name in self._unwanted if name.lower() not in by_name)])
+        self._named = {user.id: name for name in self._wanted if (user := users.user(name))}
+        unknown = [name for name in self._wanted if users.user(name) is None]
+        if unknown and self._is_set:
+            listed = ", ".join(repr(name) for name in unknown)
+            raise OptionError(f"set: this tenant has no user {listed}; as set removes everybody else, nothing is done before all are found")
+        wanted = {user_id: user.name for user_id, name in self._named.items() if (user := users.user(name))}
+        unwanted = [by_name.get(name.lower()) or (user.id if (user := users.user(name)) else "") for name in self._unwanted]
+        both = wanted.keys() & set(unwanted)
+        if both:
+            raise OptionError(f"{' and '.join(sorted(wanted[one] for one in both))}: both in add and in remove; leave one of them out")
+        may_manage_roles = "RoleManagement.ReadWrite.Directory" in self.session.permissions()
+        self._changes = changes = plan_members(group, wanted, unwanted, self._is_set, self._params["max_removals"], may_manage_roles)
+        return Planned(self._entries(changes, unknown), next((one for one in changes.findings if one.is_error), None))
+
+    def _entries(self, changes: MemberChanges, unknown: Sequence[str]) -> list[MemberPlan]:
+        group_id = changes.group.id
+        made: list[tuple[str, tuple]] = [(self._named[one], (JoinGroup(_user(one, name), group_id),)) for one, name in changes.add.items()]
+        made += [(name, (LeaveGroup(_user(one, name), group_id),)) for one, name in changes.remove.items()]
+        plans = [MemberPlan(index, name, operations) for index, (name, operations) in enumerate(made)]
+        missing = (Problem(f"this tenant has no user {name!r}", "check the spelling and the tenant", "not_found") for name in unknown)
+        return plans + [MemberPlan(len(plans) + index, name, (), (problem,)) for index, (name, problem) in enumerate(zip(unknown, missing))]
+
+    def send(self, jobs: Sequence[Any]) -> list[Written]:
+        """Adds twenty in a request, and removes twenty in a batch."""
+        if jobs[0].is_join:
+            return self.session.writer.join([one for job in jobs for one in job.operations])
+        return self.session.writer.apply_all("v1.0", [(job.operations, "principal") for job in jobs])
+
+    def rows(self, entry: Any, made: Sequence[Any]) -> list[dict]:
+        """Who comes or goes."""
+        return [_row(one) for one in made]
+
+    def diff(self, entry: Any, made: Sequence[Any], outcome: str) -> dict | None:
+        """There is one for the group."""
+        return None
+
+    def note(self, entry: Any, outcome: str, progress: Progress) -> str | None:
+        """Keeps what was done."""
+        self._made += progress.made
+        self._rejected |= {problem.message: problem for problem in progress.problems if problem.status}
+        return None
+
+    def finish(self, is_dry: bool) -> None:
+        """Reads until those who are wanted hold what the group gives, where the task asks for that. Who gets an error instead is noted.
+
+        Raises WaitTimeoutError, naming who is outstanding.
+        """
+        if is_dry or not self._params["wait"] or self._changes is None or any(one.is_error for one in self._changes.findings):
+            return
+        group, catalog = self.session.reader.group_and_skus(self._changes.group.id)
+        skus = {lic.sku_id for lic in group.licenses}
+        began, attempt, timeout = time.monotonic(), 0, self._params["wait_timeout"]
+        failed = {row["user"] for row in self.list.rows() if row["failed"]}
+        names = {user_id: name for user_id, name in self._named.items() if name not in failed}
+        while skus and names:
+            users = UserList(self.session.client, self.session.reader)
+            users.read(names)
+            for user_id, name in list(names.items()):
+                user = users.user(user_id)
+                own = {lic.sku_id: lic for lic in user.licenses if lic.group_id == group.id} if user else {}
+                if user is None or skus <= own.keys():
+                    del names[user_id]
+                    errors = [row for row in error_rows(user, catalog, group.id) if row["sku_id"] in skus] if user else []
+                    if errors:
+                        self._unreached[name] = _not_reached(errors[0])
+            attempt += 1
+            seconds = retry.delay(attempt, None, random.random)
+            if names and time.monotonic() - began + seconds > timeout:
+                listed = ", ".join(sorted(names.values()))
+                raise WaitTimeoutError(f"Graph accepted the members, but after wait_timeout of {timeout:g} s they do not show the group's licenses: {listed}")
+            if names:
+                self.session.client.pause(seconds)
+
+    def answer(self, task: TaskRun) -> tuple[dict[str, Any], list[Problem]]:
+        """Who came and who went, and who failed."""
+        changes = self._changes
+        if changes is None:
+            return {}, []
+        failed = {row["user"]: row["msg"] for row in self.list.rows() if row["failed"]}
+        problems = problems_of(task, [self.list], is_short=False)
+        if len(self._rejected) == 1 and not self._made:  # what Graph answered to all is about the group
+            problems = list(self._rejected.values())
+        if self._unreached:
+            said = "; ".join(f"{name}: {problem.message}" for name, problem in self._unreached.items())
+            problems.append(Problem(f"{len(self._unreached)} not reached: {said}", code="some_failed", retriable=True))
+        failed |= {name: problem.message for name, problem in self._unreached.items()}
+        results = {
+            "changed": bool(self._made) and task.problem is None,
+            "group": {"id": changes.group.id, "display_name": changes.group.name},
+            "changes": [_row(one) for one in self._made],
+            "findings": finding_rows(changes.findings),
+            "diff": _diff(changes.group, self._made),
+            "failed_users": [{"user": name, "msg": text} for name, text in failed.items()],
+            "warnings": [one.message for one in changes.findings if not one.is_error],
+        }
+        return results, problems
+
+
+def _user(user_id: str, name: str) -> Principal:
+    return Principal("user", user_id, name)
+
+
+def _row(operation: JoinGroup | LeaveGroup) -> dict:
+    action = "add_member" if isinstance(operation, JoinGroup) else "remove_member"
+    return {"action": action, "id": operation.principal.id, "user": operation.principal.name}
+
+
+def _not_reached(row: Mapping[str, Any]) -> Problem:
+    """A member to whom the group's license does not come."""
+    return Problem(f"is a member now, and does not get {row['sku']} from the group: {row['cause']}", row["remedy"], row["error"], retriable=True)
+
+
+def _diff(group: Group, made: Sequence[JoinGroup | LeaveGroup]) -> dict:
+    """The difference in names, for C(--diff): only who comes and who goes."""
+    name = f"members of {group.name}"
+    gone = [one.principal.name for one in made if isinstance(one, LeaveGroup)]
+    come = [one.principal.name for one in made if isinstance(one, JoinGroup)]
+    return {"before_header": name, "after_header": name, "before": {"members": gone} if gone else {}, "after": {"members": come} if come else {}}
+
+
+def run_members(module: GraphModule) -> None:
+    """Runs the module, and exits."""
+    run_client(module, MembersClient)

@@ -1,0 +1,87 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs M(m365.licensing.groups_assign_license): what groups assign to their members, and which members do not get it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._engine.task import Progress, TaskRun
+from .._errors import OptionError, Problem, WaitTimeoutError
+from .._licensing.desired.licensed_users import DesiredRun
+from .._licensing.desired.licensing_groups import desired_groups
+from .._licensing.plan.groups import GroupPlan
+from .._licensing.show.results import error_rows
+from .licensed_users import UsersClient
+from .options import GraphModule, list_of_text
+from .run import run_client
+from .session import Session
+
+_LISTED = 10  # members who are not reached, in the lines for people
+
+
+class GroupsClient(UsersClient):
+    """Groups without users: the plan of licensed_users, with its licensing groups alone."""
+
+    def __init__(self, module: GraphModule, session: Session) -> None:
+        super().__init__(module, session)
+        self._changed: list[GroupPlan] = []
+        self._unreached: list[dict] = []
+        self._said: list[str] = []
+
+    def _desire(self) -> DesiredRun:
+        groups = desired_groups(list_of_text(self._params["groups"], "groups"), "groups")
+        if self._params["wait_timeout"] != 300.0 and not self._params["wait"]:
+            raise OptionError("wait_timeout is given, and wait is false; give wait: true, or leave wait_timeout out")
+        return DesiredRun((), {}, licensing_groups=groups)
+
+    def note(self, entry: Any, outcome: str, progress: Progress) -> str | None:
+        """Keeps the groups whose members get something, or have it."""
+        if outcome in ("changed", "unchanged"):
+            self._changed.append(entry)
+        return None
+
+    def finish(self, is_dry: bool) -> None:
+        """Waits until Graph has carried the licenses to the members, where the task asks for that, and reads whom they do not reach.
+
+        Raises WaitTimeoutError.
+        """
+        late = []
+        for plan in self._changed:
+            if plan.changes is None:
+                continue
+            if self._params["wait"] and not is_dry:
+                try:
+                    self.session.writer.wait(plan.changes, self._params["wait_timeout"])
+                except WaitTimeoutError as error:
+                    late.append(f"{plan.name}: {error.message}")
+            if self._params["member_errors"] != "ignore":
+                group = plan.changes.before
+                members = self.session.reader.members_in_error(group)
+                rows = [row for member in members for row in error_rows(member, plan.changes.catalog, group.id)]
+                self._unreached += rows
+                self._said += [f"{row['user_principal_name']} does not get {row['sku']} from {plan.name}: {row['cause']}: {row['remedy']}" for row in rows]
+        if late:
+            raise WaitTimeoutError("; ".join(late))
+
+    def answer(self, task: TaskRun) -> tuple[dict[str, Any], list[Problem]]:
+        """Results, counts and lines of groups, and the members who are not reached."""
+        results, problems = super().answer(task)
+        said = self._said
+        shown = [*said[:_LISTED], *([f"and {len(said) - _LISTED} more, see members_with_errors"] if len(said) > _LISTED else [])]
+        if said and self._params["member_errors"] == "fail":
+            count = f"{len(said)} licenses do not reach their members" if len(said) > 1 else "1 license does not reach its member"
+            text = count if self.is_reporting else f"{count}: {'; '.join(said[:3])}" + (f"; and {len(said) - 3} more" if len(said) > 3 else "")
+            problems.append(Problem(text, code="members_in_error", retriable=True))
+        kept = ("changed", "diff", "plan_digest", "warnings")
+        own = {name: results[name] for name in kept} | {"results": results["group_results"]}
+        counts = {**self.groups.summary(), "members_with_errors": len(self._unreached)}
+        own |= {"summary": {**results["summary"], **counts}, "lines": [*results["lines"], *shown], "members_with_errors": self._unreached}
+        del own["summary"]["groups"]
+        stats = {"data": {"license_summary": {"groups": counts}}, "per_host": False, "aggregate": False}
+        return {**own, "ansible_stats": stats}, problems
+
+
+def run_licensed_groups(module: GraphModule) -> None:
+    """Runs the module, and exits."""
+    run_client(module, GroupsClient)

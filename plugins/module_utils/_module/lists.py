@@ -1,0 +1,110 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A module for the principals of a list."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from .._engine.report import RunReport
+from .._engine.task import Planned, Progress
+from .._errors import LicensingError
+from .._licensing.catalog import Catalog
+from .._licensing.plan.changes import Changes, Written
+from .._licensing.plan.predict import too_many_removals
+from .._licensing.show.problems import explained
+from .clients import PlanClient
+from .entries import Plan, check_duplicates, removals
+from .options import GraphModule
+from .run import run_client
+from .session import Session
+
+
+class Listed(Protocol):
+    """What a module desires for many principals. option is how the list is called, keys are the options that name the principal of an entry.
+
+    entries are complete after begin. described is what the task asks for, by which a report is known to be of the same entries.
+    """
+
+    option: str
+    keys: tuple[str, ...]
+    version: str
+    entries: list[dict]
+    described: Any
+
+    def begin(self, session: Session) -> str | None:
+        """Reads what the tenant has. Something by which the tenant can be told from others."""
+
+    def read(self, indexes: list[int]) -> dict[int, str]:
+        """Reads the principals of entries. What each entry is about, of those that the tenant has: equal texts are the same."""
+
+    def plan(self, index: int, stage: int) -> tuple[Changes, int]:
+        """The changes of an entry, and the stage in which they can be written, not before the one given.
+
+        Raises LicensingError for an entry that cannot be planned.
+        """
+
+    def principal_id(self, index: int) -> str | None:
+        """Whom an entry is about."""
+
+    def route(self, index: int) -> str:
+        """Which of Graph's paths the writes of an entry take."""
+
+
+class ListClient(PlanClient):
+    """A client of a list."""
+
+    def __init__(self, module: GraphModule, session: Session, listed: Listed) -> None:
+        super().__init__(module, session)
+        self._listed = listed
+        module.forget(listed.option)  # it was read
+
+    def plan(self, report: RunReport) -> Planned:
+        """The plans of all entries, in their order. Raises LicensingError for what forbids the whole run, such as entries that contradict each other."""
+        listed = self._listed
+        report.begin(listed.begin(self.session), listed.described)
+        plans = [_plan_of(index, entry, listed.keys) for index, entry in enumerate(listed.entries)]
+        todo = [plan for plan in plans if not report.is_done(plan.name, listed.entries[plan.index])]
+        targets = listed.read([plan.index for plan in todo])
+        check_duplicates(todo, listed.entries, targets, listed.option, listed.keys)
+        seen: Counter = Counter()
+        for plan in todo:
+            if plan.duplicate_of is None:
+                self._plan(plan, seen)
+        limit, count = self.module.params.get("max_removals"), removals(todo)
+        return Planned(plans, too_many_removals(count, limit) if limit is not None and count > limit else None)
+
+    def _plan(self, plan: Plan, seen: Counter) -> None:
+        who = self._listed.principal_id(plan.index)
+        try:
+            plan.changes, plan.stage = self._listed.plan(plan.index, seen[who])
+        except LicensingError as error:
+            plan.faults = explained(error, Catalog())
+            return
+        if plan.is_to_write:
+            seen[who] = plan.stage + 1
+
+    def send(self, jobs: Sequence[Plan]) -> list[Written]:
+        """Writes in one batch."""
+        return self.session.writer.apply_all(self._listed.version, [(job.operations, self._listed.route(job.index)) for job in jobs])
+
+    def key(self, entry: Plan) -> Any:
+        """The entry itself: the report of another list is of no use."""
+        return self._listed.entries[entry.index]
+
+    def note(self, entry: Plan, outcome: str, progress: Progress) -> str | None:
+        """Lets go of the changes: a hundred thousand of them are never held longer than needed."""
+        entry.changes = None
+        return None
+
+
+def _plan_of(index: int, entry: dict, keys: tuple[str, ...]) -> Plan:
+    kind = next((key for key in keys if entry.get(key)), keys[0])
+    return Plan(index, kind, str(entry.get(kind)))
+
+
+def run_list(module: GraphModule, make_listed: Callable[[dict], Listed]) -> None:
+    """Runs a module over a list, and exits. make_listed reads the options; it raises OptionError for what contradicts itself."""
+    run_client(module, lambda module, session: ListClient(module, session, make_listed(module.params)))
