@@ -35,7 +35,7 @@ def main() -> int:
         for title, options in (("The dry run: what would change", ["--check", "--diff"]), ("The real run", []), ("The same again", [])):
             _say(title)
             runs.append((title, *_counted(["m365.licensing.onboard", "-e", f"@{HERE}/people.yml", *options], environment, tenant)))
-        _say("A dry run that finds a refusal: there is no seat for Heidi")
+        _say("A dry run that finds an error: there is no seat for Kim")
         refused = _counted(["m365.licensing.onboard", "-e", f"@{HERE}/one_too_many.yml", "--check"], environment, tenant)
         _table(before, tenant.holders(), runs, refused)
         expected = [code for dummy, code, dummy, dummy in runs] == [0, 0, 0] and refused[0] != 0 and runs[2][2] == 0 and runs[2][3] == 0
@@ -100,8 +100,8 @@ def _table(before: dict, after: dict, runs: list, refused: tuple) -> None:
     print(f"\n{'run':32}  {'tasks changed':>13}  {'writes sent':>11}")
     for title, dummy, changed, writes in runs:
         print(f"{title.split(':')[0]:32}  {changed:13}  {writes:11}")
-    verdict = "refused, as it should be" if refused[0] else "NOT refused"
-    print(f"\nNo seat for Heidi: {verdict}, by the dry run, with {refused[2]} writes sent.")
+    verdict = "an error, as it should be" if refused[0] else "NO error"
+    print(f"\nNo seat for Kim: {verdict}, by the dry run, with {refused[2]} writes sent.")
 
 
 def _say(text: str) -> None:

@@ -46,7 +46,7 @@ class Problem:
     def message(self) -> str:
         """The one text of all parts: where, cause, remedy, and the words of Graph."""
         text = f"{self.where}: {self.cause}" if self.where else self.cause
-        text += f": {self.remedy}" if self.remedy else ""
+        text = f"{text.rstrip('.')}: {self.remedy}" if self.remedy else text
         text += f". {self.words}" if self.words else ""
         return text + (f" (request-id {self.request_id})" if self.request_id else "")
 

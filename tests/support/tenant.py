@@ -127,7 +127,7 @@ class Tenant:
 def run_module(module: str, params: dict, check: bool = False) -> dict:
     """Runs a module in this process, and returns what it answered."""
     main = importlib.import_module(f"{MODULES}.{module}").main
-    arguments = {**params, "_ansible_check_mode": check, "_ansible_diff": True, "_ansible_remote_tmp": tempfile.gettempdir()}
+    arguments = {"_ansible_diff": True, **params, "_ansible_check_mode": check, "_ansible_remote_tmp": tempfile.gettempdir()}
     basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode()
     basic._ANSIBLE_PROFILE = "legacy"
     said = io.StringIO()

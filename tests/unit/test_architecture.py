@@ -185,3 +185,25 @@ def test_names_are_of_the_field():
                 yield f"line {token.start[0]}: {token.string}"
 
     assert not offenders(wrong, [path for part in ("plugins", "roles", "tests", "demo", ".ci") for path in (ROOT / part).rglob("*.py")])
+
+
+TASKS = sorted(
+    path
+    for pattern in ("roles/*/tasks/*.yml", "roles/*/handlers/*.yml", "playbooks/*.yml", "extensions/patterns/*/playbooks/*.yml")
+    for path in ROOT.glob(pattern)
+)
+
+
+def texts_of(value) -> list[str]:
+    if isinstance(value, dict):
+        return [text for key, part in value.items() for text in (str(key), *texts_of(part))]
+    return [text for part in value for text in texts_of(part)] if isinstance(value, list) else [str(value)]
+
+
+@pytest.mark.parametrize("path", TASKS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_playbooks_and_roles_decide_nothing(path):
+    """Modules do. The connection to the sandbox is the one fact that a role is there to set."""
+    texts = texts_of(yaml.safe_load(path.read_text()) or [])
+    barred = {"ignore_errors", "set_fact", "ansible.builtin.set_fact"} - ({"ansible.builtin.set_fact"} if "sandbox_tenant" in path.parts else set())
+    assert not barred & set(texts)
+    assert not [text for text in texts for found in re.findall(r"\{\{.*?\}\}", text, re.DOTALL) if len(found) > 100]

@@ -25,6 +25,7 @@ class ResultList:
         self.counts: Counter = Counter()
         self.is_changed = False
         self._diffs: dict[int, dict] = {}
+        self._changed: list[str] = []
         self._failures: dict[str, list] = {}  # message: who has it first, and how many have it
 
     def add(self, index: int, who: dict[str, str], outcome: str, changes: list[dict], findings: list[dict], problems: Sequence[Problem] = ()) -> None:
@@ -32,6 +33,8 @@ class ResultList:
         self.counts[outcome] += 1
         has_changed = bool(changes) and outcome != "skipped"
         self.is_changed = self.is_changed or has_changed
+        if outcome == "changed" and len(self._changed) < _LISTED:
+            self._changed.append(str(next(iter(who.values()))))
         said = failure_of(problems) if problems else {}
         if said:
             first = self._failures.setdefault(said["msg"], [str(next(iter(who.values()))), 0])
@@ -45,15 +48,21 @@ class ResultList:
         """Adds the difference of one entry."""
         self._diffs[index] = diff
 
-    def lines(self, noun: str, is_dry: bool) -> list[str]:
-        """What became of the entries, for people: the counts, then the errors, each once with those who have it, the most frequent first."""
+    def lines(self, noun: str, is_dry: bool, seats: str = "") -> list[str]:
+        """What became of the entries, for people: the counts with what is said of seats, and who changed, unless a diff shows that.
+
+        Then come the errors, each once with those who have it, the most frequent first.
+        """
         total, waiting = sum(self.counts.values()), self.counts["waiting"]
         said = [f"{self.counts['changed']} {'to change' if is_dry else 'changed'}", f"{self.counts['unchanged']} unchanged"]
         said += [f"{self.counts['skipped']} skipped"] if self.counts["skipped"] else []
         said += [f"{waiting} waiting for Graph, the next run continues"] if waiting else []
         said += [f"{self.counts['failed']} with {'an error' if self.counts['failed'] == 1 else 'errors'}"] if self.counts["failed"] else []
         named, left = self._quoted(_LISTED, sorted(self._failures.items(), key=lambda one: -one[1][1]))
-        return [f"{total} {noun if total != 1 else noun[:-1]}: {', '.join(said)}", *named, *([f"and {left} more, see results"] if left else [])]
+        more = self.counts["changed"] - len(self._changed)
+        changed = f"{'to change' if is_dry else 'changed'}: {', '.join(self._changed)}{f' and {more} more' if more > 0 else ''}"
+        first = [f"{total} {noun if total != 1 else noun[:-1]}: {', '.join(said)}{seats}", *([changed] if self._changed and not self._diffs else [])]
+        return [*first, *named, *([f"and {left} more, see results"] if left else [])]
 
     def summary(self) -> dict[str, int]:
         """How many entries there are of each outcome."""

@@ -126,8 +126,8 @@ class Client(Protocol):
     def rows(self, entry: Any, made: Sequence[Any]) -> list[dict]:
         """What was made, as rows."""
 
-    def diff(self, entry: Any, made: Sequence[Any], outcome: str) -> dict | None:
-        """The same as a difference."""
+    def diff(self, entry: Any, made: Sequence[Any], outcome: str, problems: Sequence[Problem]) -> dict | None:
+        """The same as a difference, for people. problems are why the entry failed."""
 
     def note(self, entry: Any, outcome: str, progress: Progress) -> str | None:
         """Takes note of an entry that is done, and says why nothing more can be sent, if that is so."""
@@ -220,7 +220,7 @@ class TaskRun:
         client, results = self._client, self._client.results(one)
         rows = client.rows(one, progress.made)
         results.add(one.index, client.who(one), outcome, rows, finding_rows(one.problems), progress.problems)
-        diff = client.diff(one, progress.made, outcome)
+        diff = client.diff(one, progress.made, outcome, progress.problems)
         if diff:
             results.show(one.index, diff)
         if outcome != "skipped":

@@ -19,6 +19,7 @@ from .._errors import AuthenticationError, LicensingError, OptionError, SignInUn
 from .clouds import Cloud
 from .msal_library import LIBRARY_ERRORS, RetryingHttp, load_msal, lock_errors, open_cache
 from .proxies import without_secrets
+from .sign_in_errors import sign_in_remedy
 
 _EARLY = 120  # seconds before its end in which a token is not used any more, a tenth of its life at most
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -157,7 +158,7 @@ class MsalTokens:
             reason = _first_sentence(str(result.get("error_description") or result.get("error") or _SILENCE))
             if self._http.is_busy or _TRANSIENT.search(said):
                 raise self._unavailable(reason)
-            raise AuthenticationError(f"no token: {reason}")
+            raise AuthenticationError(f"no token: {reason}", remedy=sign_in_remedy(reason))
         check_tenant(token, self._tenant_id)
         self._token, life = token, _seconds(result.get("expires_in"))
         self._good_until = time.monotonic() + life - min(_EARLY, life / 10)
@@ -193,7 +194,7 @@ class MsalTokens:
         if is_no_answer:
             return self._unavailable("what answers is no sign-in service (check authority_url)")
         reason = _first_sentence(str(error) or type(error).__name__)
-        return self._unavailable(reason) if self._http.is_busy else AuthenticationError(f"no token: {reason}")
+        return self._unavailable(reason) if self._http.is_busy else AuthenticationError(f"no token: {reason}", remedy=sign_in_remedy(reason))
 
     def _unavailable(self, reason: str) -> SignInUnavailableError:
         return SignInUnavailableError(f"no token, as the sign-in service is busy or fails{self._http.last}: {reason}; try again later")

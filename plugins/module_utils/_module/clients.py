@@ -83,7 +83,7 @@ class PlanClient:
         """A row for each license or assignment."""
         return operation_rows(tuple(made), self.catalog(entry)) if made else []
 
-    def diff(self, entry: Plan, made: Sequence[Any], outcome: str) -> dict | None:
+    def diff(self, entry: Plan, made: Sequence[Any], outcome: str, problems: Sequence[Problem]) -> dict | None:
         """The whole difference, where all was done or would be."""
         return diff_of(entry.changes) if made and entry.changes and outcome != "failed" and self.module._diff else None
 

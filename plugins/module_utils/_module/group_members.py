@@ -134,7 +134,7 @@ class MembersClient(PlanClient):
         """Who comes or goes."""
         return [_row(one) for one in made]
 
-    def diff(self, entry: Any, made: Sequence[Any], outcome: str) -> dict | None:
+    def diff(self, entry: Any, made: Sequence[Any], outcome: str, problems: Sequence[Problem]) -> dict | None:
         """There is one for the group."""
         return None
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
@@ -23,8 +24,9 @@ from .._licensing.plan.groups import GroupPlan
 from .._licensing.plan.guards import Guards, removal_limit
 from .._licensing.plan.run_plan import RunPlan, UserPlan, plan_run
 from .._licensing.plan.steps import JOINS, changes_of
-from .._licensing.show.plans import change_rows, user_diff
-from .._licensing.show.results import diff_of, operation_rows
+from .._licensing.show.blocks import group_block, seats_text, user_block
+from .._licensing.show.plans import change_rows
+from .._licensing.show.results import operation_rows
 from .._tenant.run_reader import RunReader
 from .clients import summary_of
 from .leavers import Leavers, everyone
@@ -55,6 +57,7 @@ class UsersClient:
         self._leavers = Leavers(self._desired, self._params)
         self.users, self.groups = ResultList(self._params["results"], "waiting"), ResultList(self._params["results"], "waiting")
         self._plan = RunPlan((), Tenant(Catalog()))
+        self._seats: Counter = Counter()
         module.forget("users" if "users" in self._params else "groups")
 
     def _desire(self) -> DesiredRun:
@@ -159,22 +162,28 @@ class UsersClient:
             return operation_rows(tuple(made), self._plan.tenant.catalog)
         return change_rows(entry.state, self._in_order(entry, made), self._plan.tenant)
 
-    def diff(self, entry: GroupPlan | UserPlan, made: Sequence[Any], outcome: str) -> dict | None:
-        """The difference that was made, or will be."""
+    def diff(self, entry: GroupPlan | UserPlan, made: Sequence[Any], outcome: str, problems: Sequence[Problem]) -> dict | None:
+        """What was made, or will be, as text; errors as well."""
         if not self.module._diff:
             return None
+        said = [*entry.problems, *(one for one in problems if one not in entry.problems)]
         if isinstance(entry, GroupPlan):
-            return diff_of(entry.changes) if made and entry.changes and outcome != "failed" else None
-        changes = entry.changes if outcome == "waiting" else self._in_order(entry, made)
-        return user_diff(entry.state, changes, self._plan.tenant) if changes else None
+            text = group_block(entry, made, self._plan.tenant.catalog, said)
+        else:
+            changes = entry.changes if outcome == "waiting" else self._in_order(entry, made)
+            text = user_block(entry, changes, self._plan.tenant, said)
+        return {"prepared": text} if text else None
 
     def _in_order(self, entry: UserPlan, made: Sequence[Any]) -> tuple:
         return tuple(change for change in entry.changes if change in made)
 
     def note(self, entry: GroupPlan | UserPlan, outcome: str, progress: Progress) -> str | None:
-        """Records that a user lost everything, or has everything again."""
+        """Counts seats, and records that a user lost everything, or has everything again."""
         try:
             if isinstance(entry, UserPlan):
+                if outcome == "changed" and entry.state:
+                    self._seats.update(entry.state.takes)
+                    self._seats.subtract(entry.state.frees)
                 self._leavers.note(entry, outcome, progress.is_rejected)
         except OptionError as error:
             return error.message
@@ -188,7 +197,7 @@ class UsersClient:
         plan, has_groups = self._plan, bool(self._desired.licensing_groups)
         lists = [self.users, self.groups]
         lines = self.groups.lines("groups", task.is_dry) if has_groups else []
-        lines += self.users.lines("users", task.is_dry) if self._desired.users or not has_groups else []
+        lines += self.users.lines("users", task.is_dry, seats_text(self._seats, plan.tenant.catalog)) if self._desired.users or not has_groups else []
         counts = {"users": self.users.summary(), "groups": self.groups.summary()}
         results = {
             "changed": any(one.is_changed for one in lists),

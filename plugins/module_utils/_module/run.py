@@ -20,8 +20,6 @@ from .._licensing.show.problems import explained, failure_of
 from .options import GraphModule, passwords_in_addresses
 from .session import Session
 
-_NOTHING = {"changed": False, "changes": [], "findings": []}  # of a task that fails before anything was planned
-
 
 class WritingClient(Client, Protocol):
     """A client of the engine that answers for a module. With is_reporting, errors of entries do not fail the task."""
@@ -80,7 +78,8 @@ def _guarded(module: GraphModule, work: Callable[[Session, dict], tuple[dict, li
         session = Session(module.params, module.run_command, module.given)
         results, problems, is_failed = work(session, partial)
     except LicensingError as error:
-        results, problems, is_failed = {**_NOTHING, **partial}, list(explained(error, Catalog())), True
+        nothing: dict[str, Any] = {} if "results" in module.params else {"changes": [], "findings": []}  # of a task that fails before anything was planned
+        results, problems, is_failed = {**nothing, **partial}, list(explained(error, Catalog())), True
         if isinstance(error, MissingLibraryError):
             problems = [Problem(f"{error.message}. {missing_required_lib(error.library)}")]
             results["exception"] = traceback.format_exc()

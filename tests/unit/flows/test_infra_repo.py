@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -50,6 +51,10 @@ class Repository:
         )
         return done.returncode, done.stdout + done.stderr
 
+    def script(self, name: str) -> str:
+        """What a step runs."""
+        return self._steps[name]
+
     def git(self, *arguments: str) -> None:
         subprocess.run(["git", *arguments], cwd=self.folder, check=True)
 
@@ -86,8 +91,8 @@ def test_from_an_edit_to_applied(repository, tenant):
     before = tenant.state()
     output = repository.run("Dry run")
     assert (repository.folder / "dry-run.txt").read_text() in output
-    assert "+++ after: alice@contoso.example" in output
-    assert "+++ after: dave@contoso.example" in output
+    assert "\nalice@contoso.example (" in output
+    assert "\ndave@contoso.example (" in output
     assert tenant.state() == before
     repository.run(*APPLY)
     assert tenant.holds("alice") == {"SPE_E3": ["SWAY"]}
@@ -97,13 +102,33 @@ def test_from_an_edit_to_applied(repository, tenant):
     repository.edit("  - user: erin", "  - user: grace@contoso.example\n    profile: lead\n  - user: erin")
     repository.commit()
     output = repository.run("Dry run")
-    assert "+++ after: grace@contoso.example" in output
+    assert "\ngrace@contoso.example (" in output
     assert "alice@contoso.example" not in output
     repository.run(*APPLY)
     assert list(tenant.holds("grace")) == ["SPE_E5"]
     tenant.forget()
     assert "changed=0" in repository.run("Apply")
     assert not tenant.writes()
+
+
+def test_the_comment_has_the_summary_on_top_and_fits(repository):
+    """Five thousand users: the comment is cut at the end, and stays a whole one."""
+    bin_folder = repository.folder.parent / "bin"
+    bin_folder.mkdir()
+    (bin_folder / "gh").write_text(f'#!/bin/sh\necho "$@" > {bin_folder}/called\n')
+    (bin_folder / "gh").chmod(0o755)
+    blocks = "".join(f"user{number:06}@contoso.example (analyst → lead)\n  + SPE_E5  Microsoft 365 E5\n" for number in range(5000))
+    summary = "TASK [Summarize] ***\nok: [localhost] =>\n    msg:\n    - '5000 users: 5000 to change, 0 unchanged'\n\nPLAY RECAP ***\n"
+    (repository.folder / "dry-run.txt").write_text(f"TASK [License groups and users] ***\n{blocks}changed: [localhost]\n\n{summary}")
+    path = f"{bin_folder}{os.pathsep}{environment(repository.folder)['PATH']}"
+    script = repository.script("Say what would change").replace("${{ github.event.number }}", "7")
+    subprocess.run(["bash", "-ec", script], cwd=repository.folder, env=environment(repository.folder, PATH=path), check=True)
+    comment = (repository.folder / "comment.md").read_text()
+    assert len(comment) < 60_000
+    assert "5000 users: 5000 to change" in comment.splitlines()[4]
+    assert comment.count("```") == 4
+    assert comment.endswith("</details>\n")
+    assert (bin_folder / "called").read_text() == "pr comment 7 --edit-last --create-if-none --body-file comment.md\n"
 
 
 def test_a_mover_loses_what_the_last_applied_profile_assigned(repository, tenant):

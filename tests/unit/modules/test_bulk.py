@@ -67,7 +67,7 @@ def test_who_comes_first_is_served_first_in_check_mode_too(tenant):
         assert {row["failure"]["code"] for row in result["results"][2:]} == {"no_seats"}
     assert "SPE_E5" in tenant.holds("carol")
     assert "SPE_E5" not in tenant.holds("dave")
-    assert result["msg"].startswith("2 of 4 failed: dave@contoso.example: no free seat of SPE_E5")
+    assert result["msg"].startswith("2 of 4 failed: dave@contoso.example and 1 more: no free seat of SPE_E5")
 
 
 def test_a_seat_that_one_user_frees_can_be_taken_by_the_next(tenant):

@@ -57,7 +57,7 @@ def test_task(tenant, title):
 
 def test_the_diff_is_there_although_too_many_would_lose_it(tenant):
     result = tenant.check(MODULE, groups=[entry("Support desk", remove=["SPE_E3"])], max_removals=1)
-    assert result["diff"][0]["before_header"] == "Support desk"
+    assert result["diff"] == [{"prepared": "group Support desk\n  - SPE_E3\n"}]
 
 
 def test_errors_of_groups_are_reported_beside_the_diff(tenant):

@@ -225,7 +225,8 @@ def test_rules_that_are_not_certain_are_a_warning():
     kiosk, plan1 = "4a82b400-a79f-41a4-b4e2-e94f5787b113", "9aaf7827-d63c-4b61-89c3-182f06f82e5c"
     (rule,) = broken_rules([kiosk], [kiosk, plan1])
     assert not rule.is_certain
-    assert not findings.service_plans_conflict(user(), rule, True, "enforce").is_error
+    (found,) = findings.service_plans_conflicts(user(), [rule], True, "enforce", (), Catalog())
+    assert not found.is_error
     assert broken_rules([kiosk, plan1], [kiosk, plan1]) == [], "what is broken already does not hold here"
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from ansible_collections.m365.licensing.plugins.module_utils._errors import Problem
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.catalog import Catalog
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.model import Assignment, Group, License
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan import predict
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.tables.service_plan_conflicts import BrokenRule
@@ -17,32 +19,38 @@ ANN, SALES = user(group_names={"g": "Sales"}), Group("group", guid("sales"), "Sa
 THROUGH = (License(E3.id, group_id="g"),)
 POOL = allotment("pool", E3)
 
+
+def conflict(rule: BrokenRule, check: str = "enforce") -> Problem:
+    (found,) = predict.service_plans_conflicts(ANN, [rule], True, check, (), Catalog())
+    return found
+
+
 # title: (problem, code, severity, parts of the message)
 PROBLEMS = {
     "not owned": (predict.not_owned(E3), "sku_not_owned", "error", ["no longer owns SKU E3"]),
     "nothing to remove": (predict.nothing_to_remove(ANN, E3), "sku_not_owned", "warning", ["ann@contoso.example does not hold it"]),
     "for the organization": (predict.not_assignable(STORE), "sku_not_assignable", "error", ["SKU STORE applies to the organization"]),
     "ended": (predict.not_assignable(replace(E3, status="Suspended")), "sku_not_assignable", "error", ["subscription of SKU E3 is Suspended"]),
-    "no seats": (predict.no_seats(ANN, "E3", 10, 10, "enforce"), "no_seats", "error", ["no free seat of E3 for ann@", "10 of 10", "seat_check: try"]),
-    "no seats, tried": (predict.no_seats(ANN, "E3", 10, 10, "try"), "no_seats", "warning", ["Graph decides"]),
+    "no seats": (predict.no_seats("E3", 10, 10, "enforce"), "no_seats", "error", ["no free seat of E3: 10 in use, of 10", "seat_check: try"]),
+    "no seats, tried": (predict.no_seats("E3", 10, 10, "try"), "no_seats", "warning", ["Graph decides"]),
     "no seats any more": (predict.no_seats_any_more("ann"), "no_seats", "error", ["ann was not sent"]),
     "members wait": (predict.members_wait(SALES, "E3", -2, 5), "members_wait", "warning", ["0 free seats", "Sales has 5 members"]),
-    "no location": (predict.no_usage_location(ANN), "usage_location_missing", "error", ["give usage_location"]),
+    "no location": (predict.no_usage_location(), "usage_location_missing", "error", ["give usage_location"]),
     "exclude": (
-        predict.service_plans_conflict(ANN, BrokenRule(excluding=("A", "B")), True, "enforce"),
+        conflict(BrokenRule(excluding=("A", "B"))),
         "plans_exclude",
         "error",
-        ["A and B exclude each other", "plan_check: try"],
+        ["service plans exclude each other, and both would be on: A and B", "plan_check: try"],
     ),
-    "exclude, tried": (predict.service_plans_conflict(ANN, BrokenRule(excluding=("A", "B")), True, "try"), "plans_exclude", "warning", ["Graph decides"]),
+    "exclude, tried": (conflict(BrokenRule(excluding=("A", "B")), "try"), "plans_exclude", "warning", ["Graph decides"]),
     "exclude, in a group": (
-        predict.service_plans_conflict(SALES, BrokenRule(excluding=("A", "B")), False, "enforce"),
+        conflict(BrokenRule(is_certain=False, excluding=("A", "B"))),
         "plans_exclude",
         "warning",
         ["turn all but one off"],
     ),
     "need": (
-        predict.service_plans_conflict(ANN, BrokenRule(lacking="A", needed=("B", "C", "D", "E")), True, "enforce"),
+        conflict(BrokenRule(lacking="A", needed=("B", "C", "D", "E"))),
         "plans_need",
         "error",
         ["service plan A", "needs B or C or D or another of their kind"],

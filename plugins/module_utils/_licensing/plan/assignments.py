@@ -139,7 +139,7 @@ def _conflicts(state: CloudState, after: CloudState, operations: list[Any], desi
     before = frozenset(service_plan_id for right in state.rights for service_plan_id in right.service_plan_ids)
     others = frozenset(service_plan_id for right in state.rights if right.sku_id != sku_id for service_plan_id in right.service_plan_ids)
     later = others | _on(after, sku_id)
-    return [findings.service_plans_conflict(state.principal, rule, not rule.lacking, desired.plan_check) for rule in broken_rules(before, later)]
+    return findings.service_plans_conflicts(state.principal, broken_rules(before, later), False, desired.plan_check, (), Catalog())
 
 
 def _on(state: CloudState, sku_id: str | None) -> frozenset[str]:
@@ -187,9 +187,9 @@ def _create(state: CloudState, sku: Sku, pool: Allotment, desired: DesiredAssign
         found += _waiting(principal, pool)
     elif pool.free < 1 and pool.id not in state.reached:
         what = f"{sku.part_number} in allotment {pool.id}"
-        found.append(findings.no_seats(principal, what, pool.allotted, pool.consumed, desired.seat_check))
+        found.append(findings.no_seats(what, pool.allotted, pool.consumed, desired.seat_check))
     if principal.kind == "user" and not (desired.usage_location or principal.usage_location):
-        found.append(findings.no_usage_location(principal))
+        found.append(findings.no_usage_location())
     found += _second_seats(state, pool, desired.is_exclusive)
     created = _with_plans(Assignment(None, pool.id, sku.id), state, sku, desired, resolver)
     return [created], [CreateAssignment(principal, created)], found

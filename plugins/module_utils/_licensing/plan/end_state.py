@@ -212,7 +212,7 @@ class Decider:
         drawn = {self._catalog.sku(one.sku_id) for one in state.changes if one.kind == "seat" and one.verb == "add"}
         found += [problem for sku in drawn if sku.is_owned and sku.applies_to != "Allotment" and (problem := predict.not_assignable(sku))]
         if (assigned or any(one.kind == "seat" and one.verb == "add" for one in state.changes)) and not after.usage_location:
-            found.append(predict.no_usage_location(user))
+            found.append(predict.no_usage_location())
         for one in licenses:
             elsewhere = tuple(lic for lic in seen.licenses if lic.sku_id == one.key and not lic.is_direct and lic.group_id not in resolved.group_ids)
             if one.verb == "remove" and any(lic.is_held for lic in elsewhere):
@@ -224,7 +224,8 @@ class Decider:
         if any(one.is_late for one in state.changes):  # for a while, the user has both
             rules |= dict.fromkeys(one for one in broken_rules(before, on | self._on_before_late(state)) if not one.lacking)
         check = "try" if resolved.is_return else self._settings.plan_check
-        found += [predict.service_plans_conflict(user, rule, bool(licenses) or not rule.lacking, check) for rule in rules]
+        paths = (*after.licenses, *user.licenses)
+        found += predict.service_plans_conflicts(seen, rules, bool(licenses), check, paths, self._catalog)
         return found
 
     def _on_before_late(self, state: EndState) -> frozenset[str]:

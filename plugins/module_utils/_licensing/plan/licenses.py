@@ -58,9 +58,11 @@ def _findings_of_all(changes: Changes, desired: DesiredLicenses) -> list[Problem
     if isinstance(before, Group):
         found = _findings_of_group(changes, before)
     elif calls[0].add and not after.usage_location:
-        found.append(findings.no_usage_location(before))
+        found.append(findings.no_usage_location())
     rules = broken_rules(service_plans_on(before.licenses, changes.catalog), service_plans_on(after.licenses, changes.catalog))
-    return found + [findings.service_plans_conflict(before, rule, before.kind == "user", desired.plan_check) for rule in rules]
+    if before.kind != "user":
+        rules = [replace(rule, is_certain=False) for rule in rules]  # Graph decides for each member
+    return found + findings.service_plans_conflicts(before, rules, True, desired.plan_check, after.licenses, changes.catalog)
 
 
 def _findings_of_group(changes: Changes, group: Group) -> list[Problem]:
@@ -193,7 +195,7 @@ class _Addition:
         """Refuses a user a seat that nobody has; a group's members go without (graph-contract 2.1)."""
         if findings.unassignable(sku) is None and self._principal.kind == "user" and not self._principal.holds(sku.id) and sku.seats.free < 1:
             seats = sku.seats
-            self.findings.append(findings.no_seats(self._principal, sku.part_number, seats.owned, seats.consumed, self._desired.seat_check))
+            self.findings.append(findings.no_seats(sku.part_number, seats.owned, seats.consumed, self._desired.seat_check))
 
     def _note_unlisted(self, sku: Sku, direct: License, want: WantedLicense, disabled: frozenset[str]) -> None:
         """Says so when an allow-list turns off what Microsoft has perhaps added."""

@@ -4,7 +4,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
 from ..._errors import Problem
+from ..catalog import Catalog
 from ..model import Allotment, Assignment, Group, License, Principal, Sku
 from ..tables.service_plan_conflicts import BrokenRule
 
@@ -38,10 +42,9 @@ def unassignable(sku: Sku) -> Problem | None:
     return not_assignable(sku) if sku.is_owned else not_owned(sku)
 
 
-def no_seats(principal: Principal, what: str, owned: int, used: int, seat_check: str, planned: int = 0) -> Problem:
+def no_seats(what: str, owned: int, used: int, seat_check: str, planned: int = 0) -> Problem:
     """Nobody can take another seat (graph-contract E2, noAvailableLicenses). planned are those that the run itself assigns, less those that it frees."""
-    cause = f"no free seat of {what} for {principal.name}, {used} of {owned} are in use"
-    cause += f", and this run assigns {planned} more" if planned > 0 else ""
+    cause = f"no free seat of {what}: {used} in use{f', {planned} more by this run' if planned > 0 else ''}, of {owned}"
     if seat_check == "try":
         return Problem(cause, "Graph decides, as seat_check is try", "no_seats", severity="warning")
     return Problem(cause, "free or buy a seat, or let Graph decide with seat_check: try", "no_seats")
@@ -70,25 +73,55 @@ def members_wait(principal: Principal, what: str, free: int, members: int) -> Pr
     return Problem(cause, "free or buy seats", "members_wait", severity="warning")
 
 
-def no_usage_location(principal: Principal) -> Problem:
+def no_usage_location() -> Problem:
     """No license without a usage location (graph-contract E1, invalidUsageLocation)."""
-    cause = f"{principal.name} has no usage location, and Graph assigns no license without one"
+    cause = "no usage location is set, and Graph assigns no license without one"
     return Problem(cause, "give usage_location a country code", "usage_location_missing")
 
 
-def service_plans_conflict(principal: Principal, rule: BrokenRule, is_error: bool, plan_check: str) -> Problem:
-    """Service plans exclude or need each other (graph-contract E3, E4, mutuallyExclusiveServicePlans)."""
-    if rule.lacking:
-        code, cause = "plans_need", f"service plan {rule.lacking} of {principal.name} needs {_one_of(rule.needed)}, which would be off"
-        remedy = "turn one of them on, or that one off"
-    else:
-        code, cause = "plans_exclude", f"service plans {' and '.join(rule.excluding)} exclude each other, and {principal.name} would have both on"
-        remedy = "turn all but one off, or remove the SKU that brings the other"
-    if not is_error or not rule.is_certain:
+def service_plans_conflicts(
+    principal: Principal, rules: Iterable[BrokenRule], is_strict: bool, plan_check: str, after: Iterable[License], catalog: Catalog
+) -> list[Problem]:
+    """Service plans exclude or need each other (graph-contract E3, E4, mutuallyExclusiveServicePlans). after are the licenses that bring them.
+
+    Those that the same SKUs bring are one problem. Without is_strict, what is needed is a warning.
+    """
+    licenses = [lic for lic in after if lic.is_held]
+    found: list[Problem] = []
+    pairs: dict[tuple, list[str]] = {}
+    for rule in rules:
+        if rule.lacking:
+            cause = f"service plan {rule.lacking} needs {_one_of(rule.needed)}, which would be off"
+            found.append(_conflict("plans_need", cause, "turn one of them on, or that one off", is_strict and rule.is_certain, plan_check))
+        else:
+            sources = tuple(dict.fromkeys(one for name in rule.excluding for one in _sources(name, principal, licenses, catalog)))
+            pairs.setdefault((sources, rule.is_certain), []).append(" and ".join(rule.excluding))
+    for (sources, is_certain), named in pairs.items():
+        ids = tuple(group_id for dummy, group_id in sources if group_id)
+        who = f"{' and '.join(text for text, dummy in sources)} bring service plans that" if len(sources) > 1 else "service plans"
+        cause = f"{who} exclude each other, and both would be on: {', '.join(named)}"
+        problem = _conflict("plans_exclude", cause, "turn all but one off, or remove the SKU that brings the other", is_certain, plan_check)
+        found.append(replace(problem, group_ids=ids))
+    return found
+
+
+def _conflict(code: str, cause: str, remedy: str, is_error: bool, plan_check: str) -> Problem:
+    if not is_error:
         return Problem(cause, remedy, code, severity="warning")
     if plan_check == "try":
         return Problem(cause, "Graph decides, as plan_check is try", code, severity="warning")
     return Problem(cause, f"{remedy}; if this tenant allows it, let Graph decide with plan_check: try", code)
+
+
+def _sources(name: str, principal: Principal, licenses: Iterable[License], catalog: Catalog) -> Iterator[tuple[str, str | None]]:
+    """The SKUs that turn a service plan on, by which path, and whether the principal holds them already; and the id of the group."""
+    for lic in licenses:
+        sku = catalog.sku(lic.sku_id)
+        if any(plan.name == name and plan.id not in lic.disabled_plans for plan in sku.service_plans):
+            path = f" through group {principal.group_names.get(lic.group_id, lic.group_id)}" if lic.group_id else ""
+            is_held = any(one.sku_id == lic.sku_id and one.group_id == lic.group_id for one in principal.licenses)
+            yield f"{sku.part_number}{path} ({'held' if is_held else 'not held yet'})", lic.group_id
+            return
 
 
 def service_plans_not_listed(principal: Principal, sku: Sku, names: list[str]) -> Problem:

@@ -133,7 +133,7 @@ class Planner:
         sku = one.sku if one else self._tenant.catalog.sku(key)
         what = f"{sku.part_number} in allotment {one.id}" if one else sku.part_number
         owned, used = (one.allotted, one.consumed) if one else (sku.seats.owned, sku.seats.consumed)
-        return predict.no_seats(state.before.user, what, owned, used, self._settings.seat_check, owned - used - max(left.get(key, 0), 0))
+        return predict.no_seats(what, owned, used, self._settings.seat_check, owned - used - max(left.get(key, 0), 0))
 
 
 _ROUNDS = 20  # in practice two or three; every round is sound by itself

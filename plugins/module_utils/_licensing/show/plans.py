@@ -1,21 +1,17 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The plan of a user as rows and as a difference, with what goes on and off in effect."""
+"""The plan of a user as rows, with what goes on and off in effect."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
 from ..catalog import Catalog
 from ..model import Principal
 from ..observed import Tenant
 from ..plan.changes import Change, EndState, end_of, service_plans_on
-from .results import shown_licenses
 
-_EFFECT = "service plans in effect"
 _VERBS = {"add": "create", "update": "update", "remove": "delete"}  # of seats, as cloud_license_assignment has them
 
 
@@ -39,45 +35,6 @@ def _row(one: Change, tenant: Tenant) -> dict:
     if one.kind == "seat":
         return {"action": f"{_VERBS[one.verb]}_seat", "allotment": one.key, **named}
     return {"action": one.verb, **named}
-
-
-def user_diff(state: EndState | None, changes: Sequence[Change], tenant: Tenant) -> dict:
-    """The difference that changes make, in names, under the name of the user."""
-    if state is None:
-        return {}
-    user, end = state.before.user, _end(state, changes)
-    seats = {one.sku_id for one in changes if one.kind == "seat"}
-    old, new = (
-        {**shown_licenses(_with_names(one, tenant), tenant.catalog), **_seats(changes, is_after, tenant)} for one, is_after in ((user, False), (end, True))
-    )
-    for shown in (old, new):
-        for label in (tenant.catalog.label(sku_id) for sku_id in seats):
-            shown.setdefault(label, {}).pop("direct", None)  # the seat and the direct license are one holding
-    differ = {key for key in {*old, *new} if old.get(key) != new.get(key)}
-    diff: dict[str, Any] = {"before_header": user.name, "after_header": user.name}
-    diff |= {name: {key: shown[key] for key in sorted(differ & shown.keys()) if shown[key] != {}} for name, shown in (("before", old), ("after", new))}
-    off, on = _effect(state, changes, tenant.catalog)
-    if off or on:
-        diff["before"][_EFFECT], diff["after"][_EFFECT] = off, on
-    return diff
-
-
-def _with_names(user: Principal, tenant: Tenant) -> Principal:
-    """The user with the display names of the groups that were read."""
-    return replace(user, group_names={group_id: group.name for group_id, group in tenant.groups.items()} | user.group_names) if tenant.groups else user
-
-
-def _seats(changes: Sequence[Change], is_after: bool, tenant: Tenant) -> dict:
-    """Seats and memberships that change, as they are or will be."""
-    shown: dict[str, Any] = {}
-    for one in changes:
-        value = one.after if is_after else one.before
-        if one.kind == "seat" and isinstance(value, frozenset):
-            off = {"disabled_plans": tenant.catalog.service_plan_names(one.sku_id, value)}
-            shown.setdefault("seats", {})[f"{tenant.catalog.label(one.sku_id)} in allotment {one.key}"] = off
-        elif one.kind == "membership" and value:
-            shown.setdefault("groups", []).append(tenant.group_name(one.key))
-    return shown
 
 
 def _end(state: EndState, changes: Sequence[Change]) -> Principal:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ..._errors import GraphError, LicensingError, Problem
@@ -26,9 +26,20 @@ def explained(error: LicensingError, catalog: Catalog, are_others_written: bool 
     return tuple(replace(one, cause=with_names(one.cause, catalog), words=with_names(one.words, catalog)) for one in error.problems)
 
 
+def merged(problems: Iterable[Problem]) -> list[Problem]:
+    """The problems, each once, with those of one remedy as one: the remedy is said once."""
+    kinds: dict[tuple, list[Problem]] = {}
+    for one in problems:
+        key = (one.code, one.remedy, one.severity) if one.remedy and one.code and not (one.words or one.request_id) else (id(one),)
+        known = kinds.setdefault(key, [])
+        known += [one] if one not in known else []
+    causes = {key: [some[0].cause, *(replace(one, remedy=None).message for one in some[1:])] for key, some in kinds.items()}
+    return [replace(some[0], cause="; ".join(causes[key])) for key, some in kinds.items()]
+
+
 def failure_of(problems: Sequence[Problem]) -> dict:
     """How problems are returned: C(msg) has all of them, C(failure) the first."""
-    return {"msg": "; ".join(problem.message for problem in problems), "failure": problems[0].as_failure()}
+    return {"msg": "; ".join(problem.message for problem in merged(problems)), "failure": problems[0].as_failure()}
 
 
 def finding_rows(findings: Sequence[Problem]) -> list[dict]:

@@ -8,6 +8,7 @@ import re
 
 from ..catalog import Catalog
 
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -19,3 +20,8 @@ def with_names(text: str, catalog: Catalog) -> str:
         return f"{found.group()} ({name})" if name else found.group()
 
     return _GUID.sub(named, text)
+
+
+def printable(text: str) -> str:
+    """The text in one line: without line breaks, control characters, and marks that turn the direction of writing."""
+    return _UNPRINTABLE.sub(" ", text)
