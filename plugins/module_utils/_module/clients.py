@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from .._engine.report import RunReport
@@ -12,11 +13,87 @@ from .._engine.results import ResultList
 from .._engine.task import Planned, Progress, TaskRun, problems_of
 from .._errors import Problem
 from .._licensing.catalog import Catalog
-from .._licensing.plan.changes import Written
+from .._licensing.plan.changes import Changes, Written
 from .._licensing.show.results import diff_of, operation_rows
-from .entries import Plan
 from .options import GraphModule
 from .session import Session
+
+
+@dataclass(slots=True)
+class Plan:
+    """What is to become of one entry, whose principal the task calls name, in an option of that kind: changes, or an error. It is its own job.
+
+    Stages are written one after the other: what needs such a seat, and a further entry of one principal, comes in a later one.
+    duplicate_of is the entry that desires the same for the same principal, and does it. faults is why it cannot be planned.
+    """
+
+    index: int
+    kind: str
+    name: str
+    changes: Changes | None = None
+    faults: tuple[Problem, ...] = ()
+    stage: int = 0
+    duplicate_of: int | None = None
+
+    @property
+    def who(self) -> dict[str, str]:
+        """The principal, as the entry has it."""
+        return {self.kind: self.name}
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Errors and warnings about the plan."""
+        return self.changes.findings if self.changes else ()
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """Why nothing of it is written."""
+        return self.faults or (self.changes.errors if self.changes else ())
+
+    @property
+    def outcome(self) -> str:
+        """What becomes of it if all goes as planned."""
+        return "failed" if self.errors else "changed" if self.operations else "unchanged"
+
+    @property
+    def operations(self) -> tuple:
+        """What is to be done."""
+        return self.changes.operations if self.changes else ()
+
+    @property
+    def is_to_write(self) -> bool:
+        """Whether something is to be done, and may be."""
+        return bool(self.operations) and not self.errors
+
+    @property
+    def chain(self) -> None:
+        """A further entry of one principal is written whatever became of the earlier one."""
+
+    @property
+    def follows(self) -> tuple:
+        """It depends on no other one."""
+        return ()
+
+    @property
+    def lane(self) -> str:
+        """Nothing has to be written one after the other within a stage."""
+        return ""
+
+    @property
+    def is_later(self) -> bool:
+        """Whether it may take a seat that an earlier stage has freed."""
+        return self.stage > 0
+
+    @property
+    def awaited(self) -> tuple:
+        """What must show before it is written."""
+        return ()
+
+    @property
+    def new_sku_ids(self) -> frozenset[str]:
+        """The SKUs of which it takes a seat by assignLicense."""
+        before = getattr(self.changes, "before", None)
+        return frozenset(sku_id for sku_id in self.changes.new_sku_ids if not before.holds(sku_id)) if self.changes and before else frozenset()
 
 
 def summary_of(session: Session, results: ResultList) -> dict[str, Any]:

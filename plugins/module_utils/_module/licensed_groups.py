@@ -13,9 +13,10 @@ from .._licensing.desired.licensing_groups import desired_groups
 from .._licensing.plan.groups import GroupPlan
 from .._licensing.show.results import error_rows
 from .licensed_users import UsersClient
-from .options import GraphModule, list_of_text
+from .options import GraphModule
 from .run import run_client
 from .session import Session
+from .texts import list_of_text
 
 _LISTED = 10  # members who are not reached, in the lines for people
 

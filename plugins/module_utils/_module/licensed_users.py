@@ -30,9 +30,10 @@ from .._licensing.show.results import operation_rows
 from .._tenant.run_reader import RunReader
 from .clients import summary_of
 from .leavers import Leavers, everyone
-from .options import SHARED, GraphModule, check_pace, list_of_text
+from .options import SHARED, GraphModule, check_pace
 from .run import run_client
 from .session import Session
+from .texts import list_of_text
 
 _NOT_DESCRIBED = {"concurrency", "write_quota", "on_error", "results", "report_path", "resume", "record_missing", "wait_timeout", *SHARED}
 

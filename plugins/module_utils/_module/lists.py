@@ -15,8 +15,8 @@ from .._licensing.catalog import Catalog
 from .._licensing.plan.changes import Changes, Written
 from .._licensing.plan.predict import too_many_removals
 from .._licensing.show.problems import explained
-from .clients import PlanClient
-from .entries import Plan, check_duplicates, removals
+from .clients import Plan, PlanClient
+from .entries import check_duplicates, removals
 from .options import GraphModule
 from .run import run_client
 from .session import Session

@@ -12,11 +12,6 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 
 from .._errors import OptionError
-
-try:
-    import yaml
-except ImportError:  # where a module runs, Ansible does not need it
-    yaml = None  # type: ignore[assignment]
 from .._graph.authentication import METHODS
 from .._graph.clouds import CLOUDS
 from .._licensing.desired.users import check_user
@@ -128,22 +123,6 @@ def _escaped(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _escaped(part) for name, part in value.items()}
     return [_escaped(part) for part in value] if isinstance(value, list) else value
-
-
-def list_of_text(value: Any, option: str) -> Any:
-    """The list that a text holds as YAML or JSON, as a survey or an extra variable gives it; everything else as it is.
-
-    Raises OptionError for a text in it that can be no name.
-    """
-    if not isinstance(value, str) or yaml is None:
-        return value
-    try:
-        found = yaml.safe_load(value)
-        listed = without_blanks(found) if isinstance(found, list) else value
-        check_texts(listed, option)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return value
-    return listed
 
 
 def passwords_in_addresses(params: Mapping) -> set[str]:

@@ -14,8 +14,7 @@ from .._licensing.plan.changes import Changes, Outcome, Written
 from .._licensing.show.problems import finding_rows
 from .._licensing.show.results import diff_of, operation_rows, outcome_rows
 from .._tenant.reader import Reader
-from .clients import PlanClient
-from .entries import Plan
+from .clients import Plan, PlanClient
 from .options import GraphModule
 from .run import run_client
 from .session import Session
