@@ -1,21 +1,11 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller's part of M(m365.licensing.licensed_users): file and line of what the module names by its place in an option."""
+"""The controller's part of M(m365.licensing.licensed_users): file and line of what the module names by its place in an option, and how far it is."""
 
 from __future__ import annotations
 
-from ansible.plugins.action import ActionBase
-from ansible_collections.m365.licensing.plugins.plugin_utils._origin import with_origins
+from ansible_collections.m365.licensing.plugins.plugin_utils._action import LicensingAction
 
 
-class ActionModule(ActionBase):
-    """Runs the module, and adds origins to its texts."""
-
-    _supports_async = True
-
-    def run(self, tmp=None, task_vars=None):
-        """The answer of the module."""
-        result = super().run(tmp, task_vars)
-        given = self._task.args
-        result.update(self._execute_module(task_vars=task_vars, wrap_async=self._task.async_val))
-        return with_origins(result, given)
+class ActionModule(LicensingAction):
+    """Runs the module, adds origins to its texts, and displays how far it is."""

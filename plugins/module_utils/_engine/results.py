@@ -26,6 +26,8 @@ class ResultList:
         self.is_changed = False
         self._diffs: dict[int, dict] = {}
         self._changed: list[str] = []
+        self.is_retriable = False  # whether an entry failed for a reason that may pass
+        self._reasons: Counter = Counter()
         self._failures: dict[str, list] = {}  # message: who has it first, and how many have it
 
     def add(self, index: int, who: dict[str, str], outcome: str, changes: list[dict], findings: list[dict], problems: Sequence[Problem] = ()) -> None:
@@ -36,6 +38,9 @@ class ResultList:
         if outcome == "changed" and len(self._changed) < _LISTED:
             self._changed.append(str(next(iter(who.values()))))
         said = failure_of(problems) if problems else {}
+        self.is_retriable = self.is_retriable or (outcome == "failed" and any(one.retriable for one in problems))
+        if outcome == "skipped" and who.get("reason"):
+            self._reasons[who["reason"]] += 1
         if said:
             first = self._failures.setdefault(said["msg"], [str(next(iter(who.values()))), 0])
             first[1] += 1
@@ -49,9 +54,9 @@ class ResultList:
         self._diffs[index] = diff
 
     def lines(self, noun: str, is_dry: bool, seats: str = "") -> list[str]:
-        """What became of the entries, for people: the counts with what is said of seats, and who changed, unless a diff shows that.
+        """What became of the entries, for people: the counts with what is said of seats, then the errors, each once, the most frequent first.
 
-        Then come the errors, each once with those who have it, the most frequent first.
+        Then come the names of those who changed, unless a diff shows them, and why others were skipped.
         """
         total, waiting = sum(self.counts.values()), self.counts["waiting"]
         said = [f"{self.counts['changed']} {'to change' if is_dry else 'changed'}", f"{self.counts['unchanged']} unchanged"]
@@ -61,8 +66,10 @@ class ResultList:
         named, left = self._quoted(_LISTED, sorted(self._failures.items(), key=lambda one: -one[1][1]))
         more = self.counts["changed"] - len(self._changed)
         changed = f"{'to change' if is_dry else 'changed'}: {', '.join(self._changed)}{f' and {more} more' if more > 0 else ''}"
-        first = [f"{total} {noun if total != 1 else noun[:-1]}: {', '.join(said)}{seats}", *([changed] if self._changed and not self._diffs else [])]
-        return [*first, *named, *([f"and {left} more, see results"] if left else [])]
+        skipped = [f"skipped, as {reason}: {count}" for reason, count in self._reasons.most_common(_FIRST)]
+        counts = f"{total} {noun if total != 1 else noun[:-1]}: {', '.join(said)}{seats}"
+        errors = [*named, *([f"and {left} more, see results"] if left else [])]
+        return [counts, *errors, *([changed] if self._changed and not self._diffs else []), *skipped]
 
     def summary(self) -> dict[str, int]:
         """How many entries there are of each outcome."""

@@ -13,6 +13,7 @@ from .._errors import Problem
 from .._licensing.catalog import Catalog
 from .._licensing.plan.changes import Written
 from .._licensing.show.problems import failure_of, finding_rows
+from .progress import ProgressFile
 from .report import RunReport
 from .results import ResultList
 from .run import Engine, Job, Line
@@ -139,8 +140,18 @@ class Client(Protocol):
 class TaskRun:
     """A run of a client's entries."""
 
-    def __init__(self, client: Client, line: Line, report: RunReport, params: Mapping[str, Any], is_dry: bool, redacted: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        line: Line,
+        report: RunReport,
+        params: Mapping[str, Any],
+        is_dry: bool,
+        redacted: Callable[[str], str],
+        progress: ProgressFile,
+    ) -> None:
         self._client, self._line, self._report, self.is_dry, self._redacted = client, line, report, is_dry, redacted
+        self._progress = progress
         self._is_stopping = params.get("on_error") == "stop"
         self.engine = Engine(line, params.get("concurrency") or 1, params.get("on_error") or "continue", bool(params.get("report_path")))
         self._repeated: dict[Hashable, tuple[str, Sequence[Problem]]] = {}
@@ -149,6 +160,7 @@ class TaskRun:
 
     def run(self) -> None:
         """Plans, and writes unless in check mode, or because the run as a whole is forbidden. Notes what became of each entry."""
+        self._progress.reading()
         plan = self._client.plan(self._report)
         self.problem, self.is_planned = plan.problem, True
         is_held_back = self._is_stopping and any(one.errors for one in plan.entries)
@@ -185,7 +197,11 @@ class TaskRun:
         jobs = self._client.jobs(entries)
         left = Counter(self._place(job) for job in jobs)
         started: dict[Hashable, Progress] = {}
-        for job, result in self.engine.run(jobs):
+        errors = 0
+        self._progress.written(0, len(jobs), 0)
+        for count, (job, result) in enumerate(self.engine.run(jobs), 1):
+            errors += result is not None and result.error is not None
+            self._progress.written(count, len(jobs), errors)
             place = self._place(job)
             progress = started.setdefault(place, Progress())
             self._take(job, result, progress)
@@ -243,5 +259,6 @@ def problems_of(task: TaskRun, lists: Iterable[ResultList], is_short: bool) -> l
     """What a task says as a whole: what forbids the run, why it ended, and how many entries failed, with the first few errors unless is_short."""
     problems = [task.problem] if task.problem else []
     problems += [Problem(task.engine.ended.message, code="ended", retriable=True)] if task.engine.ended else []
-    failed = [one.counted() if is_short else one.message() for one in lists if one.counts["failed"]]
-    return problems + [Problem(text, code="some_failed", retriable=True) for text in failed]
+    failed = [one for one in lists if one.counts["failed"]]
+    texts = [one.counted() if is_short else one.message() for one in failed]
+    return problems + [Problem(text, code="some_failed", retriable=one.is_retriable) for one, text in zip(failed, texts)]

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from .._errors import OptionError
@@ -23,6 +23,14 @@ _NEEDS = {
     "client_secret": ("tenant_id", "client_id", "client_secret"),
 }
 _CREDENTIALS = ("access_token", "certificate_path", "federated_token_file", "client_secret")
+_VARIABLES = {  # of the environment, by option
+    "tenant_id": "AZURE_TENANT_ID",
+    "client_id": "AZURE_CLIENT_ID",
+    "client_secret": "AZURE_CLIENT_SECRET",
+    "certificate_path": "AZURE_CLIENT_CERTIFICATE_PATH",
+    "federated_token_file": "AZURE_FEDERATED_TOKEN_FILE",
+    "access_token": "MSGRAPH_ACCESS_TOKEN",
+}
 _TENANT = re.compile(r"[\w.-]+")
 
 
@@ -35,7 +43,7 @@ def choose_tokens(params: Mapping, cloud: Cloud, transport: Transport, run_comma
     method = _method_of(params, given)
     missing = [option for option in _NEEDS.get(method, ()) if not params.get(option)]
     if missing:
-        raise OptionError(f"auth is {method}, which needs {' and '.join(missing)} as well")
+        raise OptionError(f"auth is {method}, which needs {_named(missing)} as well")
     tenant = params.get("tenant_id")
     if tenant and not _TENANT.fullmatch(tenant):
         raise OptionError(f"tenant_id is {tenant!r}: give the id of the tenant, or one of its domains")
@@ -80,9 +88,26 @@ def _method_of(params: Mapping, given: Collection[str]) -> str:
     if not complete and named != "auto":
         return named
     if not complete:
-        ways = "; ".join(f"{' and '.join(needs)} ({name})" for name, needs in _NEEDS.items())
-        raise OptionError(f"auth: no way to authenticate is complete. Give {ways}; or auth: managed_identity or azure_cli")
+        raise OptionError(_incomplete(params))
     return min(complete, key=lambda name: _distance(name, set(given)))
+
+
+def _incomplete(params: Mapping) -> str:
+    """Which credential is missing: of what is given, else all of the usual way."""
+    credential = next((name for name in _CREDENTIALS if params.get(name)), None)
+    needs = next((needs for needs in _NEEDS.values() if credential in needs), ("tenant_id", "client_id"))
+    missing = [name for name in needs if not params.get(name)]
+    if credential:
+        return f"auth: {credential} is given, and {_named(missing)} is missing" if len(missing) == 1 else f"auth: {credential} needs {_named(missing)} as well"
+    one = "one of " + ", ".join(f"{name} ({_VARIABLES[name]})" for name in ("client_secret", "certificate_path", "federated_token_file"))
+    given = [name for name in needs if params.get(name)]
+    start = f"auth: {' and '.join(given)} {'are' if len(given) > 1 else 'is'} given, and a credential is missing" if given else "auth: no credentials are given"
+    return f"{start}: give {' and '.join([_named(missing), one]) if missing else one}, or access_token, or auth: managed_identity or azure_cli"
+
+
+def _named(options: Iterable[str]) -> str:
+    """Options with their environment variables."""
+    return " and ".join(f"{name} ({_VARIABLES[name]})" for name in options)
 
 
 def _distance(name: str, given: set[str]) -> int:

@@ -60,8 +60,9 @@ class Resolver:
             ids = ", ".join(sorted(sku.id for sku in found))
             self._note(where, f"SKU {name!r} is ambiguous, give one of the ids {ids}")
         else:
-            products = (self._catalog.names.sku_name(sku.id) for sku in self._catalog)
-            self._unknown(where, "SKU", name, "of this tenant", [*(sku.part_number for sku in self._catalog), *filter(None, products)])
+            products = [product for sku in self._catalog if (product := self._catalog.names.sku_name(sku.id))]
+            hint = "" if products or " " not in name.strip() else "; for a product display name, give Microsoft's file of product names in sku_names"
+            self._unknown(where, "SKU", name, f"of this tenant{hint}", [*(sku.part_number for sku in self._catalog), *products])
         return None
 
     def _by_product_name(self, name: str) -> list[Sku]:

@@ -73,7 +73,7 @@ class GroupsClient(UsersClient):
         if said and self._params["member_errors"] == "fail":
             count = f"{len(said)} licenses do not reach their members" if len(said) > 1 else "1 license does not reach its member"
             text = count if self.is_reporting else f"{count}: {'; '.join(said[:3])}" + (f"; and {len(said) - 3} more" if len(said) > 3 else "")
-            problems.append(Problem(text, code="members_in_error", retriable=True))
+            problems.append(Problem(text, code="members_in_error"))
         kept = ("changed", "diff", "plan_digest", "warnings")
         own = {name: results[name] for name in kept} | {"results": results["group_results"]}
         counts = {**self.groups.summary(), "members_with_errors": len(self._unreached)}

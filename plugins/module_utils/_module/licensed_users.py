@@ -21,8 +21,7 @@ from .._licensing.observed import Tenant
 from .._licensing.plan.changes import JoinGroup, Written
 from .._licensing.plan.end_state import Settings
 from .._licensing.plan.groups import GroupPlan
-from .._licensing.plan.guards import Guards, removal_limit
-from .._licensing.plan.run_plan import RunPlan, UserPlan, plan_run
+from .._licensing.plan.run_plan import Guards, RunPlan, UserPlan, plan_run, removal_limit
 from .._licensing.plan.steps import JOINS, changes_of
 from .._licensing.show.blocks import group_block, seats_text, user_block
 from .._licensing.show.plans import change_rows

@@ -233,3 +233,33 @@ def test_the_message_counts_the_seats_that_the_run_assigns(tenant):
     result = tenant.check(MODULE, users=[entry(name, profile="lead") for name in ("grace", "alice", "leo")], profiles=PROFILES)
     assert [row["failed"] for row in result["results"]] == [False, False, True]
     assert "no free seat of SPE_E5: 2 in use, 2 more by this run, of 4" in result["results"][2]["msg"]
+
+
+def test_who_is_skipped_and_why(tenant):
+    users = [entry(name, profile="analyst", first_day="2999-01-01") for name in ("grace", "alice")]
+    lines = tenant.check(MODULE, users=users, profiles=PROFILES)["lines"]
+    assert lines == ["2 users: 0 to change, 0 unchanged, 2 skipped", "skipped, as the first day is 2999-01-01: 2"]
+
+
+@pytest.mark.parametrize(("status", "code", "is_retriable"), [(400, "Request_BadRequest", False), (503, "UnknownError", True)])
+def test_a_run_can_be_tried_again_only_where_an_error_may_pass(tenant, status, code, is_retriable):
+    tenant.fault(f"{tenant.user_id('grace')}/assignLicense", status=status, code=code, message="no", times=99)
+    result = tenant.run(MODULE, users=[entry("grace", profile="analyst")], profiles=PROFILES, max_wait=0.1)
+    assert result["failure"] == {**result["failure"], "code": "some_failed", "retriable": is_retriable}
+
+
+@pytest.mark.parametrize("prefer", ["held", "first"])
+def test_an_alternative_is_spoken_of(tenant, prefer):
+    """The only seat of Office 365 E1 is taken."""
+    choice = {"sku": "STANDARDPACK", "alternatives": [{"sku": "SPE_E3"}], "prefer": prefer}
+    options = {"users": [entry("grace", profile="choice")], "profiles": {"choice": {"licenses": [choice]}}}
+    first, second = (tenant.run(MODULE, **options) for dummy in range(2))
+    assert [row["code"] for row in first["results"][0]["findings"]] == ["alternative_taken"]
+    assert ("until one is" in first["results"][0]["findings"][0]["message"]) == (prefer == "first")
+    assert [row["code"] for row in second["results"][0]["findings"]] == (["alternative_taken"] if prefer == "first" else [])
+    assert not second["changed"]
+
+
+def test_a_product_name_without_the_file_of_names_gets_a_hint(tenant):
+    result = tenant.check(MODULE, users=[entry("grace", licenses=[{"sku": "Microsoft 365 E5"}])])
+    assert "for a product display name, give Microsoft's file of product names in sku_names" in result["msg"]

@@ -12,8 +12,8 @@ from ansible_collections.m365.licensing.plugins.module_utils._errors import Opti
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.catalog import Catalog
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.licenses import desired_licenses
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.model import License, Principal, Seats, ServicePlan, Sku
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan import predict as findings
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.changes import AssignLicenses, SetUsageLocation
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.conflicts import service_plans_conflicts
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.licenses import plan_licenses
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.show.rows import desired_user
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.tables.service_plan_conflicts import broken_rules
@@ -225,7 +225,7 @@ def test_rules_that_are_not_certain_are_a_warning():
     kiosk, plan1 = "4a82b400-a79f-41a4-b4e2-e94f5787b113", "9aaf7827-d63c-4b61-89c3-182f06f82e5c"
     (rule,) = broken_rules([kiosk], [kiosk, plan1])
     assert not rule.is_certain
-    (found,) = findings.service_plans_conflicts(user(), [rule], True, "enforce", (), Catalog())
+    (found,) = service_plans_conflicts(user(), [rule], True, "enforce", (), Catalog())
     assert not found.is_error
     assert broken_rules([kiosk, plan1], [kiosk, plan1]) == [], "what is broken already does not hold here"
 

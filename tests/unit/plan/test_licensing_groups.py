@@ -12,8 +12,7 @@ from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.model import Group, License
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.observed import Observed, Tenant
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.end_state import Settings
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.guards import Guards, removal_limit
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.run_plan import RunPlan, plan_run
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.run_plan import Guards, RunPlan, plan_run, removal_limit
 from support.values import guid, sku, user
 
 E3, BI = sku("E3", "MAIL SWAY", free=3), sku("BI", "BI", free=3)

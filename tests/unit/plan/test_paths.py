@@ -15,8 +15,7 @@ from ansible_collections.m365.licensing.plugins.module_utils._licensing.model im
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.observed import Observed, Tenant, claims, free_seats
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.changes import Change, EndState
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.end_state import Settings
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.guards import Guards, held_by, removal_limit, removals_of
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.run_plan import RunPlan, plan_run
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.run_plan import Guards, RunPlan, held_by, plan_run, removal_limit, removals_of
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.steps import changes_of, steps_of
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.restore import returns_of, still_open, union_of
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.show.plans import change_rows

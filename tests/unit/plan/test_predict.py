@@ -11,6 +11,7 @@ from ansible_collections.m365.licensing.plugins.module_utils._errors import Prob
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.catalog import Catalog
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.model import Assignment, Group, License
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan import predict
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.conflicts import service_plans_conflicts
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.tables.service_plan_conflicts import BrokenRule
 from support.values import allotment, guid, sku, user
 
@@ -21,7 +22,7 @@ POOL = allotment("pool", E3)
 
 
 def conflict(rule: BrokenRule, check: str = "enforce") -> Problem:
-    (found,) = predict.service_plans_conflicts(ANN, [rule], True, check, (), Catalog())
+    (found,) = service_plans_conflicts(ANN, [rule], True, check, (), Catalog())
     return found
 
 

@@ -14,8 +14,7 @@ from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.model import License, Principal, Sku
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.observed import Observed, Tenant
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.end_state import Settings
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.guards import Guards, removal_limit
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.run_plan import RunPlan, plan_run
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.run_plan import Guards, RunPlan, plan_run, removal_limit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.values import guid, off, sku, user

@@ -16,6 +16,7 @@ from ..tables.product_names import NO_NAMES, ProductNames
 from ..tables.service_plan_conflicts import broken_rules
 from . import predict as findings
 from .changes import Changes, CreateAssignment, DeleteAssignment, SetUsageLocation, UpdateAssignment, unlisted_service_plans
+from .conflicts import service_plans_conflicts
 
 Planned = tuple[list[Assignment], list[Any], list[Problem]]  # what stays or comes, operations, findings
 
@@ -139,7 +140,7 @@ def _conflicts(state: CloudState, after: CloudState, operations: list[Any], desi
     before = frozenset(service_plan_id for right in state.rights for service_plan_id in right.service_plan_ids)
     others = frozenset(service_plan_id for right in state.rights if right.sku_id != sku_id for service_plan_id in right.service_plan_ids)
     later = others | _on(after, sku_id)
-    return findings.service_plans_conflicts(state.principal, broken_rules(before, later), False, desired.plan_check, (), Catalog())
+    return service_plans_conflicts(state.principal, broken_rules(before, later), False, desired.plan_check, (), Catalog())
 
 
 def _on(state: CloudState, sku_id: str | None) -> frozenset[str]:

@@ -12,10 +12,10 @@ from ..._errors import Problem
 from ..model import License, Principal, Sku
 from ..observed import Observed, Tenant, claims
 from ..resolve import ResolvedPlans
-from ..tables.service_plan_conflicts import broken_rules
 from . import predict
 from .changes import Awaited, Change, EndState, off_before, service_plans_on
 from .choices import Choice, Option, Resolved
+from .conflicts import conflicts_of
 from .paths import Memberships, SeatPlan, SeatsLeft, direct_after, memberships, plan_seats, possible, seen_as, through_groups, with_service_plans
 
 _NO_MEMBERSHIPS = Memberships()
@@ -49,7 +49,7 @@ class Decider:
         moved = {sku_id for choice in resolved.choices if choice.prefers_first for sku_id in choice.sku_ids}
         gone = {lic.sku_id for lic in who.licenses} if resolved.is_release else resolved.removable.sku_ids | moved
         removed = {sku_id for sku_id in gone - wanted - resolved.keep if who.direct(sku_id)}
-        problems: list[Problem] = [*resolved.problems, *found.problems]
+        problems: list[Problem] = [*resolved.problems, *found.problems, *_alternatives(who, resolved.choices, chosen)]
         licenses = {lic.sku_id: lic.disabled_plans for lic in who.licenses if lic.is_direct}
         seats = plan_seats(user, resolved, removed, wanted, self._tenant, left)
         removed -= seats.desired
@@ -104,7 +104,8 @@ class Decider:
         off = option.plans.after(off_before(who, sku, passed), sku)
         known = frozenset(plan.id for plan in sku.service_plans)
         if option.plans != ResolvedPlans():
-            problems += [self._stays_on(seen, sku, path, names) for path in elsewhere if path.group_id and (names := _on(sku, off - path.disabled_plans))]
+            stays = ((path.group_id, _on(sku, off - path.disabled_plans)) for path in elsewhere if path.group_id)
+            problems += [predict.stays_on(seen, sku, one, seen.group_names.get(one) or self._tenant.group_name(one), names) for one, names in stays if names]
         if direct and direct.is_held:
             licenses[sku.id] = off & known if off != direct.disabled_plans and sku.is_owned else off
             return True
@@ -117,12 +118,6 @@ class Decider:
             return False
         licenses[sku.id] = off & known if sku.is_owned else off
         return True
-
-    def _stays_on(self, user: Principal, sku: Sku, path: License, names: list[str]) -> Problem:
-        group_id = path.group_id or ""
-        group = user.group_names.get(group_id) or self._tenant.group_name(group_id)
-        cause = f"service plans {', '.join(names)} of {sku.part_number} are to be off, and stay on for {user.name} through group {group}"
-        return Problem(cause, "turn them off in the group", "plans_stay_on", "warning", group_ids=(group_id,))
 
     def _of_paths(
         self, state: EndState, resolved: Resolved, found: Memberships, seats: SeatPlan, licenses: dict[str, frozenset[str]], seen: Principal
@@ -219,19 +214,7 @@ class Decider:
                 found.append(predict.still_inherited(user, self._catalog.sku(one.key), tuple(lic for lic in elsewhere if lic.is_held)))
             elif one.verb == "remove" and elsewhere:
                 found.append(predict.only_working_copy(user, self._catalog.sku(one.key), elsewhere))
-        before, on = service_plans_on(user.licenses, self._catalog), service_plans_on(after.licenses, self._catalog)
-        rules = dict.fromkeys(broken_rules(before, on)) if on != before else {}
-        if any(one.is_late for one in state.changes):  # for a while, the user has both
-            rules |= dict.fromkeys(one for one in broken_rules(before, on | self._on_before_late(state)) if not one.lacking)
-        check = "try" if resolved.is_return else self._settings.plan_check
-        paths = (*after.licenses, *user.licenses)
-        found += predict.service_plans_conflicts(seen, rules, bool(licenses), check, paths, self._catalog)
-        return found
-
-    def _on_before_late(self, state: EndState) -> frozenset[str]:
-        """The service plans that are on until what is removed late is removed."""
-        early = {one.key for one in state.changes if one.kind == "license" and one.verb == "remove" and not one.is_late}
-        return service_plans_on((lic for lic in state.before.user.licenses if not (lic.is_direct and lic.sku_id in early)), self._catalog)
+        return found + conflicts_of(seen, state, bool(licenses), "try" if resolved.is_return else self._settings.plan_check, self._catalog)
 
     def _difference(
         self, user: Observed, licenses: Mapping[str, frozenset[str]], location: str | None, assigned: set[str], found: Memberships, seats: SeatPlan
@@ -261,6 +244,14 @@ def _plain(user: Observed, changes: tuple[Change, ...]) -> EndState:
     takes = frozenset(one.key for one in changes if one.verb == "add" and not who.holds(one.key))
     frees = frozenset(one.key for one in changes if one.verb == "remove" and who.holds(one.key) and not who.not_direct(one.key))
     return EndState(user, changes, takes=_one(takes), frees=_one(frees))
+
+
+def _alternatives(who: Principal, choices: Sequence[Choice], chosen: Sequence[Option]) -> Iterable[Problem]:
+    """What is to be said of alternatives that stand in for what comes first in the profile."""
+    for choice, option in zip(choices, chosen):
+        first = choice.options[0]
+        if option.sku.id != first.sku.id and (choice.prefers_first or not who.holds(option.sku.id)):
+            yield predict.alternative_taken(first.sku, option.sku, choice.prefers_first)
 
 
 @lru_cache(maxsize=10_000)

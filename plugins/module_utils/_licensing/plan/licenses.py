@@ -16,6 +16,7 @@ from ..resolve import Resolver
 from ..tables.service_plan_conflicts import broken_rules
 from . import predict as findings
 from .changes import AssignLicenses, Changes, SetUsageLocation, off_before, service_plans_on, unlisted_service_plans
+from .conflicts import service_plans_conflicts
 
 
 def plan_licenses(principal: Principal, catalog: Catalog, desired: DesiredLicenses) -> Changes:
@@ -62,7 +63,7 @@ def _findings_of_all(changes: Changes, desired: DesiredLicenses) -> list[Problem
     rules = broken_rules(service_plans_on(before.licenses, changes.catalog), service_plans_on(after.licenses, changes.catalog))
     if before.kind != "user":
         rules = [replace(rule, is_certain=False) for rule in rules]  # Graph decides for each member
-    return found + findings.service_plans_conflicts(before, rules, True, desired.plan_check, after.licenses, changes.catalog)
+    return found + service_plans_conflicts(before, rules, True, desired.plan_check, after.licenses, changes.catalog)
 
 
 def _findings_of_group(changes: Changes, group: Group) -> list[Problem]:

@@ -4,13 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
-
 from ..._errors import Problem
-from ..catalog import Catalog
 from ..model import Allotment, Assignment, Group, License, Principal, Sku
-from ..tables.service_plan_conflicts import BrokenRule
 
 
 def not_owned(sku: Sku) -> Problem:
@@ -50,6 +45,12 @@ def no_seats(what: str, owned: int, used: int, seat_check: str, planned: int = 0
     return Problem(cause, "free or buy a seat, or let Graph decide with seat_check: try", "no_seats")
 
 
+def alternative_taken(first: Sku, taken: Sku, is_preferred: bool) -> Problem:
+    """No seat is left of what comes first in the profile. With prefer: first, the next run looks again."""
+    cause = f"no seat of {first.part_number} is free, so the alternative {taken.part_number} stands in for it"
+    return Problem(cause + (" until one is" if is_preferred else ""), code="alternative_taken", severity="warning")
+
+
 def all_seats_go(principal: Principal, sku: Sku, allotment_ids: list[str]) -> Problem:
     """With a direct license, Graph removes every assignment of the SKU (graph-contract 3.4)."""
     cause = f"{principal.name} loses all {len(allotment_ids)} seats of {sku.part_number} with the direct license: {' and '.join(allotment_ids)}"
@@ -77,51 +78,6 @@ def no_usage_location() -> Problem:
     """No license without a usage location (graph-contract E1, invalidUsageLocation)."""
     cause = "no usage location is set, and Graph assigns no license without one"
     return Problem(cause, "give usage_location a country code", "usage_location_missing")
-
-
-def service_plans_conflicts(
-    principal: Principal, rules: Iterable[BrokenRule], is_strict: bool, plan_check: str, after: Iterable[License], catalog: Catalog
-) -> list[Problem]:
-    """Service plans exclude or need each other (graph-contract E3, E4, mutuallyExclusiveServicePlans). after are the licenses that bring them.
-
-    Those that the same SKUs bring are one problem. Without is_strict, what is needed is a warning.
-    """
-    licenses = [lic for lic in after if lic.is_held]
-    found: list[Problem] = []
-    pairs: dict[tuple, list[str]] = {}
-    for rule in rules:
-        if rule.lacking:
-            cause = f"service plan {rule.lacking} needs {_one_of(rule.needed)}, which would be off"
-            found.append(_conflict("plans_need", cause, "turn one of them on, or that one off", is_strict and rule.is_certain, plan_check))
-        else:
-            sources = tuple(dict.fromkeys(one for name in rule.excluding for one in _sources(name, principal, licenses, catalog)))
-            pairs.setdefault((sources, rule.is_certain), []).append(" and ".join(rule.excluding))
-    for (sources, is_certain), named in pairs.items():
-        ids = tuple(group_id for dummy, group_id in sources if group_id)
-        who = f"{' and '.join(text for text, dummy in sources)} bring service plans that" if len(sources) > 1 else "service plans"
-        cause = f"{who} exclude each other, and both would be on: {', '.join(named)}"
-        problem = _conflict("plans_exclude", cause, "turn all but one off, or remove the SKU that brings the other", is_certain, plan_check)
-        found.append(replace(problem, group_ids=ids))
-    return found
-
-
-def _conflict(code: str, cause: str, remedy: str, is_error: bool, plan_check: str) -> Problem:
-    if not is_error:
-        return Problem(cause, remedy, code, severity="warning")
-    if plan_check == "try":
-        return Problem(cause, "Graph decides, as plan_check is try", code, severity="warning")
-    return Problem(cause, f"{remedy}; if this tenant allows it, let Graph decide with plan_check: try", code)
-
-
-def _sources(name: str, principal: Principal, licenses: Iterable[License], catalog: Catalog) -> Iterator[tuple[str, str | None]]:
-    """The SKUs that turn a service plan on, by which path, and whether the principal holds them already; and the id of the group."""
-    for lic in licenses:
-        sku = catalog.sku(lic.sku_id)
-        if any(plan.name == name and plan.id not in lic.disabled_plans for plan in sku.service_plans):
-            path = f" through group {principal.group_names.get(lic.group_id, lic.group_id)}" if lic.group_id else ""
-            is_held = any(one.sku_id == lic.sku_id and one.group_id == lic.group_id for one in principal.licenses)
-            yield f"{sku.part_number}{path} ({'held' if is_held else 'not held yet'})", lic.group_id
-            return
 
 
 def service_plans_not_listed(principal: Principal, sku: Sku, names: list[str]) -> Problem:
@@ -168,6 +124,12 @@ def license_in_error(principal: Principal, sku: Sku, path: License) -> Problem:
     cause, remedy = error_of(path.error)
     text = f"{sku.part_number} ({origin}) of {principal.name} is in state Error and does not count as held, as {cause} ({path.error})"
     return Problem(text, remedy, "license_in_error", severity="warning", group_ids=ids)
+
+
+def stays_on(principal: Principal, sku: Sku, group_id: str, group: str, names: list[str]) -> Problem:
+    """Service plans that are to be off and that a group turns on: one path is enough (graph-contract 3.3)."""
+    cause = f"service plans {', '.join(names)} of {sku.part_number} are to be off, and stay on for {principal.name} through group {group}"
+    return Problem(cause, "turn them off in the group", "plans_stay_on", "warning", group_ids=(group_id,))
 
 
 def is_protected(sku: Sku, is_asked: bool) -> Problem:
@@ -269,11 +231,6 @@ def error_of(code: str | None) -> tuple[str, str]:
         if start in (code or "").lower():
             return cause, remedy
     return "Graph gives an error that is not documented", "look the code up, or ask Microsoft's support"
-
-
-def _one_of(names: tuple[str, ...]) -> str:
-    """The first few of names that would all do."""
-    return " or ".join(names[:3]) + (" or another of their kind" if len(names) > 3 else "")
 
 
 def _groups(principal: Principal, paths: tuple[License, ...]) -> tuple[str, tuple[str, ...]]:

@@ -1,0 +1,48 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How far a long run has come, in a file that the controller's part of a module reads and displays."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+
+VARIABLE = "M365_LICENSING_PROGRESS"  # of the environment: the file
+_PAUSE = 1.0  # seconds between two lines
+
+
+class ProgressFile:
+    """The last line of the file says how far the run is. Without a file, nothing is written; what cannot be written is no reason to fail."""
+
+    def __init__(self, path: str | None, clock=time.monotonic) -> None:
+        self._path, self._clock = path, clock
+        self._last: float | None = None
+        self._began = clock()
+
+    def reading(self) -> None:
+        """The tenant is read, and all is planned."""
+        self._say("reading the tenant, and planning", is_forced=True)
+
+    def written(self, done: int, total: int, errors: int) -> None:
+        """So many changes are written of all."""
+        if done == 0:
+            self._began = self._clock()
+        spent = self._clock() - self._began
+        left = f", about {_duration(spent / done * (total - done))} left" if done and done < total else ""
+        failed = f", {errors} {'error' if errors == 1 else 'errors'}" if errors else ""
+        self._say(f"{done:,} of {total:,} changes written{failed}{left}", is_forced=done in (0, total))
+
+    def _say(self, text: str, is_forced: bool) -> None:
+        now = self._clock()
+        if not self._path or (not is_forced and self._last is not None and now - self._last < _PAUSE):
+            return
+        self._last = now
+        with contextlib.suppress(OSError):
+            number = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)  # the controller's part has made it
+            with os.fdopen(number, "w", encoding="utf-8") as file:
+                file.write(f"{text}\n")
+
+
+def _duration(seconds: float) -> str:
+    return f"{max(1, round(seconds / 60))} min" if seconds >= 60 else f"{max(1, round(seconds))} s"

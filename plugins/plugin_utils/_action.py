@@ -1,0 +1,30 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's part of modules that license many: it runs the module on the target, and makes the answer better to read."""
+
+from __future__ import annotations
+
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.action import ActionBase
+
+from ._origin import with_origins
+from ._progress import is_terminal, shown
+
+
+class LicensingAction(ActionBase):
+    """Runs the module, adds origins to its texts, and displays how far it is."""
+
+    _supports_async = True
+
+    def run(self, tmp=None, task_vars=None):
+        """The answer of the module."""
+        result = super().run(tmp, task_vars)
+        given = self._task.args
+        asked = (task_vars or {}).get("license_progress")
+        is_shown = boolean(asked, strict=False) if asked is not None else is_terminal()
+        is_local = self._connection.transport == "local" and not self._task.async_val
+        environment = list(self._task.environment or ())
+        with shown(lambda text: self._display.display(f"{self._task.get_name()}: {text}"), is_shown and is_local) as more:
+            self._task.environment = [*environment, more] if more else environment
+            result.update(self._execute_module(task_vars=task_vars, wrap_async=self._task.async_val))
+        return with_origins(result, given)

@@ -1,0 +1,79 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How far a long run is: what the module writes, and what the controller displays."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from ansible_collections.m365.licensing.plugins.module_utils._engine import progress
+from ansible_collections.m365.licensing.plugins.plugin_utils import _progress
+from support.seeds import upn
+
+
+class Clock:
+    """Stands still, unless it is told otherwise."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_the_lines_of_a_run(tmp_path):
+    path, clock = tmp_path / "progress", Clock()
+    path.touch()
+    file = progress.ProgressFile(str(path), clock)
+    file.reading()
+    file.written(0, 8112, 0)
+    for second, done, errors in ((10, 1000, 0), (10.5, 1100, 0), (30, 3000, 2), (400, 8111, 3), (401, 8112, 3)):
+        clock.now = second
+        file.written(done, 8112, errors)
+    assert path.read_text().splitlines() == [
+        "reading the tenant, and planning",
+        "0 of 8,112 changes written",
+        "1,000 of 8,112 changes written, about 1 min left",
+        "3,000 of 8,112 changes written, 2 errors, about 51 s left",
+        "8,111 of 8,112 changes written, 3 errors, about 1 s left",
+        "8,112 of 8,112 changes written, 3 errors",
+    ]
+
+
+def test_a_file_that_is_not_there_is_no_reason_to_fail(tmp_path):
+    progress.ProgressFile(str(tmp_path / "gone")).reading()
+    (tmp_path / "link").symlink_to(tmp_path / "victim")
+    progress.ProgressFile(str(tmp_path / "link")).reading()
+    progress.ProgressFile(None).written(1, 2, 0)
+    assert not (tmp_path / "victim").exists()
+
+
+def test_both_parts_know_the_file_by_one_name():
+    assert _progress.VARIABLE == progress.VARIABLE
+
+
+def test_what_is_displayed():
+    said, is_said = [], threading.Event()
+
+    def display(text: str) -> None:
+        said.append(text)
+        is_said.set()
+
+    with _progress.shown(display, True, first=0.0, pause=0.001) as environment:
+        path = environment[_progress.VARIABLE]
+        progress.ProgressFile(path).reading()
+        assert is_said.wait(10)
+        assert os.stat(path).st_mode & 0o777 == 0o600
+    assert said == ["reading the tenant, and planning"], "once"
+    assert not os.path.exists(path)
+    with _progress.shown(display, False) as environment:
+        assert environment == {}
+
+
+def test_a_module_writes_how_far_it_is(tenant, tmp_path, monkeypatch):
+    path = tmp_path / "progress"
+    path.touch()
+    monkeypatch.setenv(progress.VARIABLE, str(path))
+    users = [{"user": upn(name), "licenses": [{"sku": "SPE_E3"}]} for name in ("grace", "ivan")]
+    assert not tenant.run("licensed_users", users=users)["failed"]
+    assert path.read_text().splitlines()[-1] == "2 of 2 changes written"
