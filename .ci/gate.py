@@ -179,7 +179,7 @@ def _quick_start(work: Path) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AZURE_", "MSGRAPH_"))}
     clean = {**kept, "HOME": str(work / "home"), "PATH": f"{work}/quick/bin:/usr/bin:/bin"}
     output = _run(["bash", "-e", "-c", f"trap '{stop}' EXIT\n{commands}"], cwd=copy_collection(work / "clone"), env=clean)
-    if "+++ after: alice@contoso.example" not in output or len(commands.splitlines()) > 5:
+    if "  + usage location DE" not in output or len(commands.splitlines()) > 5:
         sys.exit("the quick start does not come to a dry run in five commands")
 
 

@@ -70,6 +70,16 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+lines:
+  description: The figures that matter most, for people.
+  returned: success
+  type: list
+  elements: str
+  sample: ["11 of 12 users have licenses", "14 of 20 seats are in use", "1 disabled accounts with licenses, 0 licenses in error, 0 held twice"]
+ansible_stats:
+  description: The same figures as C(license_summary), as C(set_stats) hands them on to a workflow.
+  returned: success
+  type: dict
 report:
   description: The report.
   returned: success

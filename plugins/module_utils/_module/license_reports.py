@@ -49,7 +49,22 @@ def read_report(params: Mapping, session: Session) -> dict:
         "cost": _sum(rows, "cost"),
         "cost_unused": _sum(rows, "cost_unused"),
     }
-    return {"report": _complete({**report, "drift": drift_of(report, earlier) if earlier else None}, current, params), "warnings": warnings}
+    whole = _complete({**report, "drift": drift_of(report, earlier) if earlier else None}, current, params)
+    stats = {"data": {"license_summary": _headline(whole)}, "per_host": False, "aggregate": False}
+    return {"report": whole, "lines": _lines(whole), "ansible_stats": stats, "warnings": warnings}
+
+
+def _headline(report: dict) -> dict:
+    """What a workflow hands on: the figures that the report begins with."""
+    names = ("people", "licensed", "cost", "cost_unused")
+    return {**{name: report[name] for name in names}, "disabled": len(report["disabled"]), "errors": len(report["errors"])}
+
+
+def _lines(report: dict) -> list[str]:
+    """The same for people."""
+    owned, used = (sum(row[name] for row in report["skus"]) for name in ("owned", "used"))
+    attention = f"{len(report['disabled'])} disabled accounts with licenses, {len(report['errors'])} licenses in error, {len(report['twice'])} held twice"
+    return [f"{report['licensed']} of {report['people']} users have licenses", f"{used} of {owned} seats are in use", attention]
 
 
 def _complete(report: dict, current: dict | None, params: Mapping) -> dict:

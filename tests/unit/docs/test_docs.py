@@ -38,6 +38,7 @@ def test_block(tenant, tmp_path, block):
     plays = content if "hosts" in content[0] else [{"hosts": "localhost", "gather_facts": False, "tasks": content}]
     (tmp_path / "playbook.yml").write_text(yaml.safe_dump(plays, sort_keys=False))
     (tmp_path / "product-names.csv").write_text(NAMES)
+    (tmp_path / "reports").mkdir()
     tenant.conditions({"group_reads": 0})
     ready = tenant.ready_token
     more = {"MSGRAPH_URL": ready["graph_url"], "MSGRAPH_CA_PATH": ready["ca_path"], "MSGRAPH_ACCESS_TOKEN": ready["access_token"]}

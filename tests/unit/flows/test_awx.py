@@ -5,22 +5,19 @@
 from __future__ import annotations
 
 import ast
-import http.server
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-import threading
-import urllib.parse
 from pathlib import Path
-from typing import ClassVar
 
 import jinja2
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from support.controller import Store, controller
 from support.plays import environment
 from support.tenant import ROOT
 
@@ -28,7 +25,16 @@ pytestmark = pytest.mark.plays
 
 AWX = next((parent / ".work/awx" for parent in ROOT.parents if (parent / ".work/awx").is_dir()), ROOT.parents[3] / "awx")
 DATA_FILE = ROOT / "extensions/awx/controller.yml"
-PLACES = {"m365_awx_organization": "Default", "m365_awx_project": "Licenses", "m365_awx_inventory": "Licenses", "m365_awx_execution_environment": "Licenses"}
+PLACES = {
+    "m365_awx_organization": "Default",
+    "m365_awx_project": "Licenses",
+    "m365_awx_inventory": "Licenses",
+    "m365_awx_execution_environment": "Licenses",
+    "m365_awx_record": "/srv/m365/leavers.jsonl",
+    "m365_awx_reports": "/srv/m365/reports",
+    "m365_awx_nearly_full": "0.9",
+    "m365_awx_schedule": '"DTSTART:20260101T060000Z RRULE:FREQ=MONTHLY;INTERVAL=1;BYMONTHDAY=1"',
+}
 MODULES = {
     "controller_labels": "label",
     "controller_credential_types": "credential_type",
@@ -79,10 +85,11 @@ def test_an_entry_is_what_the_module_takes(module, entry):
 
 
 def test_the_playbook_passes_all_of_each_entry():
+    """The nodes of workflows have a task of their own: with them, awx.awx finds a change each time."""
     (play,) = yaml.safe_load((ROOT / "playbooks/awx.yml").read_text())
     passed = {name.rpartition(".")[2]: set(task[name]) for task in play["tasks"] for name in task if name.startswith("awx.awx.")}
     for variable, module in MODULES.items():
-        assert passed[module] == {key for entry in DATA[variable] for key in entry}
+        assert passed[module] == {key for entry in DATA[variable] for key in entry} - {"workflow_nodes"}
 
 
 def test_every_template_has_a_dry_run_and_a_playbook():
@@ -109,8 +116,12 @@ def test_a_survey_is_one_that_a_controller_takes(name):
     for question in survey["spec"]:
         assert {"question_name", "question_description", "variable", "type", "required"} <= question.keys()
         assert isinstance(question["required"], bool)
-        assert question["default"] == "" or isinstance(question["default"], TYPES[question["type"]])
-        assert question["default"] in ["", *question.get("choices", [question["default"]])]
+        if question["type"] == "multiplechoice":
+            assert question.get("default", question["choices"][0]) in question["choices"], "a controller refuses a blank choice"
+        else:
+            assert question["default"] == "" or isinstance(question["default"], TYPES[question["type"]])
+        if question["type"] in ("integer", "float"):
+            assert {"min", "max"} <= question.keys()
         if question["type"] in ("text", "textarea"):
             assert question["required"] or question["min"] == 0, "an empty answer has no length"
         assert not TEMPLATES[name]["ask_limit_on_launch"], "a limit leaves no host, and such a job does nothing and is green"
@@ -164,70 +175,74 @@ def test_the_schedule_is_of_a_template_and_answers_its_survey():
     assert {question["variable"] for question in questions if question["required"]} <= set(schedule["extra_data"]) <= {one["variable"] for one in questions}
 
 
-class Controller(http.server.BaseHTTPRequestHandler):
-    """As much of a controller as the modules of awx.awx need to create what is not there."""
-
-    store: ClassVar[list[dict]] = []
-
-    def answer(self) -> None:
-        address = urllib.parse.urlsplit(self.path)
-        parts, query = [part for part in address.path.split("/") if part][2:], dict(urllib.parse.parse_qsl(address.query))
-        length = int(self.headers.get("Content-Length") or 0)
-        sent = json.loads(self.rfile.read(length) or b"{}") if length else {}
-        if self.command == "POST" and len(parts) == 1:
-            kind = parts[0]
-            number = len(self.store) + 1
-            entry = {**sent, "kind": kind, "id": number, "type": kind.rstrip("s"), "url": f"/api/v2/{kind}/{number}/"}
-            self.store.append({**entry, "related": {"survey_spec": f"{entry['url']}survey_spec/", "create_approval_template": f"{entry['url']}approve/"}})
-            return self.reply(201, self.store[-1])
-        if self.command == "GET" and len(parts) == 1:
-            kinds = {parts[0]} | ({"job_templates"} if parts[0] == "unified_job_templates" else set())
-            rows = [row for row in self.store if row["kind"] in kinds and all(str(row.get(key)) == value for key, value in query.items() if key in row)]
-            return self.reply(200, {"count": len(rows), "results": rows, "next": None})
-        if self.command == "GET":
-            return self.reply(200, next((row for row in self.store if row.get("url") == address.path), {"count": 0, "results": [], "next": None}))
-        self.store.append({"kind": "/".join(parts[:1] + parts[2:]), "id": len(self.store) + 1, "sent": sent})
-        return self.reply({"survey_spec": 200, "create_approval_template": 201}.get(parts[-1], 204), {"id": len(self.store), "url": address.path})
-
-    do_GET = do_POST = do_PATCH = answer
-
-    def reply(self, status: int, content: dict) -> None:
-        body = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing to be read on a test's output."""
+THERE = {"organizations": "Default", "projects": "Licenses", "inventories": "Licenses", "execution_environments": "Licenses", "credentials": "Microsoft Graph"}
 
 
-def test_the_playbook_loads_everything_into_a_controller(tmp_path):
+def loaded(folder: Path, address: str, *options: str) -> tuple[int, str]:
+    """Exit status and output of the playbook that loads everything."""
     spec_of("label")
-    there = {"organizations": "Default", "projects": "Licenses", "inventories": "Licenses", "execution_environments": "Licenses"}
-    Controller.store = [
-        {"kind": kind, "id": number, "type": kind.rstrip("s"), "name": name, "url": f"/api/v2/{kind}/{number}/", "related": {}}
-        for number, (kind, name) in enumerate({**there, "credentials": "Microsoft Graph"}.items(), 1)
-    ]
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Controller)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        more = {"CONTROLLER_HOST": f"http://127.0.0.1:{server.server_port}", "CONTROLLER_OAUTH_TOKEN": "made-up", "CONTROLLER_VERIFY_SSL": "false"}
-        paths = {"ANSIBLE_COLLECTIONS_PATH": f"{ROOT.parents[2]}:{AWX}"}
-        done = subprocess.run(
-            ["ansible-playbook", "m365.licensing.awx"], cwd=tmp_path, env=environment(tmp_path, **more, **paths), capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
-    finally:
-        server.shutdown()
-        server.server_close()
-    made = {(row["kind"], row.get("name")) for row in Controller.store}
-    assert {("job_templates", name) for name in TEMPLATES} <= made
-    assert {("schedules", "Report on licenses, monthly"), ("workflow_job_templates", "Apply everything after approval")} <= made
-    (credential_type,) = [row for row in Controller.store if row["kind"] == "credential_types"]
+    more = {"CONTROLLER_HOST": address, "CONTROLLER_OAUTH_TOKEN": "made-up", "CONTROLLER_VERIFY_SSL": "false"}
+    paths = {"ANSIBLE_COLLECTIONS_PATH": f"{ROOT.parents[2]}:{AWX}"}
+    command = ["ansible-playbook", "m365.licensing.awx", *options]
+    done = subprocess.run(command, cwd=folder, env=environment(folder, **more, **paths), capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def store_with(**status: str) -> Store:
+    store = Store({template["playbook"] for template in TEMPLATES.values()})
+    for kind, name in THERE.items():
+        store.add(kind, name=name, **({"status": "successful", "scm_type": "git", **status} if kind == "projects" else {}))
+    return store
+
+
+def test_the_playbook_loads_everything_once(tmp_path):
+    """In check mode on a controller that has none of it, for real, and twice again without a change."""
+    store = store_with()
+    with controller(store) as address:
+        code, output = loaded(tmp_path, address, "--check")
+        assert code == 0, output[-3000:]
+        assert not store.writes
+        code, output = loaded(tmp_path, address)
+        assert code == 0, output[-3000:]
+        made, store.writes = len(store.rows), 0
+        for options in ([], ["--check"]):
+            code, output = loaded(tmp_path, address, *options)
+            assert code == 0, output[-3000:]
+            assert " changed=0 " in output
+        assert (len(store.rows), store.writes) == (made, 0)
+    names = {(row["where"], row.get("name")) for row in store.rows}
+    assert {("job_templates", name) for name in TEMPLATES} <= names
+    assert {("schedules", "Report on licenses, monthly"), ("workflow_job_templates", "Apply everything after approval")} <= names
+    (credential_type,) = store.found("credential_types", {})
     assert credential_type["injectors"] == INJECTORS, "templates reach the controller as they are"
-    assert sum(row["kind"] == "workflow_job_template_nodes" for row in Controller.store) == 3
+    nodes = {row["identifier"]: row for row in store.found("workflow_job_template_nodes", {})}
+    assert nodes.keys() == {"dry run", "approval", "apply"}
+    assert store.links[nodes["dry run"]["url"], "success_nodes"] == [nodes["approval"]["id"]]
+    assert store.links[nodes["approval"]["url"], "success_nodes"] == [nodes["apply"]["id"]]
+
+
+def test_what_is_missing_is_said_at_once(tmp_path):
+    with controller(Store(set())) as address:
+        code, output = loaded(tmp_path, address, "--check")
+    said = " ".join(output.split())
+    assert code != 0
+    assert "These are missing in the controller: the organization in m365_awx_organization; the project in m365_awx_project" in said
+    assert "the credential in m365_awx_credentials, of a type that --tags types loads" in said
+
+
+def test_a_project_without_files_is_told_to_be_synchronized(tmp_path):
+    with controller(store_with(status="never updated")) as address:
+        code, output = loaded(tmp_path, address)
+    assert code != 0
+    assert "The project Licenses is never updated: synchronize it" in " ".join(output.split())
+
+
+def test_the_credential_type_is_loaded_alone(tmp_path):
+    store = Store(set())
+    with controller(store) as address:
+        code, output = loaded(tmp_path, address, "--tags", "types")
+    assert code == 0, output[-2000:]
+    assert {row["where"] for row in store.rows} == {"credential_types"}
 
 
 # name of the job template: answers to the survey, and what the tenant is like afterwards
@@ -297,6 +312,7 @@ def test_every_job_template_runs_as_a_controller_would_run_it(tenant, tmp_path):
     ways = credentials(tenant, tmp_path)
     for name in ("leavers.jsonl", "all.jsonl"):
         (tmp_path / name).touch()
+    (tmp_path / "reports").mkdir()
     secrets = [tenant.sandbox.connection["graph"]["client_secret"], Path(tenant.credentials["federated_token_file"]).read_text(), "PRIVATE KEY"]
     for number, (name, (answers, held)) in enumerate(JOBS.items()):
         here = {
@@ -316,6 +332,28 @@ def test_every_job_template_runs_as_a_controller_would_run_it(tenant, tmp_path):
         assert counts[0] == counts[1] > 0, (name, counts)
         for person, skus in held.items():
             assert sorted(tenant.holds(person)) == skus, name
+
+
+# name of the job template: the answer that is a place which no job has
+NOWHERE = {
+    "Apply everything": "offboard_users_record_path",
+    "Offboard people": "offboard_users_record_path",
+    "Restore people": "restore_users_record_path",
+    "Report on licenses": "license_report_folder",
+}
+
+
+@pytest.mark.parametrize("name", NOWHERE)
+def test_a_place_that_does_not_outlive_the_job_is_refused(tenant, tmp_path, name):
+    """What is not mounted into a job is not there, and would be gone with the job: nothing is made, and nothing is written."""
+    place = "/srv/m365-not-mounted"
+    answers = {"restore_users_all": "true"} if name == "Restore people" else {"offboard_users": "carol@contoso.example"} if name == "Offboard people" else {}
+    template = TEMPLATES[name]
+    job = Job(tmp_path / "job", template, {**answers, NOWHERE[name]: f"{place}/leavers.jsonl"}, {**credentials(tenant, tmp_path)[1], "LICENSE_SNAPSHOT": place})
+    assert job.done.returncode != 0
+    assert place in job.done.stdout
+    assert not tenant.writes()
+    assert not Path(place).exists()
 
 
 # name of the job template: answers that nothing can come of, as the users or the group are missing

@@ -46,6 +46,7 @@ def hostile_seed(text: str) -> dict:
 def test_no_role_runs_what_a_tenant_says(tenant, tmp_path, text):
     tenant.reset(hostile_seed(text))
     stage = Stage(tenant, tmp_path)
+    (tmp_path / "out").mkdir()
     groups = list(tenant.state()["groups"])
     (tmp_path / "people.csv").write_text('user,groups,profile\n"{}","{}",\n'.format(upn("grace"), text.replace('"', '""')), encoding="utf-8")
     people = "{{ lookup('m365.licensing.read_users', folder ~ '/people.csv') }}"
@@ -84,6 +85,7 @@ def test_no_role_runs_what_a_tenant_says(tenant, tmp_path, text):
 def test_the_play_is_what_it_seems(tmp_path, tenant):
     """The trap works: a template that is trusted is run."""
     stage = Stage(tenant, tmp_path)
+    (tmp_path / "out").mkdir()
     stage.play([{"ansible.builtin.debug": {"msg": "{{ lookup('pipe', 'touch ' ~ folder ~ '/pwned') }}"}}])
     assert list(tmp_path.rglob("pwned"))
     assert yaml.safe_load((tmp_path / "play.yml").read_text())
@@ -95,6 +97,7 @@ def test_no_filter_runs_what_a_file_says(tmp_path, tenant, text):
     row = f'"{text}",SPE_E5,06ebc4ee-1bb5-47dd-8120-11324bc54e06,SWAY,a23b959c-7ce8-4e57-9140-b90eb88a9e97,"{text}"'
     (tmp_path / "names.csv").write_text(f"{columns}\n{row}\n")
     stage = Stage(tenant, tmp_path)
+    (tmp_path / "out").mkdir()
     names = "{{ 'SPE_E5' | m365.licensing.sku_name(folder ~ '/names.csv') }}"
     plans = "{{ ['SWAY'] | map('m365.licensing.service_plan_name', folder ~ '/names.csv') | list }}"
     tasks = [{"ansible.builtin.set_fact": {"kept": names, "listed": plans}}, {"ansible.builtin.debug": {"msg": "{{ kept }} {{ listed[0] }} {{ listed }}"}}]

@@ -46,7 +46,9 @@ def eventful_seed() -> dict:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("report")
+    made = tmp_path_factory.mktemp("report")
+    (made / "out").mkdir()
+    return made
 
 
 @pytest.fixture
