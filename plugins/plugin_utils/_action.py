@@ -23,8 +23,11 @@ class LicensingAction(ActionBase):
         asked = (task_vars or {}).get("license_progress")
         is_shown = boolean(asked, strict=False) if asked is not None else is_terminal()
         is_local = self._connection.transport == "local" and not self._task.async_val
-        environment = list(self._task.environment or ())
+        environment = self._task.environment
         with shown(lambda text: self._display.display(f"{self._task.get_name()}: {text}"), is_shown and is_local) as more:
-            self._task.environment = [*environment, more] if more else environment
-            result.update(self._execute_module(task_vars=task_vars, wrap_async=self._task.async_val))
+            self._task.environment = [*(environment or ()), *([more] if more else ())]
+            try:
+                result.update(self._execute_module(task_vars=task_vars, wrap_async=self._task.async_val))
+            finally:
+                self._task.environment = environment
         return with_origins(result, given)

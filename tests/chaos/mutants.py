@@ -29,7 +29,26 @@ COLLECTION = HERE.parent.parent
 TREE = COLLECTION.parents[2]
 UTILS = Path("plugins/module_utils")
 ROOMS = ("_licensing/plan", "_engine")
-FAST = ("tests/unit/plan", "tests/unit/engine"), (*(f"tests/unit/modules/test_licensed_{name}.py" for name in ("users", "paths", "groups", "leavers")),)
+MODULES = "tests/unit/modules"
+FAST = ("tests/unit/plan", "tests/unit/engine"), tuple(f"{MODULES}/test_licensed_{name}.py" for name in ("users", "paths", "groups", "leavers"))
+SINGLE = tuple(f"{MODULES}/test_{name}.py" for name in ("contract", "groups", "bulk", "holders"))
+# further tests that know a file, beside those that run first for all
+MORE = {
+    "assignments.py": (SINGLE,),
+    "licenses.py": (SINGLE,),
+    "changes.py": (SINGLE,),
+    "predict.py": (SINGLE,),
+    "conflicts.py": (SINGLE,),
+    "end_state.py": ((f"{MODULES}/test_gaps.py", "tests/unit/show"),),
+    "paths.py": ((f"{MODULES}/test_gaps.py",),),
+    "groups.py": ((f"{MODULES}/test_group_lists.py", f"{MODULES}/test_members.py"),),
+    "record.py": (("tests/unit/graph/test_files.py",),),
+    "report.py": (("tests/unit/graph/test_files.py", f"{MODULES}/test_bulk.py"),),
+    "report_file.py": (("tests/unit/graph/test_files.py", f"{MODULES}/test_info.py"),),
+    "run.py": ((f"{MODULES}/test_bulk.py", f"{MODULES}/test_contract.py"),),
+    "task.py": ((f"{MODULES}/test_bulk.py", f"{MODULES}/test_contract.py"),),
+    "results.py": ((f"{MODULES}/test_bulk.py", "tests/unit/show"),),
+}
 LONGEST = 300  # seconds for the tests of one mutant: one that never ends is seen as well
 SWAPS = {
     ast.Eq: ast.NotEq,
@@ -133,7 +152,7 @@ def is_seen(tree: Path, path: str, text: str) -> bool:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             ).returncode
-            for tests in FAST
+            for tests in (*FAST, *MORE.get(Path(path).name, ()))
         )
     except subprocess.TimeoutExpired:
         return True

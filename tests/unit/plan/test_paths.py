@@ -135,6 +135,14 @@ CASES = {
         ["+plain", "-BI"],
         [],
     ),
+    "an origin that Graph does not say": (ann(License(E3.id, is_known=False)), {"profile": "analyst"}, [], ["origin_unknown"]),
+    "a direct license beside one in error": (
+        ann(direct(E3, "SWAY"), through(DESK, E3, "Error", "CountViolation")),
+        {"profile": "lead", "from": "analyst"},
+        ["+E5", "-E3"],
+        ["only_working_copy"],
+    ),
+    "a seat and a license that stays": (ann(direct(BI), direct(E3, "SWAY"), seats=[(HEAD, off())]), {"profile": "analyst"}, [], []),
     "a seat": (ann(), {"profile": "head"}, ["+head"], []),
     "a seat with service plans off": (ann(), {"profile": "field"}, ["+field"], []),
     "a seat that is held": (ann(direct(BI), seats=[(HEAD, off())]), {"profile": "head"}, [], []),
@@ -214,6 +222,13 @@ def after(made: RunPlan, one: Observed) -> Observed:
     return Observed(state.after, frozenset(groups), kept)
 
 
+@pytest.mark.parametrize(("inherited", "said"), [("fail", ["already_inherited"]), ("accept", []), ("assign", [])])
+def test_a_license_that_a_group_assigns_already(inherited, said):
+    made = plan(ann(through(DESK, E3), groups=[DESK]), {"profile": "analyst"}, more={"inherited": inherited})
+    assert [code for code in codes(made) if code != "plans_stay_on"] == said
+    assert lines(made) == (["+E3"] if inherited == "assign" else [])
+
+
 def test_the_allotment_has_ended():
     made = plan(ann(direct(BI), seats=[(OLD, off())]), {"allotments": [{"sku": "BI", "allotment_choice": "most_available"}]}, world((OLD, FIELD)))
     assert (lines(made), codes(made)) == (["+field"], ["held_in_ended_allotment", "second_seat"])
@@ -241,6 +256,7 @@ def test_a_conflict_while_both_are_there():
     profiles = {"old": {"licenses": [{"sku": "SMALL"}]}, "new": {"groups": ["large"]}}
     made = plan(ann(direct(small)), {"profile": "new", "from": "old"}, tenant, profiles=profiles)
     assert codes(made) == ["plans_exclude"]
+    assert made.users[0].errors
 
 
 # title: (user, entry, steps as version and operations)

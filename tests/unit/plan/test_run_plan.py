@@ -60,6 +60,16 @@ def codes(made: RunPlan, index: int = 0) -> list[str]:
 
 ANN = user(direct(E3, "TEAMS"), direct(BI))
 
+
+def test_what_is_replaced_is_told_apart_from_what_is_removed():
+    """Ann loses two licenses, and gets one of another SKU: one is replaced."""
+    entry = {"user": ANN.name, "licenses": [{"sku": "E5"}], "from": "analyst", "profile": "empty"}
+    profiles = {**PROFILES, "empty": {"usage_location": "DE"}}
+    made = plan(tenant(ANN), [entry], profiles=profiles, remove="previous", max_removals="0")
+    assert made.problem is not None
+    assert made.problem.message.startswith("1 license would be removed without replacement (1 more is replaced), and max_removals is 0")
+
+
 # title: (licenses of ann, location, entry, task, changes)
 USERS = {
     "a joiner": ((), None, {"profile": "analyst"}, {}, [("set", "usage_location"), ("add", "BI"), ("add", "E3")]),

@@ -141,7 +141,8 @@ def is_protected(sku: Sku, is_asked: bool) -> Problem:
 
 def too_many_removals(count: int, limit: int) -> Problem:
     """More removals than the task allows."""
-    return Problem(f"{count} licenses would be removed, and max_removals is {limit}", "look at the diff, then raise max_removals", "too_many_removals")
+    what = "1 license" if count == 1 else f"{count} licenses"
+    return Problem(f"{what} would be removed, and max_removals is {limit}", "look at the diff, then raise max_removals", "too_many_removals")
 
 
 def group_not_security_enabled(group: Principal) -> Problem:

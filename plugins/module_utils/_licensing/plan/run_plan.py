@@ -271,5 +271,6 @@ def too_many(states: Iterable[EndState], more: int, held: int, users: int, limit
         return None
     said = f"max_removals is {limit.number}" if limit.number is not None else f"max_removals is {limit.percent}% of {held}, which is {allowed}"
     said += " by default" if limit.is_default else ""
-    cause = f"{count} licenses would be removed without replacement ({replaced} more are replaced), and {said}"
+    what = "1 license" if count == 1 else f"{count} licenses"
+    cause = f"{what} would be removed without replacement ({replaced} more {'is' if replaced == 1 else 'are'} replaced), and {said}"
     return Problem(cause, "look at the diff, then raise max_removals", "too_many_removals")
