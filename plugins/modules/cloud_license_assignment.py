@@ -226,8 +226,8 @@ failure:
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.licenses import desired_assignment
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.assignments import plan_assignment
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.show.results import assignment_result
+from ansible_collections.m365.licensing.plugins.module_utils._module.clients.single import run_module
 from ansible_collections.m365.licensing.plugins.module_utils._module.options import CHECKS, SERVICE_PLANS, SHARED, GraphModule, principal_of
-from ansible_collections.m365.licensing.plugins.module_utils._module.single import run_module
 
 
 def make_changes(params, reader):

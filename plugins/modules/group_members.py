@@ -139,7 +139,7 @@ failure:
   type: dict
 """
 
-from ansible_collections.m365.licensing.plugins.module_utils._module.group_members import run_members
+from ansible_collections.m365.licensing.plugins.module_utils._module.clients.group_members import run_members
 from ansible_collections.m365.licensing.plugins.module_utils._module.options import SHARED, GraphModule
 
 

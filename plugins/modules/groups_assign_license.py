@@ -175,7 +175,7 @@ failure:
   sample: {code: some_failed, status: null, request_id: null, retriable: true, remedy: null}
 """
 
-from ansible_collections.m365.licensing.plugins.module_utils._module.licensed_groups import run_licensed_groups
+from ansible_collections.m365.licensing.plugins.module_utils._module.clients.licensed_groups import run_licensed_groups
 from ansible_collections.m365.licensing.plugins.module_utils._module.options import BULK, SHARED, GraphModule
 
 

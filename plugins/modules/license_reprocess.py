@@ -159,8 +159,8 @@ failure:
 
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.changes import plan_cloud_reprocess, plan_reprocess
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.show.results import reprocess_result
+from ansible_collections.m365.licensing.plugins.module_utils._module.clients.single import run_module
 from ansible_collections.m365.licensing.plugins.module_utils._module.options import SHARED, GraphModule, principal_for_api, principal_of
-from ansible_collections.m365.licensing.plugins.module_utils._module.single import run_module
 
 
 def make_changes(params, reader):

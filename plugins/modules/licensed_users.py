@@ -347,7 +347,7 @@ failure:
   sample: {code: some_failed, status: null, request_id: null, retriable: true, remedy: null}
 """
 
-from ansible_collections.m365.licensing.plugins.module_utils._module.licensed_users import run_licensed_users
+from ansible_collections.m365.licensing.plugins.module_utils._module.clients.licensed_users import run_licensed_users
 from ansible_collections.m365.licensing.plugins.module_utils._module.options import BULK, CHECKS, SHARED, GraphModule
 
 

@@ -206,8 +206,8 @@ failure:
   sample: {code: some_failed, status: null, request_id: null, retriable: true, remedy: null}
 """
 
-from ansible_collections.m365.licensing.plugins.module_utils._module.holder_entries import HolderEntries
-from ansible_collections.m365.licensing.plugins.module_utils._module.lists import run_list
+from ansible_collections.m365.licensing.plugins.module_utils._module.clients.holder_entries import HolderEntries
+from ansible_collections.m365.licensing.plugins.module_utils._module.clients.lists import run_list
 from ansible_collections.m365.licensing.plugins.module_utils._module.options import BULK, CHECKS, SERVICE_PLANS, SHARED, GraphModule
 
 

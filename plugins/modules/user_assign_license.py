@@ -221,8 +221,8 @@ failure:
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.licenses import desired_licenses
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.licenses import plan_licenses
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.show.results import license_result
+from ansible_collections.m365.licensing.plugins.module_utils._module.clients.single import run_module
 from ansible_collections.m365.licensing.plugins.module_utils._module.options import CHECKS, LICENSES, SHARED, GraphModule, principal_of
-from ansible_collections.m365.licensing.plugins.module_utils._module.single import run_module
 
 
 def make_changes(params, reader):

@@ -278,9 +278,9 @@ failure:
   sample: {code: some_failed, status: null, request_id: null, retriable: true, remedy: null}
 """
 
-from ansible_collections.m365.licensing.plugins.module_utils._module.lists import run_list
+from ansible_collections.m365.licensing.plugins.module_utils._module.clients.lists import run_list
+from ansible_collections.m365.licensing.plugins.module_utils._module.clients.user_entries import UserEntries
 from ansible_collections.m365.licensing.plugins.module_utils._module.options import BULK, CHECKS, LICENSES, SHARED, GraphModule, without_defaults
-from ansible_collections.m365.licensing.plugins.module_utils._module.user_entries import UserEntries
 
 
 def main():

@@ -23,14 +23,9 @@ def text(entity: Mapping, name: str) -> str | None:
 def identifier(entity: Mapping, name: str = "id") -> str:
     """A text that must be there and hold something."""
     value = text(entity, name)
-    if not value or not _is_writable(value):
+    if not value or not value.isprintable():  # it goes into a path
         raise unusable(name, value)
     return value
-
-
-def _is_writable(value: str) -> bool:
-    """Whether a text can go into a path: half of a surrogate pair cannot."""
-    return value.isascii() or not any("\ud800" <= sign <= "\udfff" for sign in value)
 
 
 def integer(entity: Mapping, name: str) -> int:

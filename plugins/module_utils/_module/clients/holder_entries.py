@@ -7,17 +7,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .._errors import OptionError
-from .._licensing.desired.holders import chain_of, desired_holder
-from .._licensing.desired.licenses import usage_location_of
-from .._licensing.model import Principal
-from .._licensing.plan.changes import Changes
-from .._licensing.plan.licenses import plan_licenses
-from .._licensing.resolve import Resolver
-from .._tenant.user_list import UserList
+from ..._errors import OptionError
+from ..._licensing.desired.holders import chain_of, desired_holder
+from ..._licensing.desired.licenses import usage_location_of
+from ..._licensing.model import Principal
+from ..._licensing.plan.changes import Changes
+from ..._licensing.plan.licenses import plan_licenses
+from ..._licensing.resolve import Resolver
+from ..._tenant.user_list import UserList
+from ..options import check_bulk, check_user
+from ..session import Session
 from .entries import SeatLedger
-from .options import check_bulk, check_user
-from .session import Session
 
 
 class HolderEntries:

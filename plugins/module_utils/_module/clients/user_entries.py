@@ -7,14 +7,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .._errors import OptionError
-from .._licensing.desired.licenses import DesiredLicenses, desired_licenses
-from .._licensing.plan.changes import Changes
-from .._licensing.plan.licenses import plan_licenses
-from .._tenant.user_list import UserList
+from ..._errors import OptionError
+from ..._licensing.desired.licenses import DesiredLicenses, desired_licenses
+from ..._licensing.plan.changes import Changes
+from ..._licensing.plan.licenses import plan_licenses
+from ..._tenant.user_list import UserList
+from ..options import check_bulk, check_user
+from ..session import Session
 from .entries import SeatLedger, merged
-from .options import check_bulk, check_user
-from .session import Session
 
 DEFAULTS = ("usage_location", "licenses", "carry_plans", "inherited", "remove_inherited", "protect", "allow_empty", "seat_check", "plan_check")
 

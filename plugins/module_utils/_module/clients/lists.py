@@ -8,18 +8,18 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from .._engine.report import RunReport
-from .._engine.task import Planned, Progress
-from .._errors import LicensingError
-from .._licensing.catalog import Catalog
-from .._licensing.plan.changes import Changes, Written
-from .._licensing.plan.predict import too_many_removals
-from .._licensing.show.problems import explained
-from .clients import Plan, PlanClient
+from ..._engine.report import RunReport
+from ..._engine.task import Planned, Progress
+from ..._errors import LicensingError
+from ..._licensing.catalog import Catalog
+from ..._licensing.plan.changes import Changes, Written
+from ..._licensing.plan.predict import too_many_removals
+from ..._licensing.show.problems import explained
+from ..options import GraphModule
+from ..run import run_client
+from ..session import Session
+from .base import Plan, PlanClient
 from .entries import check_duplicates, removals
-from .options import GraphModule
-from .run import run_client
-from .session import Session
 
 
 class Listed(Protocol):

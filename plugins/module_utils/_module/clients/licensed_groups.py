@@ -6,17 +6,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._engine.task import Progress, TaskRun
-from .._errors import OptionError, Problem, WaitTimeoutError
-from .._licensing.desired.licensed_users import DesiredRun
-from .._licensing.desired.licensing_groups import desired_groups
-from .._licensing.plan.groups import GroupPlan
-from .._licensing.show.results import error_rows
+from ..._engine.task import Progress, TaskRun
+from ..._errors import OptionError, Problem, WaitTimeoutError
+from ..._licensing.desired.licensed_users import DesiredRun
+from ..._licensing.desired.licensing_groups import desired_groups
+from ..._licensing.plan.groups import GroupPlan
+from ..._licensing.show.results import error_rows
+from ..options import GraphModule
+from ..run import run_client
+from ..session import Session
+from ..texts import list_of_text
 from .licensed_users import UsersClient
-from .options import GraphModule
-from .run import run_client
-from .session import Session
-from .texts import list_of_text
 
 _LISTED = 10  # members who are not reached, in the lines for people
 

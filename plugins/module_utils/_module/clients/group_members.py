@@ -10,20 +10,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .._engine.report import RunReport
-from .._engine.task import Planned, Progress, TaskRun, problems_of
-from .._errors import OptionError, Problem, WaitTimeoutError
-from .._graph import retry
-from .._licensing.model import Group, Principal
-from .._licensing.plan.changes import JoinGroup, LeaveGroup, Written
-from .._licensing.plan.groups import MemberChanges, plan_members
-from .._licensing.show.problems import finding_rows
-from .._licensing.show.results import error_rows
-from .._tenant.user_list import UserList
-from .clients import PlanClient
-from .options import GraphModule, check_user
-from .run import run_client
-from .session import Session
+from ..._engine.report import RunReport
+from ..._engine.task import Planned, Progress, TaskRun, problems_of
+from ..._errors import OptionError, Problem, WaitTimeoutError
+from ..._graph import retry
+from ..._licensing.model import Group, Principal
+from ..._licensing.plan.changes import JoinGroup, LeaveGroup, Written
+from ..._licensing.plan.groups import MemberChanges, plan_members
+from ..._licensing.show.problems import finding_rows
+from ..._licensing.show.results import error_rows
+from ..._tenant.user_list import UserList
+from ..options import GraphModule, check_user
+from ..run import run_client
+from ..session import Session
+from .base import PlanClient
 
 
 @dataclass(frozen=True, slots=True)

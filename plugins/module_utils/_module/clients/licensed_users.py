@@ -10,29 +10,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from .._engine.jobs import GroupJob, StepJob, jobs_of, not_replaced, shown, waiting_for
-from .._engine.report import RunReport, digest_of_all
-from .._engine.results import ResultList
-from .._engine.task import Planned, Progress, TaskRun, problems_of
-from .._errors import OptionError, Problem
-from .._licensing.catalog import Catalog
-from .._licensing.desired.licensed_users import DesiredRun, desired_run
-from .._licensing.observed import Tenant
-from .._licensing.plan.changes import JoinGroup, Written
-from .._licensing.plan.end_state import Settings
-from .._licensing.plan.groups import GroupPlan
-from .._licensing.plan.run_plan import Guards, RunPlan, UserPlan, plan_run, removal_limit
-from .._licensing.plan.steps import JOINS, changes_of
-from .._licensing.show.blocks import group_block, seats_text, user_block
-from .._licensing.show.plans import change_rows
-from .._licensing.show.results import operation_rows
-from .._tenant.run_reader import RunReader
-from .clients import summary_of
+from ..._engine.jobs import GroupJob, StepJob, jobs_of, not_replaced, shown, waiting_for
+from ..._engine.report import RunReport, digest_of_all
+from ..._engine.results import ResultList
+from ..._engine.task import Planned, Progress, TaskRun, problems_of
+from ..._errors import OptionError, Problem
+from ..._licensing.catalog import Catalog
+from ..._licensing.desired.licensed_users import DesiredRun, desired_run
+from ..._licensing.observed import Tenant
+from ..._licensing.plan.changes import JoinGroup, Written
+from ..._licensing.plan.end_state import Settings
+from ..._licensing.plan.groups import GroupPlan
+from ..._licensing.plan.run_plan import Guards, RunPlan, UserPlan, plan_run, removal_limit
+from ..._licensing.plan.steps import JOINS, changes_of
+from ..._licensing.show.blocks import group_block, seats_text, user_block
+from ..._licensing.show.plans import change_rows
+from ..._licensing.show.results import operation_rows
+from ..._tenant.run_reader import RunReader
+from ..options import SHARED, GraphModule, check_pace
+from ..run import run_client
+from ..session import Session
+from ..texts import list_of_text
+from .base import summary_of
 from .leavers import Leavers, everyone
-from .options import SHARED, GraphModule, check_pace
-from .run import run_client
-from .session import Session
-from .texts import list_of_text
 
 _NOT_DESCRIBED = {"concurrency", "write_quota", "on_error", "results", "report_path", "resume", "record_missing", "wait_timeout", *SHARED}
 

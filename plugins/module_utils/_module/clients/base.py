@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .._engine.report import RunReport
-from .._engine.results import ResultList
-from .._engine.task import Planned, Progress, TaskRun, problems_of
-from .._errors import Problem
-from .._licensing.catalog import Catalog
-from .._licensing.plan.changes import Changes, Written
-from .._licensing.show.results import diff_of, operation_rows
-from .options import GraphModule
-from .session import Session
+from ..._engine.report import RunReport
+from ..._engine.results import ResultList
+from ..._engine.task import Planned, Progress, TaskRun, problems_of
+from ..._errors import Problem
+from ..._licensing.catalog import Catalog
+from ..._licensing.plan.changes import Changes, Written
+from ..._licensing.show.results import diff_of, operation_rows
+from ..options import GraphModule
+from ..session import Session
 
 
 @dataclass(slots=True)

@@ -6,16 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from .._engine.record import RecordFile, state_line
-from .._errors import OptionError
-from .._licensing.catalog import Catalog
-from .._licensing.desired.licensed_users import DesiredRun
-from .._licensing.episodes import Episode, episode_of
-from .._licensing.model import Sku
-from .._licensing.observed import Observed, Tenant
-from .._licensing.plan.choices import Resolved
-from .._licensing.plan.run_plan import UserPlan
-from .._licensing.restore import returns_of, still_open
+from ..._engine.record import RecordFile, state_line
+from ..._errors import OptionError
+from ..._licensing.catalog import Catalog
+from ..._licensing.desired.licensed_users import DesiredRun
+from ..._licensing.episodes import Episode, episode_of
+from ..._licensing.model import Sku
+from ..._licensing.observed import Observed, Tenant
+from ..._licensing.plan.choices import Resolved
+from ..._licensing.plan.run_plan import UserPlan
+from ..._licensing.restore import returns_of, still_open
 
 
 class Leavers:

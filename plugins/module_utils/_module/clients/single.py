@@ -7,17 +7,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .._engine.report import RunReport
-from .._engine.task import Planned, Progress, TaskRun
-from .._errors import Problem
-from .._licensing.plan.changes import Changes, Outcome, Written
-from .._licensing.show.problems import finding_rows
-from .._licensing.show.results import diff_of, operation_rows, outcome_rows
-from .._tenant.reader import Reader
-from .clients import Plan, PlanClient
-from .options import GraphModule
-from .run import run_client
-from .session import Session
+from ..._engine.report import RunReport
+from ..._engine.task import Planned, Progress, TaskRun
+from ..._errors import Problem
+from ..._licensing.plan.changes import Changes, Outcome, Written
+from ..._licensing.show.problems import finding_rows
+from ..._licensing.show.results import diff_of, operation_rows, outcome_rows
+from ..._tenant.reader import Reader
+from ..options import GraphModule
+from ..run import run_client
+from ..session import Session
+from .base import Plan, PlanClient
 
 MakeChanges = Callable[[Mapping, Reader], Changes]
 ResultOf = Callable[[Changes, Outcome], dict]

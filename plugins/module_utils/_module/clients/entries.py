@@ -9,11 +9,11 @@ from dataclasses import replace
 from heapq import heappop, heappush
 from typing import Any
 
-from .._errors import OptionError
-from .._licensing.catalog import Catalog
-from .._licensing.model import Allotment, Group, Principal
-from .._licensing.plan.changes import AssignLicenses, Changes, CreateAssignment, DeleteAssignment
-from .clients import Plan
+from ..._errors import OptionError
+from ..._licensing.catalog import Catalog
+from ..._licensing.model import Allotment, Group, Principal
+from ..._licensing.plan.changes import AssignLicenses, Changes, CreateAssignment, DeleteAssignment
+from .base import Plan
 
 
 def merged(entries: Iterable[Mapping], defaults: Mapping, names: Iterable[str]) -> list[dict]:

@@ -8,22 +8,22 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from .._errors import LicensingError, OptionError
-from .._graph.answers import Request
-from .._graph.batch import send_all
-from .._licensing.catalog import Catalog
-from .._licensing.desired.licenses import DesiredAssignment, desired_assignment
-from .._licensing.model import CloudState, Group, Principal
-from .._licensing.plan.assignments import plan_assignment
-from .._licensing.plan.changes import Changes, CreateAssignment, UpdateAssignment
-from .._licensing.resolve import Resolver
-from .._tenant.parse import cloud_group_of, principal_of
-from .._tenant.requests import principal_path
-from .._tenant.user_list import UserList
+from ..._errors import LicensingError, OptionError
+from ..._graph.answers import Request
+from ..._graph.batch import send_all
+from ..._licensing.catalog import Catalog
+from ..._licensing.desired.licenses import DesiredAssignment, desired_assignment
+from ..._licensing.model import CloudState, Group, Principal
+from ..._licensing.plan.assignments import plan_assignment
+from ..._licensing.plan.changes import Changes, CreateAssignment, UpdateAssignment
+from ..._licensing.resolve import Resolver
+from ..._tenant.parse import cloud_group_of, principal_of
+from ..._tenant.requests import principal_path
+from ..._tenant.user_list import UserList
+from ..options import check_bulk
+from ..options import principal_of as named_principal
+from ..session import Session
 from .entries import PoolLedger, merged
-from .options import check_bulk
-from .options import principal_of as named_principal
-from .session import Session
 
 KINDS = ("user", "group", "device")
 DEFAULTS = (
