@@ -79,6 +79,28 @@ def test_a_member_who_loses_a_license_frees_a_seat():
     assert [one.is_patient for one in made.users].count(True) == 1
 
 
+def test_a_group_loses_its_license_behind_the_stage_of_who_replaces_it_and_before_who_needs_the_seat():
+    """Ann gets the seat of E5 that cat frees; then the group loses E3, and dan gets a seat of that."""
+    e3, e5 = sku("E3", "MAIL SWAY", free=0), sku("E5", "MAIL SWAY VOICE", free=0)
+    team = Group("group", guid("team"), "team", licenses=(License(e3.id),), members={guid(name): name for name in ("ann", "bob")})
+    tenant = Tenant(Catalog([e3, e5]), {team.id: team}, {"team": team.id})
+    inside = frozenset((team.id,))
+    members = [Observed(user(License(e3.id, group_id=team.id), name=name), inside) for name in ("ann", "bob")]
+    cat, dan = Observed(user(License(e5.id), name="cat")), Observed(user(name="dan"))
+    entries = [
+        {"user": "dan@contoso.example", "licenses": [{"sku": "E3"}]},
+        {"user": "ann@contoso.example", "licenses": [{"sku": "E5"}]},
+        {"user": "bob@contoso.example", "usage_location": "DE"},
+        {"user": "cat@contoso.example", "profile": "none", "from": "five"},
+    ]
+    profiles = {"five": {"licenses": [{"sku": "E5"}]}, "none": {"usage_location": "DE"}}
+    run = desired_run({**TASK, "remove": "previous", "profiles": profiles, "users": entries, "licensing_groups": [{"group": "team", "remove": ["E3"]}]})
+    made = plan_run(run, dict(enumerate((dan, *members, cat))), tenant, Settings(), Guards(limit=removal_limit("9")))
+    assert [(one.name[:3], one.stage) for one in made.users] == [("dan", 2), ("ann", 1), ("bob", 0), ("cat", 0)]
+    (group,) = made.groups
+    assert (group.stage, list(group.replacing)) == (1, [1])
+
+
 @pytest.mark.parametrize(
     ("groups", "said"),
     [

@@ -175,6 +175,7 @@ CASES = {
         ["-E3", "-desk*"],
         [],
     ),
+    "a leaver in a group that does not assign its license yet": (ann(groups=[DESK]), {"state": "released"}, ["-desk*"], []),
     "a leaver with seats": (ann(direct(BI), seats=[(HEAD, off())]), {"state": "released"}, ["-BI"], []),
     "a leaver with a seat that is no license": (ann(seats=[(HEAD, off())]), {"state": "released"}, ["-head*"], []),
     "a leaver in a group of a rule": (ann(through(RULED, E3), groups=[RULED]), {"state": "released"}, [], ["group_stays"]),
