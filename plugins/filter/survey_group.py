@@ -23,7 +23,7 @@ options:
     required: true
   skus:
     description:
-      - SKUs that the group is to have, as a list or a text.
+      - SKUs that the group must have, as a list or a text.
     type: raw
   remove:
     description:

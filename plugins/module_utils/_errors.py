@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass, replace
-from typing import Any
 
 if sys.version_info < (3, 10):  # here, as every module loads this file before one that such a Python cannot load
     needs = "m365.licensing needs Python 3.10 or later where its modules run, and this is Python {}.{}: set ansible_python_interpreter to a later one"
@@ -20,8 +19,7 @@ class Problem:
     """What is wrong, and what to do about it: of an option, of a prediction, or of an answer of Graph.
 
     code is what a playbook can branch on. severity is C(error) or C(warning). where is the path of the option, who the principal, where one is meant.
-    words are those of Graph; status, request_id and retriable belong to its answer. group_ids are the groups that the text names by id,
-    value is what was found in a file, by which its line can be told.
+    words are those of Graph; status, request_id and retriable belong to its answer. group_ids are the groups that the text names by id.
     """
 
     cause: str
@@ -35,7 +33,6 @@ class Problem:
     request_id: str | None = None
     retriable: bool = False
     group_ids: tuple[str, ...] = ()
-    value: Any = None
 
     @property
     def is_error(self) -> bool:

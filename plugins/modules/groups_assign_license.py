@@ -17,7 +17,8 @@ description:
   - The list has the form of C(licensing_groups) in M(m365.licensing.licensed_users). All groups are planned before anything is written.
     A group with an error doesn't stop the others.
   - SKUs and service plans that an entry does not name stay as they are. Everything that changes in a group travels in one call.
-  - The module names the members whom the licenses of these groups don't reach, with cause and remedy.
+  - The module names the members that the licenses of these groups don't reach, with cause and remedy.
+  - A run of more than 30 seconds displays how far it is, on a terminal and where the variable C(license_progress) is true.
 extends_documentation_fragment:
   - m365.licensing._graph
   - m365.licensing._graph.attributes
@@ -54,7 +55,7 @@ options:
     default: 300.0
   member_errors:
     description:
-      - What to do about members whom the licenses of these groups don't reach.
+      - What to do about members that the licenses of these groups don't reach.
       - V(warn) returns them, V(fail) fails the task as well, V(ignore) doesn't read them.
     type: str
     default: warn
@@ -136,7 +137,7 @@ results:
       type: dict
       returned: failure
 members_with_errors:
-  description: The members whom licenses don't reach, as RV(m365.licensing.group_license_info#module:members_with_errors) has them.
+  description: The members that licenses don't reach, as RV(m365.licensing.group_license_info#module:members_with_errors) has them.
   returned: once the groups were read
   type: list
   elements: dict
@@ -148,7 +149,7 @@ summary:
   type: dict
   sample: {total: 3, changed: 1, unchanged: 2, failed: 0, skipped: 0, waiting: 0, members_with_errors: 0, requests: 5, seconds_throttled: 0.0}
 lines:
-  description: What became of the groups, in a few lines - the counts, then up to ten errors, and up to ten members whom licenses don't reach.
+  description: What became of the groups, in a few lines - the counts, then up to ten errors, and up to ten members that licenses don't reach.
   returned: once the groups were read
   type: list
   elements: str
@@ -169,7 +170,7 @@ plan_digest:
 failure:
   description:
     - What failed. C(code) is V(too_many_removals) when the whole run is forbidden, V(some_failed) when groups failed, V(members_in_error) for members
-      whom licenses don't reach, V(ended) when the run stopped.
+      that licenses don't reach, V(ended) when the run stopped.
   returned: failure
   type: dict
   sample: {code: some_failed, status: null, request_id: null, retriable: true, remedy: null}

@@ -21,6 +21,7 @@ description:
   - Seats are counted once over the whole run. A user can take the seat that another user of the list frees, in any order of the list.
   - What is removed waits until its replacement succeeded and shows. A swap of direct licenses is one request.
   - A direct license and the cloudLicensing assignment behind it are one holding.
+  - A run of more than 30 seconds displays how far it is, on a terminal and where the variable C(license_progress) is true.
 extends_documentation_fragment:
   - m365.licensing._graph
   - m365.licensing._graph.attributes

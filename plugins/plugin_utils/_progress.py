@@ -10,7 +10,8 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 
-VARIABLE = "M365_LICENSING_PROGRESS"  # as the module reads it
+from ..module_utils._engine.progress import VARIABLE
+
 _FIRST = 30.0  # seconds until the first line: short runs have none
 _PAUSE = 10.0
 

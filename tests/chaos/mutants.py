@@ -4,7 +4,7 @@
 
     python mutants.py [--count 400] [--seed 1] [--jobs 2] [--only run_plan.py:123]
 
-A mutant that the tests don't see is printed with its line. Those in mutants.txt are the same program, or differ only where nobody can tell, each with a reason.
+A mutant that the tests don't see is printed with its line. Those in mutants.txt are the same program, or can't be told from it, each with a reason.
 """
 
 from __future__ import annotations

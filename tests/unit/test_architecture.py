@@ -31,7 +31,7 @@ FLOORS = {
     "_module": ({"_errors", "_files", "_licensing", "_graph", "_tenant", "_engine", "_module"}, None),
     "modules": ({"_licensing", "_engine", "_module"}, {"__future__"}),
     "doc_fragments": (set(), {"__future__"}),
-    "plugin_utils": ({"plugin_utils"}, None),
+    "plugin_utils": ({"_engine", "plugin_utils"}, None),
     "filter": ({"_errors", "_licensing", "_module", "plugin_utils"}, None),
     "action": ({"plugin_utils"}, None),
     "lookup": ({"_errors", "_files", "_licensing"}, None),

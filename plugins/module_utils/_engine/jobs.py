@@ -104,7 +104,7 @@ class GroupJob:
 
     @property
     def follows(self) -> tuple[Hashable, ...]:
-        """Nobody loses what has not been replaced."""
+        """No member loses what has not been replaced."""
         return (self.chain, *self.plan.replacing) if self.is_late else ()
 
     @property
@@ -120,7 +120,7 @@ def jobs_of(groups: Sequence[GroupPlan], users: Sequence[UserPlan]) -> list[Grou
 
 
 def waiting_for(job: GroupJob | StepJob) -> list[tuple[EndState, tuple[Awaited, ...], bool]]:
-    """The users of whom something must show before a job, with what that is, and whether an error of it may pass by itself."""
+    """The users who must show something before a job, with what that is, and whether an error of it may pass by itself."""
     if isinstance(job, StepJob):
         return [(job.plan.state, job.awaited, job.plan.is_patient)] if job.plan.state else []
     return [(state, state.awaited, False) for state in job.plan.replacing.values() if state.awaited]

@@ -148,10 +148,10 @@ class TaskRun:
         params: Mapping[str, Any],
         is_dry: bool,
         redacted: Callable[[str], str],
-        progress: ProgressFile,
+        progress_file: ProgressFile,
     ) -> None:
         self._client, self._line, self._report, self.is_dry, self._redacted = client, line, report, is_dry, redacted
-        self._progress = progress
+        self._progress_file = progress_file
         self._is_stopping = params.get("on_error") == "stop"
         self.engine = Engine(line, params.get("concurrency") or 1, params.get("on_error") or "continue", bool(params.get("report_path")))
         self._repeated: dict[Hashable, tuple[str, Sequence[Problem]]] = {}
@@ -160,7 +160,7 @@ class TaskRun:
 
     def run(self) -> None:
         """Plans, and writes unless in check mode, or because the run as a whole is forbidden. Notes what became of each entry."""
-        self._progress.reading()
+        self._progress_file.reading()
         plan = self._client.plan(self._report)
         self.problem, self.is_planned = plan.problem, True
         is_held_back = self._is_stopping and any(one.errors for one in plan.entries)
@@ -198,10 +198,10 @@ class TaskRun:
         left = Counter(self._place(job) for job in jobs)
         started: dict[Hashable, Progress] = {}
         errors = 0
-        self._progress.written(0, len(jobs), 0)
+        self._progress_file.written(0, len(jobs), 0)
         for count, (job, result) in enumerate(self.engine.run(jobs), 1):
             errors += result is not None and result.error is not None
-            self._progress.written(count, len(jobs), errors)
+            self._progress_file.written(count, len(jobs), errors)
             place = self._place(job)
             progress = started.setdefault(place, Progress())
             self._take(job, result, progress)

@@ -35,7 +35,7 @@ def supply_of(claims: Iterable[Claim], free: Mapping[str, int]) -> dict[str, int
 
 
 def plenty_of(takes: Iterable[frozenset[str]], free: Mapping[str, int]) -> frozenset[str]:
-    """The keys of seats that are free for all who take them, so that nobody waits for one that another user frees."""
+    """The keys of seats that are free for all who take them, so that no user waits for one that another user frees."""
     taken = Counter(key for keys in takes for key in keys)
     return frozenset(key for key, count in taken.items() if count <= free.get(key, 0))
 

@@ -48,10 +48,6 @@ def test_a_file_that_is_not_there_is_no_reason_to_fail(tmp_path):
     assert not (tmp_path / "victim").exists()
 
 
-def test_both_parts_know_the_file_by_one_name():
-    assert _progress.VARIABLE == progress.VARIABLE
-
-
 def test_what_is_displayed():
     said, is_said = [], threading.Event()
 
@@ -60,7 +56,7 @@ def test_what_is_displayed():
         is_said.set()
 
     with _progress.shown(display, True, first=0.0, pause=0.001) as environment:
-        path = environment[_progress.VARIABLE]
+        path = environment[progress.VARIABLE]
         progress.ProgressFile(path).reading()
         assert is_said.wait(10)
         assert os.stat(path).st_mode & 0o777 == 0o600

@@ -207,7 +207,7 @@ def desired_run(params: Mapping) -> DesiredRun:
 
 def _over_and_restored(where: str, entry: Mapping) -> Problem:
     cause = f"the last day was {entry['last_day']}, and state is restored"
-    return Problem(cause, "take last_day out, or set it to a later day", where=f"{where}.last_day", value=entry["last_day"])
+    return Problem(cause, "take last_day out, or set it to a later day", where=f"{where}.last_day")
 
 
 def _list_of(value: Any, option: str) -> list:

@@ -41,7 +41,7 @@ def _problems(groups: Sequence, option: str) -> Iterator[Problem]:
     for index, entry in enumerate(groups):
         if (entry.get("max_removals") or 0) < 0:
             where = f"{option}[{index}].max_removals"
-            yield Problem(f"{entry['max_removals']} is below zero", "give zero or more", where=where, value=entry["max_removals"])
+            yield Problem(f"{entry['max_removals']} is below zero", "give zero or more", where=where)
 
 
 def _group(where: str, entry: Any) -> DesiredGroup:

@@ -24,11 +24,11 @@ def group_problems(groups: Sequence[Mapping], variable: str) -> Iterator[Problem
         where = f"{variable}[{index}]"
         earlier = first.setdefault(group["group"], index)
         if earlier != index:
-            yield Problem(f"{group['group']} is also {variable}[{earlier}]; leave one of them out", where=f"{where}.group", value=group["group"])
+            yield Problem(f"{group['group']} is also {variable}[{earlier}]; leave one of them out", where=f"{where}.group")
         if group.get("exactly") and group.get("remove"):
-            yield Problem("with exactly, everything else is removed anyway; leave it out", where=f"{where}.remove", value=group["remove"])
+            yield Problem("with exactly, everything else is removed anyway; leave it out", where=f"{where}.remove")
         if not group.get("licenses") and not group.get("remove"):
-            yield Problem("give licenses or remove", where=where, value=group)
+            yield Problem("give licenses or remove", where=where)
         yield from _license_problems(group.get("licenses") or (), f"{where}.licenses")
 
 
@@ -37,14 +37,14 @@ def _license_problems(licenses: Sequence[Mapping], where: str) -> Iterator[Probl
     for place, choice in _choices(licenses, where):
         earlier = seen.setdefault(choice["sku"].lower(), place)
         if earlier != place:
-            yield Problem(f"{choice['sku']} is also at {earlier}; name each SKU in one place", where=f"{place}.sku", value=choice["sku"])
+            yield Problem(f"{choice['sku']} is also at {earlier}; name each SKU in one place", where=f"{place}.sku")
         yield from service_plan_problems(choice, place)
 
 
 def service_plan_problems(entry: Mapping, where: str) -> Iterator[Problem]:
     """What is wrong with the service plans of an entry that is of the form."""
     if entry.get("disabled_plans") is not None and entry.get("enabled_plans") is not None and entry.get("plans_mode") != "merge":
-        yield Problem("disabled_plans and enabled_plans exclude each other; give one of them, or plans_mode: merge", where=where, value=entry)
+        yield Problem("disabled_plans and enabled_plans exclude each other; give one of them, or plans_mode: merge", where=where)
 
 
 def _choices(licenses: Sequence[Mapping], where: str) -> Iterator[tuple[str, Mapping]]:

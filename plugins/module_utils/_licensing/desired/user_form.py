@@ -33,7 +33,7 @@ _FORMER = ("pools", "cloud_assignments")
 def profile_problems(profiles: Any) -> Iterator[Problem]:
     """Every mistake in profiles."""
     if not isinstance(profiles, Mapping):
-        yield Problem("a dictionary of profiles by name belongs here", where="profiles", value=profiles)
+        yield Problem("a dictionary of profiles by name belongs here", where="profiles")
         return
     for name, profile in profiles.items():
         yield from _former_keys(profile, f"profiles.{name}")
@@ -42,9 +42,9 @@ def profile_problems(profiles: Any) -> Iterator[Problem]:
     for name, profile in profiles.items() if not of_form else ():
         parent = profile.get("inherits")
         if parent and parent not in profiles:
-            yield Problem(f"there is no profile {parent!r}{nearest(parent, profiles)}", where=f"profiles.{name}.inherits", value=parent)
+            yield Problem(f"there is no profile {parent!r}{nearest(parent, profiles)}", where=f"profiles.{name}.inherits")
         elif parent and _is_circular(name, profiles):
-            yield Problem(f"circular inheritance, by way of {parent!r}", where=f"profiles.{name}.inherits", value=parent)
+            yield Problem(f"circular inheritance, by way of {parent!r}", where=f"profiles.{name}.inherits")
         yield from _layer_problems(profile, f"profiles.{name}")
 
 
@@ -80,16 +80,16 @@ def _entry_problems(entry: Mapping, where: str, profiles: Mapping, state: str) -
         yield from error.problems
     for key in ("profile", "from"):
         if entry.get(key) and entry[key] not in profiles:
-            yield Problem(f"there is no profile {entry[key]!r}{nearest(entry[key], profiles)}", where=f"{where}.{key}", value=entry[key])
+            yield Problem(f"there is no profile {entry[key]!r}{nearest(entry[key], profiles)}", where=f"{where}.{key}")
     for key in _DAYS:
         try:
             if entry.get(key):
                 day_of(entry[key])
         except ValueError:
-            yield Problem(f"{entry[key]!r} is no day, such as 2026-12-31", where=f"{where}.{key}", value=entry[key])
+            yield Problem(f"{entry[key]!r} is no day, such as 2026-12-31", where=f"{where}.{key}")
     yield from _idle_keys(entry, where)
     if state == "licensed" and not any(entry.get(key) for key in _ENOUGH):
-        yield Problem("nothing is desired; give profile, licenses, groups, allotments or usage_location", where=where, value=entry)
+        yield Problem("nothing is desired; give profile, licenses, groups, allotments or usage_location", where=where)
     yield from _layer_problems(entry, where)
     yield from after_release_problems(entry.get("after_release"), f"{where}.after_release")
 
@@ -98,22 +98,22 @@ def _idle_keys(entry: Mapping, where: str) -> Iterator[Problem]:
     """Keys that nothing could make count, as another key of the same entry excludes them."""
     state = entry.get("state")
     if entry.get("from") and not entry.get("profile"):
-        yield Problem("it counts only together with profile; leave it out, or give profile", where=f"{where}.from", value=entry["from"])
+        yield Problem("it counts only together with profile; leave it out, or give profile", where=f"{where}.from")
     for key in _LICENSED if state in ("released", "restored") else ():
         if entry.get(key):
-            yield Problem(f"it does not count for a user whose state is {state}; leave one of them out", where=f"{where}.{key}", value=entry[key])
+            yield Problem(f"it does not count for a user whose state is {state}; leave one of them out", where=f"{where}.{key}")
     for key in ("keep", "after_release") if state == "restored" else ():
         if entry.get(key):
-            yield Problem("it does not count for a user whose state is restored; leave one of them out", where=f"{where}.{key}", value=entry[key])
+            yield Problem("it does not count for a user whose state is restored; leave one of them out", where=f"{where}.{key}")
     if state == "licensed" and entry.get("after_release") and not entry.get("last_day"):
-        yield Problem("it counts only with last_day or state: released; leave it out, or give one of them", where=f"{where}.after_release", value=entry["user"])
+        yield Problem("it counts only with last_day or state: released; leave it out, or give one of them", where=f"{where}.after_release")
 
 
 def _layer_problems(entry: Mapping, where: str) -> Iterator[Problem]:
     location = entry.get("usage_location")
     fault = country_fault(location) if location else None
     if fault:
-        yield Problem(fault, where=f"{where}.usage_location", value=location)
+        yield Problem(fault, where=f"{where}.usage_location")
     for index, one in enumerate(entry.get("licenses") or ()):
         try:
             wanted_license(one, f"{where}.licenses[{index}]")
@@ -122,13 +122,13 @@ def _layer_problems(entry: Mapping, where: str) -> Iterator[Problem]:
     for index, one in enumerate(entry.get("allotments") or ()):
         place = f"{where}.allotments[{index}]"
         if bool(one.get("sku")) == bool(one.get("allotment")):
-            yield Problem("give one of sku and allotment", where=place, value=one)
+            yield Problem("give one of sku and allotment", where=place)
         yield from service_plan_problems(one, place)
 
 
 def _former_keys(entry: Any, where: str) -> Iterator[Problem]:
     for key in [key for key in _FORMER if key in entry] if isinstance(entry, Mapping) else ():
-        yield Problem("the name of this key is allotments now; rename it", where=f"{where}.{key}", value=entry[key])
+        yield Problem("the name of this key is allotments now; rename it", where=f"{where}.{key}")
 
 
 def _known(entry: Any) -> Any:

@@ -23,7 +23,7 @@ class Choice:
     def problems(self, value: Any, where: str) -> Iterator[Problem]:
         """What is wrong with a value."""
         if not isinstance(value, str) or value not in self.values:
-            yield Problem(f"{value!r} is none of {', '.join(self.values)}", where=where, value=value)
+            yield Problem(f"{value!r} is none of {', '.join(self.values)}", where=where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class ListOf:
     def problems(self, value: Any, where: str) -> Iterator[Problem]:
         """What is wrong with a value."""
         if not isinstance(value, Sequence) or isinstance(value, str):
-            yield Problem(f"{value!r} is no list", where=where, value=value)
+            yield Problem(f"{value!r} is no list", where=where)
             return
         for index, part in enumerate(value):
             yield from problems_of(part, self.form, f"{where}[{index}]")
@@ -50,7 +50,7 @@ class Named:
     def problems(self, value: Any, where: str) -> Iterator[Problem]:
         """What is wrong with a value."""
         if not isinstance(value, Mapping):
-            yield Problem(f"{value!r} is no dictionary", where=where, value=value)
+            yield Problem(f"{value!r} is no dictionary", where=where)
             return
         for name, part in value.items():
             yield from problems_of(part, self.form, f"{where}.{name}")
@@ -67,17 +67,17 @@ class Record:
     def problems(self, value: Any, where: str) -> Iterator[Problem]:
         """What is wrong with a value."""
         if not isinstance(value, Mapping):
-            yield Problem(f"{value!r} is no dictionary", where=where, value=value)
+            yield Problem(f"{value!r} is no dictionary", where=where)
             return
         for name in self.required:
             if value.get(name) is None:
-                yield Problem(f"{name} is missing", where=where, value=value)
+                yield Problem(f"{name} is missing", where=where)
         for name, part in value.items():
             if name not in self.keys and self.is_open:
                 continue
             if name not in self.keys:
                 known = nearest(str(name), self.keys) or f"; there are {', '.join(self.keys)}"
-                yield Problem(f"there is no such key{known}", where=f"{where}.{name}", value=name)
+                yield Problem(f"there is no such key{known}", where=f"{where}.{name}")
             elif part is not None:
                 yield from problems_of(part, self.keys[name], f"{where}.{name}")
 
@@ -88,7 +88,7 @@ def problems_of(value: Any, form: Any, where: str) -> Iterator[Problem]:
         yield from form.problems(value, where)
     elif not isinstance(value, form) or (form is int and isinstance(value, bool)) or value == "":
         hint = "; put it in quotes" if form is str and isinstance(value, (bool, int, float)) else ""
-        yield Problem("it is empty" if value in ("", None) else f"{value!r} is not {_NAMES[form]}{hint}", where=where, value=value)
+        yield Problem("it is empty" if value in ("", None) else f"{value!r} is not {_NAMES[form]}{hint}", where=where)
 
 
 def nearest(name: str, known: Mapping[str, Any]) -> str:

@@ -18,8 +18,6 @@ from .changes import AssignLicenses, Changes, EndState, service_plans_on
 from .licenses import plan_licenses
 from .predict import members_not_manageable, too_many_removals
 
-_NO_STATES: Mapping[int, EndState] = {}
-
 
 @dataclass(frozen=True, slots=True)
 class GroupPlan:
@@ -33,7 +31,7 @@ class GroupPlan:
     desired: DesiredGroup
     changes: Changes | None = None
     problems: tuple[Problem, ...] = ()
-    replacing: Mapping[int, EndState] = field(default_factory=lambda: _NO_STATES)
+    replacing: Mapping[int, EndState] = field(default_factory=dict)
     stage: int = -1
     duplicate_of: None = None  # one group under two names is an error
 
@@ -58,7 +56,7 @@ class GroupPlan:
         return self.changes.operations if self.changes else ()
 
     def behind(self, stage: int | None, stages: Mapping[int, int]) -> GroupPlan:
-        """The plan behind a stage, and behind those who replace what they lose and are served until then. Without a stage, nobody can be before it."""
+        """The plan behind a stage, and behind those who replace what they lose and are served until then. Without a stage, no user can be before it."""
         if not self.replacing:
             return self
         first = {index: state for index, state in self.replacing.items() if stage is not None and stages[index] <= stage}
@@ -130,19 +128,21 @@ def _known(desired: DesiredGroup, tenant: Tenant) -> tuple[tuple[str, ...], tupl
 def with_replacements(
     plans: Iterable[GroupPlan], users: Mapping[int, Observed], states: Mapping[int, EndState | None], tenant: Tenant
 ) -> tuple[GroupPlan, ...]:
-    """The plans, with the members who replace what they lose. states are those of users by place, nothing of one who has an error: such a member,
-    who would lose something, is an error of the group."""
+    """The plans, with the members who replace what they lose. states are those of users by place, nothing of a user with an error.
+
+    Where such a member would lose something, the group has an error as well.
+    """
     return tuple(_with_replacing(plan, users, states, tenant) if plan.losses else plan for plan in plans)
 
 
 def _with_replacing(plan: GroupPlan, users: Mapping[int, Observed], states: Mapping[int, EndState | None], tenant: Tenant) -> GroupPlan:
-    after = plan.changes.after if plan.changes else None
+    after, losses = plan.changes.after if plan.changes else None, plan.losses
     replacing, stuck = {}, []
     for index, state in states.items():
         if index not in users:
             continue
         user = users[index].user
-        mine = [lic for lic in user.licenses if lic.group_id and (lic.group_id, lic.sku_id) in plan.losses]
+        mine = [lic for lic in user.licenses if lic.group_id and (lic.group_id, lic.sku_id) in losses]
         if not mine or after is None:
             continue
         rest = [lic for lic in user.licenses if lic not in mine] + [lic for lic in after.licenses if any(lic.sku_id == one.sku_id for one in mine)]
@@ -152,7 +152,7 @@ def _with_replacing(plan: GroupPlan, users: Mapping[int, Observed], states: Mapp
         elif state is not None and lost & service_plans_on(state.after.licenses, tenant.catalog):
             replacing[index] = state
     if not stuck:
-        return replace(plan, replacing=replacing or _NO_STATES)
+        return replace(plan, replacing=replacing)
     who = f"{stuck[0]} and {len(stuck) - 1} more, who have errors," if len(stuck) > 1 else f"{stuck[0]}, who has an error,"
     cause = f"{who} would lose what group {plan.name} assigns, and get nothing in exchange"
     problem = Problem(cause, "mend the errors of these users, or take them out of the list", "members_failed", where=plan.desired.where)

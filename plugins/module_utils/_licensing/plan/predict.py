@@ -38,7 +38,7 @@ def unassignable(sku: Sku) -> Problem | None:
 
 
 def no_seats(what: str, owned: int, used: int, seat_check: str, planned: int = 0) -> Problem:
-    """Nobody can take another seat (graph-contract E2, noAvailableLicenses). planned are those that the run itself assigns, less those that it frees."""
+    """No user can take another seat (graph-contract E2, noAvailableLicenses). planned are those that the run itself assigns, less those that it frees."""
     cause = f"no free seat of {what}: {used} in use{f', {planned} more by this run' if planned > 0 else ''}, of {owned}"
     if seat_check == "try":
         return Problem(cause, "Graph decides, as seat_check is try", "no_seats", severity="warning")
@@ -139,10 +139,12 @@ def is_protected(sku: Sku, is_asked: bool) -> Problem:
     return Problem(f"{sku.part_number} is not in licenses.set, but stays, as protect names it", code="protected", severity="warning")
 
 
-def too_many_removals(count: int, limit: int) -> Problem:
-    """More removals than the task allows."""
+def too_many_removals(count: int, limit: int | str, replaced: int | None = None) -> Problem:
+    """More removals than the task allows. replaced are those that are not counted, where the task tells them apart."""
     what = "1 license" if count == 1 else f"{count} licenses"
-    return Problem(f"{what} would be removed, and max_removals is {limit}", "look at the diff, then raise max_removals", "too_many_removals")
+    apart = "" if replaced is None else f" without replacement ({replaced} more {'is' if replaced == 1 else 'are'} replaced)"
+    cause = f"{what} would be removed{apart}, and max_removals is {limit}"
+    return Problem(cause, "look at the diff, then raise max_removals", "too_many_removals")
 
 
 def group_not_security_enabled(group: Principal) -> Problem:

@@ -15,6 +15,7 @@ from ..desired.licensed_users import DesiredRun, DesiredUser
 from ..model import Principal
 from ..observed import Observed, Tenant
 from ..seats import plenty_of
+from . import predict
 from .changes import Change, EndState
 from .choices import ProfileResolver, Resolved
 from .end_state import Settings
@@ -27,7 +28,7 @@ _DEFAULT = 30
 
 @dataclass(frozen=True, slots=True)
 class RemovalLimit:
-    """How many licenses a run may remove: a number, or a part in percent of what the listed users hold. is_default says that nobody gave one."""
+    """How many licenses a run may remove: a number, or a part in percent of what the listed users hold. is_default says that none was given."""
 
     number: int | None = None
     percent: int | None = None
@@ -39,7 +40,7 @@ _NO_LIMIT = RemovalLimit(number=10**9)
 
 @dataclass(frozen=True, slots=True)
 class Guards:
-    """What a run may not do: remove SKUs of protect, remove more than limit; is_missing_ok says that users whom the tenant does not have are skipped."""
+    """What a run may not do: remove SKUs of protect, remove more than limit; is_missing_ok says that users are skipped that the tenant does not have."""
 
     protect: tuple[str, ...] = ()
     limit: RemovalLimit = _NO_LIMIT
@@ -152,6 +153,8 @@ def plan_run(
     after = with_groups(tenant, groups, users.values())
     while True:
         plan, dummy = _plan_users(run, users, after, settings, guards, returns or {}, groups)
+        if not any(one.losses for one in groups):
+            return plan
         found, last_stage = with_replacements(groups, users, plan.states, after), None
         late = {pair for one in found if one.replacing for pair in one.losses}
         if late:
@@ -269,8 +272,5 @@ def too_many(states: Iterable[EndState], more: int, held: int, users: int, limit
     allowed = limit.number if limit.number is not None else held * (limit.percent or 0) // 100
     if count <= allowed:
         return None
-    said = f"max_removals is {limit.number}" if limit.number is not None else f"max_removals is {limit.percent}% of {held}, which is {allowed}"
-    said += " by default" if limit.is_default else ""
-    what = "1 license" if count == 1 else f"{count} licenses"
-    cause = f"{what} would be removed without replacement ({replaced} more {'is' if replaced == 1 else 'are'} replaced), and {said}"
-    return Problem(cause, "look at the diff, then raise max_removals", "too_many_removals")
+    said = str(limit.number) if limit.number is not None else f"{limit.percent}% of {held}, which is {allowed}"
+    return predict.too_many_removals(count, f"{said} by default" if limit.is_default else said, replaced)

@@ -80,7 +80,7 @@ class Planner:
         return any((lic.group_id or "", lic.sku_id) in self._late for lic in state.before.user.licenses)
 
     def _choose_all(self, states: dict[int, EndState], refused: set[int], barred: Mapping[int, set[str]]) -> set[int]:
-        """Decides in list order those who have alternatives. Those for whom no alternative has a seat are returned, and claim none."""
+        """Decides in list order those who have alternatives. Users without a seat of any alternative are returned, and claim none."""
         supply = supply_of((self._claim(state) for index, state in states.items() if index not in refused or index in self._choosing), self.free)
         choosing, hopeless = set(self._choosing), set()
         for index, state in states.items():

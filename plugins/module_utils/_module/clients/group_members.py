@@ -28,7 +28,7 @@ from .base import PlanClient
 
 @dataclass(frozen=True, slots=True)
 class MemberPlan:
-    """A user who comes or goes, or whom the tenant does not have. It is its own job: all who come are added before anybody goes."""
+    """A user who comes or goes, or that the tenant does not have. It is its own job: all who come are added before any user goes."""
 
     index: int
     name: str
@@ -97,7 +97,7 @@ class MembersClient(PlanClient):
         self._changes: MemberChanges | None = None
 
     def plan(self, report: RunReport) -> Planned:
-        """The changes. Raises OptionError when somebody is wanted and not, or unknown where everybody else would go."""
+        """The changes. Raises OptionError when a user is wanted and not, or unknown where all other members would go."""
         group = self.session.reader.group_with_members(self._params["group"])
         by_name = {key.lower(): user_id for user_id, name in (group.members or {}).items() for key in (user_id, name)}
         users = UserList(self.session.client, self.session.reader)
@@ -210,7 +210,7 @@ def _row(operation: JoinGroup | LeaveGroup) -> dict:
 
 
 def _not_reached(row: Mapping[str, Any]) -> Problem:
-    """A member to whom the group's license does not come."""
+    """A member who does not get the group's license."""
     return Problem(f"is a member now, and does not get {row['sku']} from the group: {row['cause']}", row["remedy"], row["error"], retriable=True)
 
 

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..._engine.task import Progress, TaskRun
 from ..._errors import OptionError, Problem, WaitTimeoutError
 from ..._licensing.desired.licensed_users import DesiredRun
 from ..._licensing.desired.licensing_groups import desired_groups
-from ..._licensing.plan.groups import GroupPlan
+from ..._licensing.plan.changes import Changes
 from ..._licensing.show.results import error_rows
 from ..options import GraphModule
 from ..run import run_client
@@ -19,6 +20,7 @@ from ..texts import list_of_text
 from .licensed_users import UsersClient
 
 _LISTED = 10  # members who are not reached, in the lines for people
+_QUOTED = 3  # the same, in the message of the task
 
 
 class GroupsClient(UsersClient):
@@ -26,7 +28,7 @@ class GroupsClient(UsersClient):
 
     def __init__(self, module: GraphModule, session: Session) -> None:
         super().__init__(module, session)
-        self._changed: list[GroupPlan] = []
+        self._assigning: list[tuple[str, Changes]] = []
         self._unreached: list[dict] = []
         self._said: list[str] = []
 
@@ -38,30 +40,28 @@ class GroupsClient(UsersClient):
 
     def note(self, entry: Any, outcome: str, progress: Progress) -> str | None:
         """Keeps the groups whose members get something, or have it."""
-        if outcome in ("changed", "unchanged"):
-            self._changed.append(entry)
+        if outcome in ("changed", "unchanged") and entry.changes is not None:
+            self._assigning.append((entry.name, entry.changes))
         return None
 
     def finish(self, is_dry: bool) -> None:
-        """Waits until Graph has carried the licenses to the members, where the task asks for that, and reads whom they do not reach.
+        """Waits until Graph has carried the licenses to the members, where the task asks for that, and reads which members they do not reach.
 
         Raises WaitTimeoutError.
         """
         late = []
-        for plan in self._changed:
-            if plan.changes is None:
-                continue
+        for name, changes in self._assigning:
             if self._params["wait"] and not is_dry:
                 try:
-                    self.session.writer.wait(plan.changes, self._params["wait_timeout"])
+                    self.session.writer.wait(changes, self._params["wait_timeout"])
                 except WaitTimeoutError as error:
-                    late.append(f"{plan.name}: {error.message}")
+                    late.append(f"{name}: {error.message}")
             if self._params["member_errors"] != "ignore":
-                group = plan.changes.before
+                group = changes.before
                 members = self.session.reader.members_in_error(group)
-                rows = [row for member in members for row in error_rows(member, plan.changes.catalog, group.id)]
+                rows = [row for member in members for row in error_rows(member, changes.catalog, group.id)]
                 self._unreached += rows
-                self._said += [f"{row['user_principal_name']} does not get {row['sku']} from {plan.name}: {row['cause']}: {row['remedy']}" for row in rows]
+                self._said += [f"{row['user_principal_name']} does not get {row['sku']} from {name}: {row['cause']}: {row['remedy']}" for row in rows]
         if late:
             raise WaitTimeoutError("; ".join(late))
 
@@ -69,18 +69,26 @@ class GroupsClient(UsersClient):
         """Results, counts and lines of groups, and the members who are not reached."""
         results, problems = super().answer(task)
         said = self._said
-        shown = [*said[:_LISTED], *([f"and {len(said) - _LISTED} more, see members_with_errors"] if len(said) > _LISTED else [])]
         if said and self._params["member_errors"] == "fail":
             count = f"{len(said)} licenses do not reach their members" if len(said) > 1 else "1 license does not reach its member"
-            text = count if self.is_reporting else f"{count}: {'; '.join(said[:3])}" + (f"; and {len(said) - 3} more" if len(said) > 3 else "")
+            text = count if self.is_reporting else f"{count}: {'; '.join(_first(said, _QUOTED))}"
             problems.append(Problem(text, code="members_in_error"))
         kept = ("changed", "diff", "plan_digest", "warnings")
         own = {name: results[name] for name in kept} | {"results": results["group_results"]}
         counts = {**self.groups.summary(), "members_with_errors": len(self._unreached)}
-        own |= {"summary": {**results["summary"], **counts}, "lines": [*results["lines"], *shown], "members_with_errors": self._unreached}
+        own |= {
+            "summary": {**results["summary"], **counts},
+            "lines": [*results["lines"], *_first(said, _LISTED, ", see members_with_errors")],
+            "members_with_errors": self._unreached,
+        }
         del own["summary"]["groups"]
         stats = {"data": {"license_summary": {"groups": counts}}, "per_host": False, "aggregate": False}
         return {**own, "ansible_stats": stats}, problems
+
+
+def _first(texts: Sequence[str], most: int, where: str = "") -> list[str]:
+    """The first few texts, and how many there are besides."""
+    return [*texts[:most], *([f"and {len(texts) - most} more{where}"] if len(texts) > most else [])]
 
 
 def run_licensed_groups(module: GraphModule) -> None:

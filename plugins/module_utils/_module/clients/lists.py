@@ -47,7 +47,7 @@ class Listed(Protocol):
         """
 
     def principal_id(self, index: int) -> str | None:
-        """Whom an entry is about."""
+        """The id of the principal of an entry."""
 
     def route(self, index: int) -> str:
         """Which of Graph's paths the writes of an entry take."""
