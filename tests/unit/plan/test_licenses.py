@@ -111,6 +111,13 @@ SITUATIONS = {
         {"set": [{"sku": "E5", "alternatives": [{"sku": "E3"}], "prefer": "first"}]},
         {E5.id: off()},
     ),
+    "an alternative to what cannot be assigned at all": ([], {"add": [{"sku": "ORG", "alternatives": [{"sku": "E3"}]}]}, {E3.id: off()}),
+    "a protected alternative is not moved up from": (
+        [direct(E3)],
+        {"add": [{"sku": "E5", "alternatives": [{"sku": "E3"}], "prefer": "first"}], "protect": ["E3"]},
+        {E3.id: off()},
+    ),
+    "no second license beside one of unknown origin": ([License(E3.id, is_known=False)], {"add": [{"sku": "E3", "disabled_plans": ["SWAY"]}]}, {}),
     "no seat to move up to": (
         [direct(E3, "SWAY")],
         {"add": [{"sku": "FULL", "alternatives": [{"sku": "E3"}], "prefer": "first"}]},
@@ -195,6 +202,29 @@ def test_rejection(title):
     changes = plan(who, **options)
     assert [finding.code for finding in changes.errors] == [code]
     assert changes.errors[0].message
+
+
+# title: (user, options, codes of the warnings)
+WARNINGS = {
+    "an alternative": (user(), {"add": [{"sku": "FULL", "alternatives": [{"sku": "E3"}]}]}, ["alternative_taken"]),
+    "the direct one of two goes": (user(direct(E3), inherited(E3)), {"remove": ["E3"]}, ["still_inherited"]),
+    "the working one of two goes": (user(direct(E3), inherited(E3, state="Error")), {"remove": ["E3"]}, ["only_working_copy"]),
+    "the group turns on what is to be off": (user(inherited(E3)), {"add": [{"sku": "E3", "disabled_plans": ["SWAY"]}]}, ["plans_stay_on"]),
+    "an allow-list meets what may be new": (
+        user(direct(E3, "SWAY")),
+        {"add": [{"sku": "E3", "enabled_plans": ["MAIL", "TEAMS"]}]},
+        ["plans_not_listed"],
+    ),
+    "what protect keeps in an exact list": (user(direct(FULL)), {"set": [{"sku": "E5"}], "protect": ["FULL"]}, ["protected"]),
+}
+
+
+@pytest.mark.parametrize("title", WARNINGS)
+def test_warning(title):
+    who, options, codes = WARNINGS[title]
+    changes = plan(who, **options)
+    assert not changes.errors
+    assert [finding.code for finding in changes.findings] == codes
 
 
 def test_no_seats_is_a_warning_when_graph_decides():

@@ -83,7 +83,6 @@ PROBLEMS = {
     "both APIs": (predict.both_apis(ANN, POOL), "both_apis", "warning", ["outside the allotments"]),
     "origin unknown": (predict.origin_unknown(ANN, E3), "origin_unknown", "error", ["whether directly or through a group"]),
     "rights unreadable": (predict.rights_unreadable(ANN), "rights_unreadable", "warning", ["usage rights of ann@contoso.example"]),
-    "origin ambiguous": (predict.origin_ambiguous(ANN, E3), "origin_unknown", "warning", ["gets it directly as well"]),
 }
 
 

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from ..._errors import LicensingError, Problem
 from ..catalog import Catalog
-from ..desired.licenses import ServicePlanRule
 from ..model import Assignment, Group, License, Principal, Sku, shared
 from ..observed import Observed
+from ..resolve import ResolvedPlans, ServicePlanRule
 from ..seats import seat_key
 
 _NONE: frozenset[str] = frozenset()
@@ -260,7 +260,7 @@ def off_before(principal: Principal, sku: Sku, removed: Iterable[Sku]) -> frozen
     return frozenset(service_plan_id for service_plan_id in carried if service_plan_id)
 
 
-def unlisted_service_plans(rule: ServicePlanRule, before: frozenset[str], after: frozenset[str], sku: Sku) -> list[str]:
+def unlisted_service_plans(rule: ServicePlanRule | ResolvedPlans, before: frozenset[str], after: frozenset[str], sku: Sku) -> list[str]:
     """The names of service plans that an allow-list turns off although it was in force before: some were off, and all that it names were on."""
     if rule.enabled is None or rule.is_merge or not before or not before <= after:
         return []

@@ -6,13 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ..._errors import Problem
-from ..desired.licensed_users import DesiredRun, DesiredUser, Layer, WantedSeat
 from ..desired.licenses import WantedLicense
 from ..model import Allotment, Principal, Sku
 from ..observed import Observed, Tenant
 from ..resolve import ResolvedPlans, Resolver
+
+if TYPE_CHECKING:  # a task on one user need not read them
+    from ..desired.licensed_users import DesiredRun, DesiredUser, Layer, WantedSeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +227,7 @@ class ProfileResolver:
     def _resolve(self, layer: Layer) -> _Part:
         if id(layer) not in self._layers:
             resolver = Resolver(self._tenant.catalog)
-            choices = tuple(choice for want in layer.licenses if (choice := _choice(want, resolver)) is not None)
+            choices = tuple(choice for want in layer.licenses if (choice := choice_of(want, resolver)) is not None)
             seats = [_seat(want, resolver, self._tenant) for want in layer.seats]
             problems = [*resolver.taken(), *(one for one in seats if isinstance(one, Problem))]
             groups = [(name, self._tenant.group_ids.get(name)) for name in layer.groups]
@@ -257,7 +260,8 @@ class ProfileResolver:
         return _Part(choices, seats, tuple(groups), problems)
 
 
-def _choice(want: WantedLicense, resolver: Resolver) -> Choice | None:
+def choice_of(want: WantedLicense, resolver: Resolver) -> Choice | None:
+    """A license with its alternatives, by id, as far as the tenant knows them; nothing where it knows none. The resolver takes note of the others."""
     options = []
     for one in (want, *want.alternatives):
         sku = resolver.sku(one.sku, f"{one.where}.sku")

@@ -26,6 +26,8 @@ def conflicts_of(seen: Principal, state: EndState, is_strict: bool, plan_check: 
         early = {one.key for one in state.changes if one.kind == "license" and one.verb == "remove" and not one.is_late}
         both = on | service_plans_on((lic for lic in user.licenses if not (lic.is_direct and lic.sku_id in early)), catalog)
         rules |= dict.fromkeys(one for one in broken_rules(before, both) if not one.lacking)
+    if user.kind != "user":
+        rules = dict.fromkeys(replace(rule, is_certain=False) for rule in rules)  # Graph decides for each member
     return service_plans_conflicts(seen, rules, is_strict, plan_check, (*after.licenses, *user.licenses), catalog)
 
 

@@ -13,7 +13,7 @@ from ..model import License, Principal, Sku
 from ..observed import Observed, Tenant, claims
 from ..resolve import ResolvedPlans
 from . import predict
-from .changes import Awaited, Change, EndState, off_before, service_plans_on
+from .changes import Awaited, Change, EndState, off_before, service_plans_on, unlisted_service_plans
 from .choices import Choice, Option, Resolved
 from .conflicts import conflicts_of
 from .paths import Memberships, SeatPlan, SeatsLeft, direct_after, memberships, plan_seats, possible, seen_as, through_groups, with_service_plans
@@ -59,6 +59,7 @@ class Decider:
         licenses = {key: off for key, off in licenses.items() if key not in removed}
         inherited = "assign" if resolved.is_return else self._settings.inherited
         assigned = {option.sku.id for option in chosen if self._want(seen, who, option, passed, licenses, problems, inherited)}
+        problems += () if resolved.is_release else _unlisted(who, chosen)
         location = resolved.usage_location or who.usage_location
         listed = sorted(self._difference(user, licenses, location, assigned, found, seats), key=lambda one: one.verb == "remove")
         changes = _shared(tuple(listed))
@@ -109,12 +110,13 @@ class Decider:
         if direct and direct.is_held:
             licenses[sku.id] = off & known if off != direct.disabled_plans and sku.is_owned else off
             return True
-        if any(not path.is_known for path in elsewhere):
+        held = tuple(path for path in elsewhere if path.is_held)
+        if any(not path.is_known for path in held):
             problems.append(predict.origin_unknown(seen, sku, is_error=False))
             return False
-        if elsewhere and inherited == "fail":
-            problems.append(predict.already_inherited(seen, sku, elsewhere))
-        if elsewhere and inherited != "assign":
+        if held and inherited == "fail":
+            problems.append(predict.already_inherited(seen, sku, held))
+        if held and inherited != "assign":
             return False
         licenses[sku.id] = off & known if sku.is_owned else off
         return True
@@ -206,7 +208,8 @@ class Decider:
         found += [problem for sku in assigned if (problem := predict.unassignable(sku))]
         drawn = {self._catalog.sku(one.sku_id) for one in state.changes if one.kind == "seat" and one.verb == "add"}
         found += [problem for sku in drawn if sku.is_owned and sku.applies_to != "Allotment" and (problem := predict.not_assignable(sku))]
-        if (assigned or any(one.kind == "seat" and one.verb == "add" for one in state.changes)) and not after.usage_location:
+        is_new = bool(assigned) or any(one.kind == "seat" and one.verb == "add" for one in state.changes)
+        if is_new and user.kind == "user" and not after.usage_location:
             found.append(predict.no_usage_location())
         for one in licenses:
             elsewhere = tuple(lic for lic in seen.licenses if lic.sku_id == one.key and not lic.is_direct and lic.group_id not in resolved.group_ids)
@@ -252,6 +255,15 @@ def _alternatives(who: Principal, choices: Sequence[Choice], chosen: Sequence[Op
         first = choice.options[0]
         if option.sku.id != first.sku.id and (choice.prefers_first or not who.holds(option.sku.id)):
             yield predict.alternative_taken(first.sku, option.sku, choice.prefers_first)
+
+
+def _unlisted(who: Principal, chosen: Sequence[Option]) -> Iterable[Problem]:
+    """What is to be said of allow-lists that turn off what Microsoft has perhaps added."""
+    for option in chosen:
+        direct = who.direct(option.sku.id)
+        off = option.plans.after(direct.disabled_plans, option.sku) if direct and direct.is_held else None
+        if direct and off and (names := unlisted_service_plans(option.plans, direct.disabled_plans, off, option.sku)):
+            yield predict.service_plans_not_listed(who, option.sku, names)
 
 
 @lru_cache(maxsize=10_000)

@@ -46,8 +46,9 @@ def no_seats(what: str, owned: int, used: int, seat_check: str, planned: int = 0
 
 
 def alternative_taken(first: Sku, taken: Sku, is_preferred: bool) -> Problem:
-    """No seat is left of what comes first in the profile. With prefer: first, the next run looks again."""
-    cause = f"no seat of {first.part_number} is free, so the alternative {taken.part_number} stands in for it"
+    """What comes first cannot be assigned, or has no seat left. With prefer: first, the next run looks again."""
+    problem = unassignable(first)
+    cause = f"{problem.cause if problem else f'no seat of {first.part_number} is free'}, so the alternative {taken.part_number} stands in for it"
     return Problem(cause + (" until one is" if is_preferred else ""), code="alternative_taken", severity="warning")
 
 
@@ -220,12 +221,6 @@ def rights_unreadable(principal: Principal) -> Problem:
     """Without usage rights, what is on and which seats are taken by other paths is not known (graph-contract U9)."""
     cause = f"the usage rights of {principal.name} cannot be read, so the dry run cannot predict whether service plans conflict or a second seat is taken"
     return Problem(cause, "grant the permission to read them", "rights_unreadable", severity="warning")
-
-
-def origin_ambiguous(principal: Principal, sku: Sku) -> Problem:
-    """A license is added although Graph lists the SKU as held by a path that it does not name."""
-    cause = f"{principal.name} holds {sku.part_number} by a path that Graph does not name, and gets it directly as well"
-    return Problem(cause, code="origin_unknown", severity="warning")
 
 
 def error_of(code: str | None) -> tuple[str, str]:

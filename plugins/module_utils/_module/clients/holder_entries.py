@@ -12,7 +12,7 @@ from ..._licensing.desired.holders import chain_of, desired_holder
 from ..._licensing.desired.licenses import usage_location_of
 from ..._licensing.model import Principal
 from ..._licensing.plan.changes import Changes
-from ..._licensing.plan.licenses import plan_licenses
+from ..._licensing.plan.licenses import LicensePlanner
 from ..._licensing.resolve import Resolver
 from ..._tenant.user_list import UserList
 from ..options import check_bulk, check_user
@@ -56,7 +56,7 @@ class HolderEntries:
         """Reads what the tenant owns, who is wanted, and for set who holds one of the SKUs."""
         self._session = session
         self._catalog = session.reader.catalog()
-        self._ledger = SeatLedger(self._catalog)
+        self._ledger, self._planner = SeatLedger(self._catalog), LicensePlanner(self._catalog)
         self._users = UserList(session.client, session.reader)
         resolver = Resolver(self._catalog)
         skus = [resolver.sku(want.sku, f"{want.where}.sku") for want in self._chain]
@@ -116,9 +116,9 @@ class HolderEntries:
         if user is None:
             raise OptionError(f"users: this tenant has no user {entry['user']!r}; check the spelling and the tenant")
         desired = desired_holder(user, self._skus, self._catalog, entry["is_wanted"], self._params)
-        changes = plan_licenses(user, self._catalog, desired)
+        changes = self._planner.plan(user, desired)
         if changes.unnamed_groups:
-            changes = plan_licenses(self._users.with_group_names(user), self._catalog, desired)
+            changes = self._planner.plan(self._users.with_group_names(user), desired)
         return changes, stage if changes.errors else self._ledger.note(changes, stage)
 
     def principal_id(self, index: int) -> str | None:

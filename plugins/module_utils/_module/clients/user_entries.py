@@ -10,7 +10,7 @@ from typing import Any
 from ..._errors import OptionError
 from ..._licensing.desired.licenses import DesiredLicenses, desired_licenses
 from ..._licensing.plan.changes import Changes
-from ..._licensing.plan.licenses import plan_licenses
+from ..._licensing.plan.licenses import LicensePlanner
 from ..._tenant.user_list import UserList
 from ..options import check_bulk, check_user
 from ..session import Session
@@ -37,8 +37,8 @@ class UserEntries:
     def begin(self, session: Session) -> str | None:
         """Reads what the tenant owns."""
         self._session = session
-        self._catalog = session.reader.catalog()
-        self._ledger = SeatLedger(self._catalog)
+        catalog = session.reader.catalog()
+        self._ledger, self._planner = SeatLedger(catalog), LicensePlanner(catalog)
         self._users = UserList(session.client, session.reader)
         return session.reader.tenant_id
 
@@ -58,9 +58,9 @@ class UserEntries:
         if user is None:
             raise OptionError(f"users[{index}]: this tenant has no user {name!r}; check the spelling and the tenant")
         desired = self._desired[index]
-        changes = plan_licenses(user, self._catalog, desired)
+        changes = self._planner.plan(user, desired)
         if changes.unnamed_groups:
-            changes = plan_licenses(self._users.with_group_names(user), self._catalog, desired)
+            changes = self._planner.plan(self._users.with_group_names(user), desired)
         return changes, stage if changes.errors else self._ledger.note(changes, stage)
 
     def principal_id(self, index: int) -> str | None:
