@@ -11,12 +11,12 @@ from ..._errors import OptionError, Problem
 from ..catalog import Catalog
 from ..desired.licenses import DesiredAssignment
 from ..model import Allotment, Assignment, CloudState, Group, Sku
-from ..resolve import Resolver
+from ..resolve import Resolver, ServicePlanRule
 from ..tables.product_names import NO_NAMES, ProductNames
 from ..tables.service_plan_conflicts import broken_rules
 from . import predict as findings
 from .changes import Changes, CreateAssignment, DeleteAssignment, SetUsageLocation, UpdateAssignment, unlisted_service_plans
-from .conflicts import service_plans_conflicts
+from .conflicts import kept_on, service_plans_conflicts
 
 Planned = tuple[list[Assignment], list[Any], list[Problem]]  # what stays or comes, operations, findings
 
@@ -54,7 +54,7 @@ def plan_assignment(state: CloudState, desired: DesiredAssignment, names: Produc
     resolver.check()
     subject = kept[0] if kept else None
     after = _after(state, operations)
-    notes += planned + _conflicts(state, after, operations, desired)
+    notes += planned + _conflicts(state, after, operations, desired) + _kept_on(state, operations, desired)
     return Changes(state, after, tuple(operations), tuple(notes), catalog, subject)
 
 
@@ -141,6 +141,15 @@ def _conflicts(state: CloudState, after: CloudState, operations: list[Any], desi
     others = frozenset(service_plan_id for right in state.rights if right.sku_id != sku_id for service_plan_id in right.service_plan_ids)
     later = others | _on(after, sku_id)
     return service_plans_conflicts(state.principal, broken_rules(before, later), False, desired.plan_check, (), Catalog())
+
+
+def _kept_on(state: CloudState, operations: list[Any], desired: DesiredAssignment) -> list[Problem]:
+    """Service plans that are to be off and stay on through groups."""
+    written = [one.assignment for one in operations if isinstance(one, (CreateAssignment, UpdateAssignment))]
+    if desired.plans == ServicePlanRule():
+        return []
+    pools = {one.allotment_id: state.allotment(one.allotment_id) for one in written}
+    return [found for one in written if (pool := pools[one.allotment_id]) for found in kept_on(state.principal, pool.sku, one.disabled_plans, str)]
 
 
 def _on(state: CloudState, sku_id: str | None) -> frozenset[str]:

@@ -1,16 +1,17 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Service plans that exclude or need each other, in what a principal will hold, with the SKUs that bring them."""
+"""Service plans that exclude or need each other in what a principal will hold, with the SKUs that bring them; and those that stay on through groups."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from ..._errors import Problem
 from ..catalog import Catalog
-from ..model import License, Principal
+from ..model import License, Principal, Sku
 from ..tables.service_plan_conflicts import BrokenRule, broken_rules
+from . import predict
 from .changes import EndState, service_plans_on
 
 
@@ -29,6 +30,14 @@ def conflicts_of(seen: Principal, state: EndState, is_strict: bool, plan_check: 
     if user.kind != "user":
         rules = dict.fromkeys(replace(rule, is_certain=False) for rule in rules)  # Graph decides for each member
     return service_plans_conflicts(seen, rules, is_strict, plan_check, (*after.licenses, *user.licenses), catalog)
+
+
+def kept_on(principal: Principal, sku: Sku, off: frozenset[str], name_of: Callable[[str], str]) -> Iterator[Problem]:
+    """Service plans that are to be off, and that groups keep on (graph-contract 3.3). name_of gives the name of a group that the principal does not say."""
+    for path in principal.not_direct(sku.id):
+        names = sorted(plan.name for plan in sku.service_plans if plan.is_switchable and plan.id in off - path.disabled_plans)
+        if path.group_id and names:
+            yield predict.stays_on(principal, sku, path.group_id, principal.group_names.get(path.group_id) or name_of(path.group_id), names)
 
 
 def service_plans_conflicts(

@@ -15,7 +15,7 @@ from ..resolve import ResolvedPlans
 from . import predict
 from .changes import Awaited, Change, EndState, off_before, service_plans_on, unlisted_service_plans
 from .choices import Choice, Option, Resolved
-from .conflicts import conflicts_of
+from .conflicts import conflicts_of, kept_on
 from .paths import Memberships, SeatPlan, SeatsLeft, direct_after, memberships, plan_seats, possible, seen_as, through_groups, with_service_plans
 
 _NO_MEMBERSHIPS = Memberships()
@@ -105,8 +105,7 @@ class Decider:
         off = option.plans.after(off_before(who, sku, passed), sku)
         known = frozenset(plan.id for plan in sku.service_plans)
         if option.plans != ResolvedPlans():
-            stays = ((path.group_id, _on(sku, off - path.disabled_plans)) for path in elsewhere if path.group_id)
-            problems += [predict.stays_on(seen, sku, one, seen.group_names.get(one) or self._tenant.group_name(one), names) for one, names in stays if names]
+            problems += kept_on(seen, sku, off, self._tenant.group_name)
         if direct and direct.is_held:
             licenses[sku.id] = off & known if off != direct.disabled_plans and sku.is_owned else off
             return True
@@ -235,10 +234,6 @@ class Decider:
     def _licensed(self, group_id: str) -> str:
         """The id of a SKU that a group assigns, an empty text where it assigns none."""
         return next((lic.sku_id for lic in self._tenant.groups[group_id].licenses), "")
-
-
-def _on(sku: Sku, service_plan_ids: frozenset[str]) -> list[str]:
-    return sorted(plan.name for plan in sku.service_plans if plan.is_switchable and plan.id in service_plan_ids)
 
 
 def _plain(user: Observed, changes: tuple[Change, ...]) -> EndState:
