@@ -24,6 +24,10 @@ class ProgressFile:
         """The tenant is read, and all is planned."""
         self._say("reading the tenant, and planning", is_forced=True)
 
+    def read(self, done: int, total: int) -> None:
+        """So many users are read of all."""
+        self._say(f"{done:,} of {total:,} users read", is_forced=done == total)
+
     def written(self, done: int, total: int, errors: int) -> None:
         """So many changes are written of all."""
         if done == 0:

@@ -4,14 +4,12 @@
 
 from __future__ import annotations
 
-import os
 import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from ansible.module_utils.basic import missing_required_lib
 
-from .._engine.progress import VARIABLE, ProgressFile
 from .._engine.report import RunReport
 from .._engine.run import Line
 from .._engine.task import Client, TaskRun
@@ -50,8 +48,7 @@ def _written(module: GraphModule, session: Session, client: WritingClient, parti
     params, flow = module.params, session.client.flow
     report = RunReport(params.get("report_path"), module.check_mode, bool(params.get("resume")))
     line = Line(client.send, session.client.may_pause, flow.stop, SIZE, params["max_wait"], client.look, params.get("wait_timeout") or 0.0)
-    progress = ProgressFile(os.environ.get(VARIABLE))
-    task = TaskRun(client, line, report, params, module.check_mode, lambda text: _redacted(text, session), progress)
+    task = TaskRun(client, line, report, params, module.check_mode, lambda text: _redacted(text, session), session.progress)
     try:
         task.run()
     except LicensingError:

@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping
 
+from .._engine.progress import VARIABLE, ProgressFile
 from .._errors import MissingLibraryError
 from .._graph.authentication import choose_tokens
 from .._graph.client import GraphClient
@@ -37,7 +39,8 @@ class Session:
         self.tokens = choose_tokens(params, cloud, self._transport, run_command, given)
         flow = Flow(params.get("concurrency") or 1, params.get("write_quota") or WRITES, max_wait=params["max_wait"])
         self.client = GraphClient(self._transport, self.tokens, cloud.graph_url, params["max_wait"], flow)
-        self.reader = Reader(self.client, cloud.name, names)
+        self.progress = ProgressFile(os.environ.get(VARIABLE))
+        self.reader = Reader(self.client, cloud.name, names, self.progress.read)
         self.tenant, self.cloud = TenantReader(self.client, self.reader), CloudReader(self.client, self.reader)
         self.writer = Writer(self.client, self.reader)
 

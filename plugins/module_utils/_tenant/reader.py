@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from .._errors import GraphError, LicensingError, OptionError, UnavailableError
@@ -27,7 +27,7 @@ from .._licensing.model import (
     WaitingMember,
     is_guid,
 )
-from .._licensing.tables.product_names import NO_NAMES, ProductNames
+from .._licensing.tables.product_names import ProductNames
 from .fields import identifier, text
 from .parse import (
     GROUP_FIELDS,
@@ -57,8 +57,9 @@ EXPAND_ALLOTMENT = "$expand=allotment($select=id,skuId,skuPartNumber)"
 class Reader:
     """Reads users, SKUs, allotments and assignments in as few requests as it takes."""
 
-    def __init__(self, client: GraphClient, cloud_name: str, names: ProductNames = NO_NAMES) -> None:
-        self._client, self._cloud_name, self.names = client, cloud_name, names
+    def __init__(self, client: GraphClient, cloud_name: str, names: ProductNames, progress: Callable[[int, int], None]) -> None:
+        """progress is told how many users of a list are read, of all."""
+        self._client, self._cloud_name, self.names, self.progress = client, cloud_name, names, progress
         self.tenant_id: str | None = None
 
     def catalog(self) -> Catalog:

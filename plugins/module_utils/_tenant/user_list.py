@@ -34,6 +34,10 @@ class UserList:
         if len(wanted) <= SIZE:
             self._keep_singles(list(wanted), wanted)
             return
+        self._read_many(wanted)
+        self._reader.progress(len(wanted), len(wanted))
+
+    def _read_many(self, wanted: dict[str, None]) -> None:
         if len(self._parts(wanted)) > 2 * SIZE:
             self._read_pages(wanted)
         self._read_filtered(wanted)
@@ -94,4 +98,5 @@ class UserList:
                 user = principal_of("user", row)
                 self._found.update(dict.fromkeys(names, user))
                 count += 1
+        self._reader.progress(min(len(self._found), len(wanted)), len(wanted))
         return count

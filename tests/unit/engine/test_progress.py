@@ -26,12 +26,18 @@ def test_the_lines_of_a_run(tmp_path):
     path.touch()
     file = progress.ProgressFile(str(path), clock)
     file.reading()
+    for second, done in ((0.5, 999), (1.5, 1998), (2.0, 2997), (9.0, 20_000)):
+        clock.now = second
+        file.read(done, 20_000)
+    clock.now = 0
     file.written(0, 8112, 0)
     for second, done, errors in ((10, 1000, 0), (10.5, 1100, 0), (30, 3000, 2), (400, 8111, 3), (401, 8112, 3)):
         clock.now = second
         file.written(done, 8112, errors)
     assert path.read_text().splitlines() == [
         "reading the tenant, and planning",
+        "1,998 of 20,000 users read",
+        "20,000 of 20,000 users read",
         "0 of 8,112 changes written",
         "1,000 of 8,112 changes written, about 1 min left",
         "3,000 of 8,112 changes written, 2 errors, about 51 s left",

@@ -470,6 +470,17 @@ def test_one_locked_account_of_three_hundred_leaves_the_others_done(tenant, modu
 
 
 @pytest.mark.parametrize("module", LISTS)
+def test_the_progress_of_any_list(tenant, tmp_path, monkeypatch, module, names):
+    (tmp_path / "progress").touch()
+    monkeypatch.setenv("M365_LICENSING_PROGRESS", str(tmp_path / "progress"))
+    tenant.run(module, **LISTS[module](names), seat_check="try")
+    lines = (tmp_path / "progress").read_text().splitlines()
+    assert lines[0] == "reading the tenant, and planning"
+    assert "300 of 300 users read" in lines
+    assert lines[-1].startswith("300 of 300 changes written")
+
+
+@pytest.mark.parametrize("module", LISTS)
 def test_an_interrupted_run_of_any_module_is_taken_up(tenant, tmp_path, module, names):
     """A signal arrives with the third batch of writes: what was done is known, and the next run does the rest."""
     service, batches = tenant.sandbox.service, []
