@@ -159,7 +159,10 @@ msg:
   returned: failure, or with O(group_errors=report) when something failed
   type: str
 ansible_stats:
-  description: The counts as C(license_summary), as C(set_stats) hands them on to a workflow.
+  description:
+    - What a workflow hands on, as C(set_stats) does it. C(license_summary) has the counts of C(groups), with the number of C(errors) by code, and the C(diff)
+      as text, as far as 20,000 characters go. Without C(--diff), it is empty.
+    - Ansible takes it from tasks that do not fail, so it needs O(group_errors=report).
   returned: once the groups were read
   type: dict
 plan_digest:

@@ -77,7 +77,7 @@ lines:
   elements: str
   sample: ["11 of 12 users have licenses", "14 of 20 seats are in use", "1 disabled accounts with licenses, 0 licenses in error, 0 held twice"]
 ansible_stats:
-  description: The same figures as C(license_summary), as C(set_stats) hands them on to a workflow.
+  description: What a workflow hands on, as C(set_stats) does it. C(license_summary) has the figures, the seats of each SKU, and the number of errors by code.
   returned: success
   type: dict
 report:

@@ -328,7 +328,10 @@ msg:
   returned: failure, or with O(user_errors=report) when something failed
   type: str
 ansible_stats:
-  description: The counts of users and groups as C(license_summary), as C(set_stats) hands them on to a workflow.
+  description:
+    - What a workflow hands on, as C(set_stats) does it. C(license_summary) has the counts of C(users) and C(groups), with the number of C(errors) by code,
+      the C(seats) of each SKU before and after, and the C(diff) as text, as far as 20,000 characters go. Without C(--diff), it is empty.
+    - Ansible takes it from tasks that do not fail, so it needs O(user_errors=report).
   returned: once the users were read
   type: dict
 seats_due:

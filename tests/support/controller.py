@@ -35,12 +35,15 @@ class Store:
 
     def found(self, kind: str, query: dict[str, str]) -> list[dict]:
         kinds = JOBS if kind == "unified_job_templates" else (kind,)
-        return [row for row in self.rows if row["where"] in kinds and all(str(row[key]) == value for key, value in query.items() if key in row)]
+        asked = {key.replace("__", "_"): value for key, value in query.items()}  # organization__name is a field of what is related
+        return [row for row in self.rows if row["where"] in kinds and all(str(row[key]) == value for key, value in asked.items() if key in row)]
 
     def create(self, kind: str, sent: dict) -> dict:
         if kind == "job_templates":
             project = next(row for row in self.rows if row["id"] == sent["project"])
-            if project["status"] != "successful" or sent["playbook"] not in self.playbooks:
+            is_open = project.get("scm_type") and project.get("allow_override")  # then a branch may have it, and names of collections are taken
+            files = self.playbooks if project["status"] in ("successful", "ok") else set()
+            if not is_open and sent["playbook"] not in files:
                 raise Refused({"playbook": ["Playbook not found for project."]})
         return self.add(kind, **sent)
 
@@ -48,8 +51,7 @@ class Store:
         """Links, or sets a survey or an approval template."""
         if what == "survey_spec":
             for question in sent.get("spec", ()):
-                if question["type"] == "multiplechoice" and question.get("default", question["choices"][0]) not in question["choices"]:
-                    raise Refused({"error": f"Default choice must be answered from the choices listed for {question['variable']}."})
+                _check_question(question)
             self.surveys[row["url"]] = sent
             return sent
         if what == "create_approval_template":
@@ -63,6 +65,42 @@ class Store:
         else:
             listed.append(sent["id"])
         return None
+
+
+_NUMBERS = {"integer": int, "float": (int, float)}
+
+
+def _check_question(question: dict) -> None:
+    """Refuses what a controller refuses of a survey's question: bounds that are no whole numbers, and defaults of another type."""
+    kind, default = question["type"], question.get("default", "")
+    for bound in ("min", "max"):
+        if bound in question and not isinstance(question[bound], int):
+            raise Refused({"error": f"The {bound}imum of {question['variable']} must be a whole number."})
+    if default == "":
+        return
+    if kind == "multiplechoice" and default not in question["choices"]:
+        raise Refused({"error": f"Default choice must be answered from the choices listed for {question['variable']}."})
+    if not isinstance(default, _NUMBERS.get(kind, str)):
+        raise Refused({"error": f"Default answer of {question['variable']} must be of the type {kind}."})
+
+
+def launch_errors(spec: list[dict], answers: dict) -> list[str]:
+    """Why a controller does not launch a job with these answers. What is left blank is no answer of a choice or a number."""
+    errors = []
+    for question in spec:
+        name, kind = question["variable"], question["type"]
+        if name not in answers:
+            errors += [f"{name}: a required answer is missing"] if question["required"] and not question.get("default") else []
+            continue
+        answer = answers[name]
+        if kind == "multiplechoice":
+            errors += [] if answer in question["choices"] else [f"{name}: {answer!r} is no choice"]
+        elif kind in _NUMBERS:
+            is_number = isinstance(answer, _NUMBERS[kind]) and question["min"] <= answer <= question["max"]
+            errors += [] if is_number else [f"{name}: {answer!r} is no number from {question['min']} to {question['max']}"]
+        elif not isinstance(answer, str) or not (question["min"] if question["required"] else 0) <= len(answer) <= question["max"]:
+            errors.append(f"{name}: {answer!r} has a wrong length or type")
+    return errors
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

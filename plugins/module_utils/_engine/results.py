@@ -28,6 +28,7 @@ class ResultList:
         self._changed: list[str] = []
         self.is_retriable = False  # whether an entry failed for a reason that may pass
         self._reasons: Counter = Counter()
+        self._codes: Counter = Counter()
         self._failures: dict[str, list] = {}  # message: who has it first, and how many have it
 
     def add(self, index: int, who: dict[str, str], outcome: str, changes: list[dict], findings: list[dict], problems: Sequence[Problem] = ()) -> None:
@@ -41,6 +42,8 @@ class ResultList:
         self.is_retriable = self.is_retriable or (outcome == "failed" and any(one.retriable for one in problems))
         if outcome == "skipped" and who.get("reason"):
             self._reasons[who["reason"]] += 1
+        if outcome == "failed":
+            self._codes.update({one.code for one in problems if one.is_error})
         if said:
             first = self._failures.setdefault(said["msg"], [str(next(iter(who.values()))), 0])
             first[1] += 1
@@ -75,6 +78,10 @@ class ResultList:
         """How many entries there are of each outcome."""
         counts = {name: self.counts[name] for name in ("changed", "unchanged", "failed", "skipped", *self.more)}
         return {"total": sum(counts.values()), **counts}
+
+    def stats(self) -> dict[str, object]:
+        """The same, and the number of entries by the code of the error."""
+        return {**self.summary(), "errors": dict(sorted(self._codes.items()))}
 
     def rows(self) -> list[dict]:
         """The rows in the order of the entries."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Collection, Mapping
 
 from .._errors import GraphError, LicensingError, OptionError, is_closed
@@ -15,6 +16,7 @@ from .._licensing.catalog import Catalog
 from .._licensing.show.rows import waiting_row
 from .._licensing.show.usage import VERSION, LicenseUsage, drift_of, ends_of, in_order, is_report, judged
 from .session import Session
+from .stats import stats_of
 
 _DEAREST = 1_000_000_000
 
@@ -50,14 +52,15 @@ def read_report(params: Mapping, session: Session) -> dict:
         "cost_unused": _sum(rows, "cost_unused"),
     }
     whole = _complete({**report, "drift": drift_of(report, earlier) if earlier else None}, current, params)
-    stats = {"data": {"license_summary": _headline(whole)}, "per_host": False, "aggregate": False}
-    return {"report": whole, "lines": _lines(whole), "ansible_stats": stats, "warnings": warnings}
+    return {"report": whole, "lines": _lines(whole), "ansible_stats": stats_of(_headline(whole)), "warnings": warnings}
 
 
 def _headline(report: dict) -> dict:
     """What a workflow hands on: the figures that the report begins with."""
     names = ("people", "licensed", "cost", "cost_unused")
-    return {**{name: report[name] for name in names}, "disabled": len(report["disabled"]), "errors": len(report["errors"])}
+    seats = {row["sku"]: {"used": row["used"], "owned": row["owned"]} for row in report["skus"]}
+    causes = Counter(row["error"] for row in report["errors"])
+    return {**{name: report[name] for name in names}, "disabled": len(report["disabled"]), "errors": dict(sorted(causes.items())), "seats": seats}
 
 
 def _lines(report: dict) -> list[str]:

@@ -10,31 +10,20 @@ import os
 import re
 import shutil
 import subprocess
-import sys
+import textwrap
 from pathlib import Path
 
-import jinja2
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from support.controller import Store, controller
+from support.jobs import DATA, FIELDS, INJECTORS, TEMPLATES, Job, credentials, rendered
 from support.plays import environment
 from support.tenant import ROOT
 
 pytestmark = pytest.mark.plays
 
 AWX = next((parent / ".work/awx" for parent in ROOT.parents if (parent / ".work/awx").is_dir()), ROOT.parents[3] / "awx")
-DATA_FILE = ROOT / "extensions/awx/controller.yml"
-PLACES = {
-    "m365_awx_organization": "Default",
-    "m365_awx_project": "Licenses",
-    "m365_awx_inventory": "Licenses",
-    "m365_awx_execution_environment": "Licenses",
-    "m365_awx_record": "/srv/m365/leavers.jsonl",
-    "m365_awx_reports": "/srv/m365/reports",
-    "m365_awx_nearly_full": "0.9",
-    "m365_awx_schedule": '"DTSTART:20260101T060000Z RRULE:FREQ=MONTHLY;INTERVAL=1;BYMONTHDAY=1"',
-}
 MODULES = {
     "controller_labels": "label",
     "controller_credential_types": "credential_type",
@@ -44,24 +33,6 @@ MODULES = {
 }
 
 
-class Loader(yaml.SafeLoader):
-    """YAML with the tag that keeps a template from Ansible."""
-
-
-Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
-
-
-def load() -> dict:
-    text = DATA_FILE.read_text()
-    for name, value in PLACES.items():
-        text = text.replace(f'"{{{{ {name} }}}}"', value)
-    return yaml.load(text.replace('"{{ m365_awx_credentials }}"', "[Microsoft Graph]"), Loader)  # noqa: S506 - a safe loader with one more tag
-
-
-DATA = load()
-TEMPLATES = {template["name"]: template for template in DATA["controller_templates"]}
-FIELDS = {field["id"]: field for field in DATA["controller_credential_types"][0]["inputs"]["fields"]}
-INJECTORS = DATA["controller_credential_types"][0]["injectors"]
 ENTRIES = [pytest.param(module, entry, id=entry["name"]) for variable, module in MODULES.items() for entry in DATA[variable]]
 
 
@@ -128,19 +99,6 @@ def test_a_survey_is_one_that_a_controller_takes(name):
         assert question["variable"] in used or question["variable"].startswith(("offboard_users_", "restore_users_", "license_report_"))
 
 
-def rendered(inputs: dict, folder: Path, strict: bool = False) -> dict[str, str]:
-    """The environment of a job, as a controller makes it of the injectors: files beside the job, and every variable, blank ones too."""
-    shown = jinja2.Environment(undefined=jinja2.StrictUndefined if strict else jinja2.Undefined)  # noqa: S701 - as a controller does; this is no HTML
-    values = {name: inputs.get(name, field.get("default", "")) for name, field in FIELDS.items()}
-    files = {}
-    for name, template in INJECTORS["file"].items():
-        path = folder / name
-        path.write_text(shown.from_string(template).render(values))
-        path.chmod(0o600)
-        files[name.partition(".")[2]] = str(path)
-    return {name: shown.from_string(template).render({**values, "tower": {"filename": files}}) for name, template in INJECTORS["env"].items()}
-
-
 def test_the_credential_type_is_one_that_a_controller_takes(tmp_path):
     kinds = {"id", "label", "type", "format", "choices", "help_text", "multiline", "secret", "default", "ask_at_runtime"}
     for name, field in FIELDS.items():
@@ -191,7 +149,8 @@ def loaded(folder: Path, address: str, *options: str) -> tuple[int, str]:
 def store_with(**status: str) -> Store:
     store = Store({template["playbook"] for template in TEMPLATES.values()})
     for kind, name in THERE.items():
-        store.add(kind, name=name, **({"status": "successful", "scm_type": "git", **status} if kind == "projects" else {}))
+        project = {"status": "successful", "scm_type": "git", "allow_override": False, **status} if kind == "projects" else {}
+        store.add(kind, name=name, **({"organization_name": "Default"} if kind in ("projects", "inventories") else {}), **project)
     return store
 
 
@@ -227,7 +186,7 @@ def test_what_is_missing_is_said_at_once(tmp_path):
     said = " ".join(output.split())
     assert code != 0
     assert "These are missing in the controller: the organization in m365_awx_organization; the project in m365_awx_project" in said
-    assert "the credential in m365_awx_credentials, of a type that --tags types loads" in said
+    assert "the credential Microsoft Graph in m365_awx_credentials, of a type that --tags types loads" in said
 
 
 def test_a_project_without_files_is_told_to_be_synchronized(tmp_path):
@@ -235,6 +194,86 @@ def test_a_project_without_files_is_told_to_be_synchronized(tmp_path):
         code, output = loaded(tmp_path, address)
     assert code != 0
     assert "The project Licenses is never updated: synchronize it" in " ".join(output.split())
+
+
+def test_what_another_organization_has_does_not_count(tmp_path):
+    store = store_with()
+    for row in store.rows:
+        row["organization_name"] = "Another" if row["where"] == "projects" else row.get("organization_name")
+    with controller(store) as address:
+        code, output = loaded(tmp_path, address)
+    assert code != 0
+    assert "These are missing in the controller: the project in m365_awx_project" in " ".join(output.split())
+    assert not store.found("job_templates", {})
+
+
+def test_each_credential_is_looked_for(tmp_path):
+    with controller(store_with()) as address:
+        code, output = loaded(tmp_path, address, "--check", "-e", '{"m365_awx_credentials": ["Microsoft Graph", "Vault"]}')
+    assert code != 0
+    assert "These are missing in the controller: the credential Vault in m365_awx_credentials" in " ".join(output.split())
+
+
+def test_a_controller_that_does_not_answer_is_named(tmp_path):
+    code, output = loaded(tmp_path, "http://127.0.0.1:9")
+    assert code != 0
+    assert "127.0.0.1:9" in " ".join(output.split())
+
+
+def test_automation_controllers_collection_takes_the_same_playbook(tmp_path):
+    """As the head of the playbook says: its modules are those of awx.awx under another name."""
+    spec_of("label")
+    shutil.copytree(AWX / "ansible_collections/awx/awx", tmp_path / "ansible_collections/ansible/controller")
+    for path in (tmp_path / "ansible_collections").rglob("*"):
+        if path.suffix in (".py", ".yml", ".json") and "awx.awx" in (text := path.read_text()):
+            path.write_text(text.replace("awx.awx", "ansible.controller"))
+    (tmp_path / "playbooks").mkdir()
+    (tmp_path / "playbooks/awx.yml").write_text((ROOT / "playbooks/awx.yml").read_text().replace("awx.awx", "ansible.controller"))
+    (tmp_path / "extensions").symlink_to(ROOT / "extensions")
+    store = store_with()
+    with controller(store) as address:
+        more = {"CONTROLLER_HOST": address, "CONTROLLER_OAUTH_TOKEN": "made-up", "CONTROLLER_VERIFY_SSL": "false", "ANSIBLE_COLLECTIONS_PATH": str(tmp_path)}
+        command = ["ansible-playbook", str(tmp_path / "playbooks/awx.yml")]
+        done = subprocess.run(command, cwd=tmp_path, env=environment(tmp_path, **more), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+    assert {row["name"] for row in store.found("job_templates", {})} == set(TEMPLATES)
+
+
+# what infra.aap_configuration 3 reads of an entry, by its variable
+READ_BY_AAP_CONFIGURATION = {
+    "controller_labels": {"name", "organization"},
+    "controller_credential_types": {"name", "description", "kind", "inputs", "injectors"},
+    "controller_schedules": {"name", "unified_job_template", "organization", "rrule", "extra_data"},
+    "controller_workflows": {"name", "description", "organization", "labels", "workflow_nodes"},
+    "controller_templates": {
+        "name", "description", "job_type", "organization", "project", "inventory", "execution_environment", "credentials", "playbook", "diff_mode",
+        "ask_job_type_on_launch", "ask_diff_mode_on_launch", "ask_limit_on_launch", "labels", "survey_enabled", "survey_spec",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("variable", MODULES)
+def test_infra_aap_configuration_reads_all_of_it(variable):
+    assert {name for entry in DATA[variable] for name in entry} <= READ_BY_AAP_CONFIGURATION[variable]
+
+
+def blocks_of_the_guide(kind: str) -> list[str]:
+    text = (ROOT / "docs/docsite/rst/guide_awx.rst").read_text()
+    found = re.findall(rf"^( *)\.\. code-block:: {kind}\n\n((?:\1    .*\n|\n)+)", text, re.MULTILINE)
+    return [textwrap.dedent(block) for dummy, block in found]
+
+
+def test_the_guide_makes_the_places_that_the_data_names():
+    """On the node, and in the pod: record and reports are below the mount."""
+    record, reports = DATA["m365_awx_record"], DATA["m365_awx_reports"]
+    (made,) = [block for block in blocks_of_the_guide("shell") if "mkdir" in block]
+    assert f"mkdir -p {reports}" in made
+    assert f"touch {record}" in made
+    (pod,) = [yaml.safe_load(block) for block in blocks_of_the_guide("yaml") if "kind: Pod" in block]
+    (container,) = pod["spec"]["containers"]
+    (mount,) = [one["mountPath"] for one in container["volumeMounts"]]
+    assert {str(Path(record).parent), str(Path(reports).parent)} == {mount}
+    assert {one["name"] for one in pod["spec"]["volumes"]} == {one["name"] for one in container["volumeMounts"]}
 
 
 def test_the_credential_type_is_loaded_alone(tmp_path):
@@ -263,57 +302,13 @@ JOBS = {
 }
 
 
-def credentials(tenant, folder: Path) -> list[dict[str, str]]:
-    """The environments that credentials make: AWX's own for Azure, and ours with a secret, a certificate and a federated token."""
-    graph, more = tenant.sign_in, tenant.credentials
-    ours = {"tenant_id": graph["tenant_id"], "client_id": graph["client_id"], "graph_url": graph["graph_url"], "authority_url": graph["authority_url"]}
-    ours["ca"] = Path(graph["ca_path"]).read_text()
-    azure = {"AZURE_SUBSCRIPTION_ID": "", "AZURE_CLIENT_ID": graph["client_id"], "AZURE_TENANT": graph["tenant_id"], "AZURE_SECRET": graph["client_secret"]}
-    azure |= {"MSGRAPH_URL": graph["graph_url"], "AZURE_AUTHORITY_HOST": graph["authority_url"], "MSGRAPH_CA_PATH": graph["ca_path"]}
-    ways = [
-        {"client_secret": graph["client_secret"]},
-        {"certificate": Path(more["certificate_path"]).read_text()},
-        {"federated_token": Path(more["federated_token_file"]).read_text()},
-    ]
-    made = [azure]
-    for number, way in enumerate(ways):
-        (folder / f"credential{number}").mkdir()
-        made.append(rendered({**ours, **way}, folder / f"credential{number}"))
-    return made
-
-
-class Job:
-    """A job as a controller hands it to ansible-runner, and the events that it would show."""
-
-    def __init__(self, folder: Path, template: dict, answers: dict, variables: dict[str, str]) -> None:
-        self.folder = folder
-        shutil.copytree(ROOT / "docs/examples/infra-repo", folder / "project")
-        for name in ("env", "inventory"):
-            (folder / name).mkdir()
-        (folder / "inventory/hosts").write_text("localhost ansible_connection=local ansible_python_interpreter='{{ ansible_playbook_python }}'\n")
-        texts = {name: f"!unsafe {json.dumps(value)}" if isinstance(value, str) else json.dumps(value) for name, value in answers.items()}
-        extra = {**texts, "awx_job_id": "1", "tower_job_id": "1", "awx_job_template_name": json.dumps(template["name"])}
-        (folder / "env/extravars").write_text("".join(f"{name}: {value}\n" for name, value in extra.items()))
-        flags = [*(["--check"] if template["job_type"] == "check" else []), "-u root", *(["--diff"] if template["diff_mode"] else [])]
-        (folder / "env/cmdline").write_text(" ".join(flags))
-        (folder / "env/envvars").write_text(json.dumps(variables))
-        command = [str(Path(sys.executable).parent / "ansible-runner"), "run", str(folder), "-p", template["playbook"]]
-        self.done = subprocess.run(command, env=environment(folder), capture_output=True, text=True, check=False)
-        self.events = [json.loads(path.read_text()) for path in folder.glob("artifacts/**/job_events/*.json")]
-
-    @property
-    def changed(self) -> int:
-        """How many tasks changed something, as the last event says."""
-        (stats,) = [event["event_data"]["changed"] for event in self.events if event["event"] == "playbook_on_stats"]
-        return sum(stats.values())
-
-
 def test_every_job_template_runs_as_a_controller_would_run_it(tenant, tmp_path):
     ways = credentials(tenant, tmp_path)
     for name in ("leavers.jsonl", "all.jsonl"):
         (tmp_path / name).touch()
     (tmp_path / "reports").mkdir()
     secrets = [tenant.sandbox.connection["graph"]["client_secret"], Path(tenant.credentials["federated_token_file"]).read_text(), "PRIVATE KEY"]
+    handed_on: dict[str, dict] = {}
     for number, (name, (answers, held)) in enumerate(JOBS.items()):
         here = {
             key: str(tmp_path / value) if key in ("offboard_users_record_path", "restore_users_record_path", "license_report_folder") else value
@@ -326,12 +321,24 @@ def test_every_job_template_runs_as_a_controller_would_run_it(tenant, tmp_path):
             job = Job(tmp_path / f"job {duplicate}", TEMPLATES[duplicate], here, variables)
             assert job.done.returncode == 0, job.done.stdout[-3000:]
             assert bool(tenant.writes()) == (duplicate == name and name != "Report on licenses"), duplicate
+            assert not job.lost, "what a job writes into its folder is gone with it"
             counts.append(job.changed)
+            summary = job.artifacts["license_summary"]
+            assert summary.keys() >= ({"people", "licensed", "seats", "errors"} if name == "Report on licenses" else {"groups", "diff"}), (duplicate, summary)
+            handed_on[duplicate] = summary
             text = json.dumps(job.events)
             assert not [secret for secret in secrets if secret in text or json.dumps(secret)[1:-1] in text], duplicate
         assert counts[0] == counts[1] > 0, (name, counts)
         for person, skus in held.items():
             assert sorted(tenant.holds(person)) == skus, name
+    onboard = handed_on["Onboard people (dry run)"]
+    assert {key: value for key, value in onboard.items() if key != "groups"} == {
+        "users": {"total": 2, "changed": 2, "unchanged": 0, "failed": 0, "skipped": 0, "waiting": 0, "errors": {}},
+        "seats": {"SPE_E3": {"before": 5, "after": 7, "owned": 14}},
+        "diff": "alice@contoso.example (office)\n  + usage location DE\n  + SPE_E3  without SWAY\n"
+        "grace@contoso.example (office)\n  + usage location DE  before: US\n  + SPE_E3             without SWAY\n",
+    }
+    assert handed_on["Onboard people"] == onboard
 
 
 # name of the job template: the answer that is a place which no job has
@@ -354,24 +361,6 @@ def test_a_place_that_does_not_outlive_the_job_is_refused(tenant, tmp_path, name
     assert place in job.done.stdout
     assert not tenant.writes()
     assert not Path(place).exists()
-
-
-# name of the job template: answers that nothing can come of, as the users or the group are missing
-LONELY = {
-    "Onboard people": [{"onboard_profile": "office"}, {"onboard_usage_location": "DE"}],
-    "Move people": [{"move_profile": "lead"}, {"move_from": "office"}],
-    "Offboard people": [{"offboard_keep": "SPE_E3"}],
-    "License groups": [{"groups_skus": "SPE_E3"}, {"groups_remove": "SPE_E3"}],
-}
-
-
-@pytest.mark.parametrize(("name", "answers"), [(name, answers) for name, some in LONELY.items() for answers in some])
-def test_an_answer_that_has_no_effect_fails_the_job(tmp_path, name, answers):
-    blank = {question["variable"]: "" for question in TEMPLATES[name]["survey_spec"]["spec"]}
-    job = Job(tmp_path, TEMPLATES[name], {**blank, **answers}, {})
-    assert job.done.returncode != 0
-    assert f"{next(iter(answers))}" in job.done.stdout
-    assert "which is empty" in " ".join(job.done.stdout.split())
 
 
 PATTERN = json.loads((ROOT / "extensions/patterns/license_flows/meta/pattern.json").read_text())

@@ -60,6 +60,26 @@ def test_everybody_is_a_host(tenant, tmp_path):
     assert len(tenant.journal()) == 3, "twelve people in pages of five"
 
 
+def test_an_inventory_update_finds_the_plugin_in_the_execution_environment(tenant, tmp_path):
+    """AWX sets ANSIBLE_COLLECTIONS_PATHS alone, which ansible-core 2.19 and later do not read: the collection must be where core looks by itself."""
+    (tmp_path / "all.m365_users.yml").write_text(yaml.safe_dump(PLUGIN))
+    ready, here = tenant.ready_token, environment(tmp_path)
+    collections = here.pop("ANSIBLE_COLLECTIONS_PATH")
+    more = {"MSGRAPH_URL": ready["graph_url"], "MSGRAPH_CA_PATH": ready["ca_path"], "MSGRAPH_ACCESS_TOKEN": ready["access_token"]}
+    command, found = ["ansible-inventory", "-i", "all.m365_users.yml", "--list"], []
+    for folder in (None, tmp_path / ".ansible/collections"):
+        if folder:
+            folder.parent.mkdir(exist_ok=True)
+            folder.symlink_to(collections)
+        where = {**here, **more, "ANSIBLE_COLLECTIONS_PATHS": collections}
+        done = subprocess.run(command, cwd=tmp_path, env=where, capture_output=True, text=True, check=False)
+        found.append(hosts(plain(json.loads(done.stdout))))
+        said = done.stderr
+    everybody = {user["name"] for user in SEED["users"]}
+    assert found[-1] == everybody, said
+    assert found[0] in (set(), everybody), "ansible-core 2.18 reads that variable still"
+
+
 def test_a_filter_groups_and_variables(tenant, tmp_path):
     options = {
         "filter": "department eq 'Sales' or department eq 'Support'",

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from ..._errors import Problem
 from ..observed import Observed, Tenant, free_seats
@@ -39,7 +40,7 @@ class Planner:
         Those who have alternatives are decided anew, counting what all others free and take, until nothing changes. Who is refused counts for nothing.
         A SKU of which a user got no seat is not chosen for that user again.
         """
-        states = {index: self._decider.decide(self._users[index], one, self._left) for index, one in self._resolved.items()}
+        states = self._decided_alike()
         if self._tenant.getting:
             able = (state for state in states.values() if not state.has_errors)
             claimed = {state.before.id: state.takes for state in able if state.changes or state.frees}
@@ -59,6 +60,24 @@ class Planner:
                 break
             refused = set(unserved)
         return states, stages
+
+    def _decided_alike(self) -> dict[int, EndState]:
+        """The first decision on all. Users who hold the same and are to hold the same are decided once, unless something is to be said of them."""
+        states: dict[int, EndState] = {}
+        known: dict[tuple, EndState] = {}
+        for index, one in self._resolved.items():
+            user = self._users[index]
+            key = id(one), user.user.licenses, user.user.usage_location, user.groups, user.seats
+            alike = known.get(key)
+            if alike:
+                after = alike.end
+                end = replace(user.user, licenses=after.licenses, usage_location=after.usage_location) if after else None
+                states[index] = replace(alike, before=user, end=end)
+                continue
+            state = states[index] = self._decider.decide(user, one, self._left)
+            if not state.problems and len(known) < _KINDS:
+                known[key] = state
+        return states
 
     def _stages(self, states: Mapping[int, EndState], hopeless: set[int]) -> dict[int, int]:
         """The stages of those who are able and served. With seat_check: try, who is not served comes last, as Graph may have a seat."""
@@ -136,6 +155,7 @@ class Planner:
         return predict.no_seats(what, owned, used, self._settings.seat_check, owned - used - max(left.get(key, 0), 0))
 
 
+_KINDS = 1_000  # of users; a long list has few who hold the same, or it is not worth the memory
 _ROUNDS = 20  # in practice two or three; every round is sound by itself
 
 

@@ -48,9 +48,14 @@ def group_block(plan: GroupPlan, calls: Iterable[AssignLicenses], catalog: Catal
 
 def seats_text(seats: Mapping[str, int], catalog: Catalog) -> str:
     """How many seats of each SKU are in use before and after, by the change of their number."""
-    found = [(sku, seats[sku.id]) for sku in catalog if seats.get(sku.id) and sku.seats.owned]
-    said = [f"{printable(catalog.label(sku.id))} {sku.seats.consumed} → {sku.seats.consumed + more} of {sku.seats.owned}" for sku, more in found]
-    return f". Seats: {', '.join(sorted(said))}" if said else ""
+    said = [f"{printable(name)} {row['before']} → {row['after']} of {row['owned']}" for name, row in seat_rows(seats, catalog).items()]
+    return f". Seats: {', '.join(said)}" if said else ""
+
+
+def seat_rows(seats: Mapping[str, int], catalog: Catalog) -> dict[str, dict[str, int]]:
+    """The same as data, by SKU."""
+    found = {catalog.label(sku.id): (sku.seats, seats[sku.id]) for sku in catalog if seats.get(sku.id) and sku.seats.owned}
+    return {name: {"before": now.consumed, "after": now.consumed + more, "owned": now.owned} for name, (now, more) in sorted(found.items())}
 
 
 def _block(head: str, lines: Sequence[Line], problems: Iterable[Problem]) -> str:

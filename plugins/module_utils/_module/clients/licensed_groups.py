@@ -16,6 +16,7 @@ from ..._licensing.show.results import error_rows
 from ..options import GraphModule
 from ..run import run_client
 from ..session import Session
+from ..stats import bounded, stats_of
 from ..texts import list_of_text
 from .licensed_users import UsersClient
 
@@ -82,7 +83,8 @@ class GroupsClient(UsersClient):
             "members_with_errors": self._unreached,
         }
         del own["summary"]["groups"]
-        stats = {"data": {"license_summary": {"groups": counts}}, "per_host": False, "aggregate": False}
+        groups = {**self.groups.stats(), "members_with_errors": len(self._unreached)}
+        stats = stats_of({"groups": groups, "diff": bounded(one["prepared"] for one in own["diff"])})
         return {**own, "ansible_stats": stats}, problems
 
 

@@ -23,13 +23,14 @@ from ..._licensing.plan.end_state import Settings
 from ..._licensing.plan.groups import GroupPlan
 from ..._licensing.plan.run_plan import Guards, RunPlan, UserPlan, plan_run, removal_limit
 from ..._licensing.plan.steps import JOINS, changes_of
-from ..._licensing.show.blocks import group_block, seats_text, user_block
+from ..._licensing.show.blocks import group_block, seat_rows, seats_text, user_block
 from ..._licensing.show.plans import change_rows
 from ..._licensing.show.results import operation_rows
 from ..._tenant.run_reader import RunReader
 from ..options import SHARED, GraphModule, check_pace
 from ..run import run_client
 from ..session import Session
+from ..stats import bounded, stats_of
 from ..texts import list_of_text
 from .base import summary_of
 from .leavers import Leavers, everyone
@@ -198,15 +199,16 @@ class UsersClient:
         lists = [self.users, self.groups]
         lines = self.groups.lines("groups", task.is_dry) if has_groups else []
         lines += self.users.lines("users", task.is_dry, seats_text(self._seats, plan.tenant.catalog)) if self._desired.users or not has_groups else []
-        counts = {"users": self.users.summary(), "groups": self.groups.summary()}
+        diffs = [*self.groups.diffs(), *self.users.diffs()]
+        summary = {"users": self.users.stats(), "groups": self.groups.stats(), "seats": seat_rows(self._seats, plan.tenant.catalog)}
         results = {
             "changed": any(one.is_changed for one in lists),
             "results": self.users.rows(),
             "group_results": self.groups.rows(),
             "summary": {**summary_of(self.session, self.users), "groups": self.groups.summary()},
-            "diff": [*self.groups.diffs(), *self.users.diffs()],
+            "diff": diffs,
             "lines": lines,
-            "ansible_stats": {"data": {"license_summary": counts}, "per_host": False, "aggregate": False},
+            "ansible_stats": stats_of({**summary, "diff": bounded(one["prepared"] for one in diffs)}),
             "seats_due": plan.seats_due,
             "plan_digest": digest_of_all(plan.data),
             "warnings": [one.message for one in (*plan.warnings, *self._reader.warnings)],
