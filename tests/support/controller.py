@@ -45,7 +45,9 @@ class Store:
             files = self.playbooks if project["status"] in ("successful", "ok") else set()
             if not is_open and sent["playbook"] not in files:
                 raise Refused({"playbook": ["Playbook not found for project."]})
-        return self.add(kind, **sent)
+        owner = next((row["name"] for row in self.rows if row["where"] == "organizations" and row["id"] == sent.get("organization")), None)
+        synchronized = {"status": "successful", "scm_revision": "0" * 40, "summary_fields": {}} if kind == "projects" else {}
+        return self.add(kind, **sent, **({"organization_name": owner} if owner else {}), **synchronized)
 
     def link(self, row: dict, what: str, sent: dict) -> dict | None:
         """Links, or sets a survey or an approval template."""

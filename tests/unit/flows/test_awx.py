@@ -136,12 +136,12 @@ def test_the_schedule_is_of_a_template_and_answers_its_survey():
 THERE = {"organizations": "Default", "projects": "Licenses", "inventories": "Licenses", "execution_environments": "Licenses", "credentials": "Microsoft Graph"}
 
 
-def loaded(folder: Path, address: str, *options: str) -> tuple[int, str]:
-    """Exit status and output of the playbook that loads everything."""
+def loaded(folder: Path, address: str, *options: str, playbook: str = "m365.licensing.awx", **more: str) -> tuple[int, str]:
+    """Exit status and output of the playbook that loads everything, or of another one."""
     spec_of("label")
-    more = {"CONTROLLER_HOST": address, "CONTROLLER_OAUTH_TOKEN": "made-up", "CONTROLLER_VERIFY_SSL": "false"}
+    more |= {"CONTROLLER_HOST": address, "CONTROLLER_OAUTH_TOKEN": "made-up", "CONTROLLER_VERIFY_SSL": "false"}
     paths = {"ANSIBLE_COLLECTIONS_PATH": f"{ROOT.parents[2]}:{AWX}"}
-    command = ["ansible-playbook", "m365.licensing.awx", *options]
+    command = ["ansible-playbook", playbook, *options]
     done = subprocess.run(command, cwd=folder, env=environment(folder, **more, **paths), capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
@@ -236,6 +236,17 @@ def test_automation_controllers_collection_takes_the_same_playbook(tmp_path):
         command = ["ansible-playbook", str(tmp_path / "playbooks/awx.yml")]
         done = subprocess.run(command, cwd=tmp_path, env=environment(tmp_path, **more), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+    assert {row["name"] for row in store.found("job_templates", {})} == set(TEMPLATES)
+
+
+def test_the_first_steps_make_what_is_looked_for(tmp_path):
+    """From an empty controller to the job templates: the type, the first steps, the rest."""
+    store = Store({template["playbook"] for template in TEMPLATES.values()})
+    secrets = {"AZURE_TENANT_ID": "tenant", "AZURE_CLIENT_ID": "client", "AZURE_CLIENT_SECRET": "made-up"}
+    with controller(store) as address:
+        for command in (["m365.licensing.awx", "--tags", "types"], [str(ROOT / "docs/examples/awx-first-steps.yml")], ["m365.licensing.awx"]):
+            code, output = loaded(tmp_path, address, *command[1:], playbook=command[0], **secrets)
+            assert code == 0, output[-3000:]
     assert {row["name"] for row in store.found("job_templates", {})} == set(TEMPLATES)
 
 
