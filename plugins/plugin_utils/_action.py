@@ -12,7 +12,7 @@ from ._progress import is_terminal, shown
 
 
 class LicensingAction(ActionBase):
-    """Runs the module, adds origins to its texts, and displays how far it is."""
+    """Runs the module, adds origins to its texts, and displays how far it is. What is blank or null is not given, as surveys and files of settings mean it."""
 
     _supports_async = True
 
@@ -20,6 +20,7 @@ class LicensingAction(ActionBase):
         """The answer of the module."""
         result = super().run(tmp, task_vars)
         given = self._task.args
+        sent = {name: value for name, value in given.items() if value is not None and not (isinstance(value, str) and value == "")}
         asked = (task_vars or {}).get("license_progress")
         is_shown = boolean(asked, strict=False) if asked is not None else is_terminal()
         is_local = self._connection.transport == "local" and not self._task.async_val
@@ -27,7 +28,7 @@ class LicensingAction(ActionBase):
         with shown(lambda text: self._display.display(f"{self._task.get_name()}: {text}"), is_shown and is_local) as more:
             self._task.environment = [*(environment or ()), *([more] if more else ())]
             try:
-                result.update(self._execute_module(task_vars=task_vars, wrap_async=self._task.async_val))
+                result.update(self._execute_module(module_args=sent, task_vars=task_vars, wrap_async=self._task.async_val))
             finally:
                 self._task.environment = environment
         return with_origins(result, given)

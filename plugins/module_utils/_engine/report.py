@@ -35,6 +35,7 @@ class RunReport:
         if not self._path:
             return
         head = {"tenant": tenant_id, "entries": digest(entries)}
+        self._check_head(head)
         if not self.is_dry:
             self._file = appended(self._path, "report_path")
         whole = self._take_up(self._text(), head)
@@ -73,6 +74,18 @@ class RunReport:
             return read_regular(self._path, "report_path").decode("utf-8")
         except UnicodeDecodeError:
             raise self._no_report() from None
+
+    def _check_head(self, head: dict) -> None:
+        """Raises OptionError for a file that is not empty and no report, which would be lost."""
+        if self._is_resumed or not self._path or not exists(self._path, "report_path"):
+            return
+        first = read_regular(self._path, "report_path").split(b"\n", 1)[0]
+        try:
+            is_ours = not first or json.loads(first).keys() == head.keys()
+        except (ValueError, RecursionError, AttributeError):
+            is_ours = False
+        if not is_ours:
+            raise OptionError(f"report_path: {self._path} is no report of this module, and would be lost; give another path")
 
     def _take_up(self, text: str, head: dict) -> int:
         """Learns what an earlier run has done. The length in bytes of the whole lines."""

@@ -49,13 +49,19 @@ class Resolver:
         self._held_ids = frozenset(held_ids)
         self._problems: list[Problem] = []
 
-    def sku(self, name: str, where: str) -> Sku | None:
-        """The SKU of a part number, id or product name, else None and a problem is noted. An id is known, also when the tenant does not own it."""
+    def sku(self, name: str, where: str, may_be_gone: bool = False) -> Sku | None:
+        """The SKU of a part number, id or product name, else None and a problem is noted. An id is known, also when the tenant does not own it.
+
+        With may_be_gone, a name of Microsoft's file is enough: what is to be removed, or to stay, may be a product that the tenant gave up.
+        """
         if is_guid(name):
             return self._catalog.sku(name.lower())
         found = [sku for sku in self._catalog if name.lower() in (sku.id, sku.part_number.lower())] or self._by_product_name(name)
         if len(found) == 1:
             return found[0]
+        known = self._catalog.names.sku_ids(name) if may_be_gone and not found else None
+        if known:
+            return self._catalog.sku(min(known))
         if found:
             ids = ", ".join(sorted(sku.id for sku in found))
             self._note(where, f"SKU {name!r} is ambiguous, give one of the ids {ids}")
@@ -64,6 +70,12 @@ class Resolver:
             hint = "" if products or " " not in name.strip() else "; for a product display name, give Microsoft's file of product names in sku_names"
             self._unknown(where, "SKU", name, f"of this tenant{hint}", [*(sku.part_number for sku in self._catalog), *products])
         return None
+
+    def sku_ids(self, name: str, where: str) -> frozenset[str]:
+        """The ids of what a name may mean, for SKUs that stay: all of a product name, also those that the tenant gave up."""
+        owned = frozenset(sku.id for sku in self._catalog if name.lower() in (sku.id, sku.part_number.lower()))
+        named = owned or self._catalog.names.sku_ids(name)
+        return named or frozenset(sku.id for sku in [self.sku(name, where)] if sku)
 
     def _by_product_name(self, name: str) -> list[Sku]:
         """The SKUs of a product name that the tenant owns or the principal holds; the tenant decides between those of one name."""

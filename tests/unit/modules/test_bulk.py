@@ -253,6 +253,18 @@ def test_a_report_that_was_cut_off_is_taken_up(tenant, tmp_path):
     assert len(lines(path)) == 3
 
 
+@pytest.mark.parametrize("content", ["license_people:\n  - user: alice\n", "[]\n", "\xff\n", "{}\n"])
+@pytest.mark.parametrize("check", [True, False])
+def test_a_file_that_is_no_report_is_not_lost(tenant, tmp_path, content, check):
+    """Somebody names the list of people itself, without resume."""
+    path = tmp_path / "people.yml"
+    path.write_text(content)
+    result = tenant.run(BULK, users=users("grace", licenses=add("SPE_E3")), report_path=str(path), check=check)
+    assert "is no report of this module, and would be lost" in result["msg"]
+    assert path.read_text() == content
+    assert not tenant.writes()
+
+
 def test_reports_that_cannot_be_taken_up(tenant, tmp_path):
     path = tmp_path / "report.jsonl"
     entries = users("grace", licenses=add("SPE_E3"))

@@ -128,6 +128,20 @@ def test_an_error_of_graph_is_explained(tenant, tmp_path):
     assert "the application, or the signed-in user, lacks a permission or a role: for GET /users" in " ".join(told.split())
 
 
+def test_a_sign_in_service_that_fails_is_one_sentence(tenant, tmp_path):
+    """Also where the client secret, and not a token, is in the environment."""
+    tenant.fault("oauth2/v2.0/token", status=503, times=99, code="x", message="")
+    graph = tenant.sign_in
+    signs = {"AZURE_TENANT_ID": "tenant_id", "AZURE_CLIENT_ID": "client_id", "AZURE_CLIENT_SECRET": "client_secret", "AZURE_AUTHORITY_HOST": "authority_url"}
+    more = {name: graph[option] for name, option in {**signs, "MSGRAPH_URL": "graph_url", "MSGRAPH_CA_PATH": "ca_path"}.items()}
+    (tmp_path / "all.m365_users.yml").write_text(yaml.safe_dump({**PLUGIN, "max_wait": 0.1}))
+    command = ["ansible-inventory", "-i", "all.m365_users.yml", "--list"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(tmp_path, **more), capture_output=True, text=True, check=False)
+    assert hosts(plain(json.loads(done.stdout))) == set()
+    assert "sign-in service is busy or fails" in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
 def test_another_file_is_not_of_this_plugin(tenant, tmp_path):
     listed, dummy = inventory(tenant, tmp_path, {}, "users.yml")
     assert hosts(listed) == set()

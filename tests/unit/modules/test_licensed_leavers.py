@@ -99,6 +99,26 @@ def test_what_was_assigned_in_exchange_goes_again(tenant, path):
     assert tenant.holds("bob") == {"SPE_E3": ["SWAY", "YAMMER_ENTERPRISE"]}
 
 
+def test_a_keep_that_keeps_nothing_is_spoken_of(tenant, path):
+    result = release(tenant, path, {"user": upn("bob"), "keep": ["SPE_E5"]}, check=True)
+    assert [row["code"] for row in result["results"][0]["findings"]] == ["keep_not_held"]
+    assert release(tenant, path, {"user": upn("bob"), "keep": ["SPE_E3"]}, check=True)["results"][0]["findings"] == []
+
+
+@pytest.mark.parametrize("key", ["licenses", "groups", "allotments"])
+@pytest.mark.parametrize("state", ["released", "restored"])
+def test_what_a_leaver_is_to_get_does_not_vanish_without_a_word(tenant, path, key, state):
+    """The state is that of the task, as in the roles."""
+    desired = {"licenses": [{"sku": "SPE_E3"}], "groups": ["Support desk"], "allotments": [{"sku": "POWER_BI_PRO"}]}[key]
+    path.touch()
+    result = tenant.run(MODULE, users=[{"user": upn("bob"), key: desired}], state=state, record_path=str(path))
+    assert f"users[0].{key}: it does not count for a user whose state is {state}" in result["msg"]
+    rows = [{"user": upn("bob"), "profile": "office", "usage_location": "DE", "last_day": "2020-01-01"}]
+    more = {"profiles": {"office": {"licenses": [{"sku": "SPE_E3"}]}}}
+    if state == "released":
+        assert not tenant.run(MODULE, users=rows, state=state, record_path=str(path), check=True, **more)["failed"], "rows of the list of joiners"
+
+
 def test_keep(tenant, path):
     result = release(tenant, path, {"user": upn("dave"), "keep": ["power_bi_pro"]}, "bob", keep=[E3.upper()])
     assert set(tenant.holds("dave")) == {"POWER_BI_PRO", "SPE_E3"}

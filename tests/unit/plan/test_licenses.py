@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import csv
 import uuid
+from dataclasses import replace
 
 import pytest
 from ansible_collections.m365.licensing.plugins.module_utils._errors import OptionError
@@ -16,6 +17,7 @@ from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.cha
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.conflicts import service_plans_conflicts
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.licenses import plan_licenses
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.show.rows import desired_user
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.tables.product_names import ProductNames
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.tables.service_plan_conflicts import broken_rules
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -225,6 +227,34 @@ def test_warning(title):
     changes = plan(who, **options)
     assert not changes.errors
     assert [finding.code for finding in changes.findings] == codes
+
+
+FORMER = {"sku": "Project Professional", "part": "PROJECTPROFESSIONAL", "sku_id": GONE, "plan": "", "service_plan_id": "", "plan_code": ""}
+FORMER_NAMES = ["PROJECTPROFESSIONAL", "projectprofessional", "Project Professional", GONE.upper()]
+
+
+@pytest.mark.parametrize("name", FORMER_NAMES)
+def test_a_product_that_the_tenant_gave_up_has_its_names_still(name):
+    """Graph shows its id alone; part number and product name are in Microsoft's file."""
+    catalog = Catalog([E3, E5], ProductNames([FORMER]))
+
+    def planned(who, **options):
+        return plan_licenses(who, catalog, desired_licenses({"licenses": options.pop("licenses"), **options}))
+
+    assert planned(user(License(GONE)), licenses={"remove": [name]}).operations[0].remove == (GONE,)
+    spared = planned(user(direct(E3)), licenses={"remove": [name]})
+    assert spared.is_noop
+    assert [(finding.code, finding.is_error) for finding in spared.findings] == [("sku_not_owned", False)]
+    assert direct_after(planned(user(License(GONE), direct(E3)), licenses={"set": [{"sku": "E5"}]}, protect=[name])) == {GONE: off(), E5.id: off()}
+
+
+def test_seats_of_a_subscription_in_grace_are_spoken_of():
+    grace = replace(sku("GRACE", "X"), seats=Seats(enabled=2, warning=3, consumed=2))
+    codes = {}
+    for consumed in (1, 2, 4, 5):
+        catalog = Catalog([replace(grace, seats=replace(grace.seats, consumed=consumed))])
+        codes[consumed] = [finding.code for finding in plan_licenses(user(), catalog, desired_licenses({"licenses": {"add": [{"sku": "GRACE"}]}})).findings]
+    assert codes == {1: [], 2: ["seats_in_grace"], 4: ["seats_in_grace"], 5: ["no_seats"]}
 
 
 def test_no_seats_is_a_warning_when_graph_decides():

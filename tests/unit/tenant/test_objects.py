@@ -452,6 +452,21 @@ def test_licenses_that_did_not_come_are_not_taken_for_none(directory, missing):
     assert not directory.paths("POST") or all(path.endswith("$batch") for path in directory.paths("POST"))
 
 
+@pytest.mark.parametrize("module", ["group_license_info", "group_assign_license", "groups_assign_license"])
+def test_licenses_of_a_group_that_did_not_come_are_not_taken_for_none(directory, module):
+    row = {"id": "11111111-2222-3333-4444-555555555555", "displayName": "Desk", "securityEnabled": True}
+    directory.table["GET", f"/v1.0/groups/{row['id']}"] = (200, {}, row)
+    licenses = [{"sku": "SPE_E5"}]
+    options = {
+        "group_license_info": {"groups": [row["id"]]},
+        "group_assign_license": {"group": row["id"], "licenses": {"add": licenses}},
+        "groups_assign_license": {"groups": [{"group": row["id"], "licenses": licenses}]},
+    }[module]
+    result = info(directory, module, **options)
+    assert result["failed"] and not result.get("changed")
+    assert "assignedLicenses is nothing" in str(result)
+
+
 def test_an_account_without_account_enabled(directory):
     row = user(1)
     del row["accountEnabled"]

@@ -26,6 +26,7 @@ USER = Record(_ENTRY, ("user",))
 EARLIER = Record({"user": str, "profile": str}, ("user",), is_open=True)
 # keys of a user who gets licenses: they end with the last day
 _LICENSED = ("profile", "from", "usage_location", "licenses", "groups", "allotments", "first_day")
+_ASSIGNED = ("licenses", "groups", "allotments")
 _ENOUGH = ("profile", "licenses", "groups", "allotments", "usage_location", "last_day", "state")  # one of which says what is desired
 _FORMER = ("pools", "cloud_assignments")
 
@@ -87,25 +88,28 @@ def _entry_problems(entry: Mapping, where: str, profiles: Mapping, state: str) -
                 day_of(entry[key])
         except ValueError:
             yield Problem(f"{entry[key]!r} is no day, such as 2026-12-31", where=f"{where}.{key}")
-    yield from _idle_keys(entry, where)
+    yield from _idle_keys(entry, where, state)
     if state == "licensed" and not any(entry.get(key) for key in _ENOUGH):
         yield Problem("nothing is desired; give profile, licenses, groups, allotments or usage_location", where=where)
     yield from _layer_problems(entry, where)
     yield from after_release_problems(entry.get("after_release"), f"{where}.after_release")
 
 
-def _idle_keys(entry: Mapping, where: str) -> Iterator[Problem]:
-    """Keys that nothing could make count, as another key of the same entry excludes them."""
-    state = entry.get("state")
+def _idle_keys(entry: Mapping, where: str, common: str) -> Iterator[Problem]:
+    """Keys that nothing could make count, as another key of the same entry excludes them, or common, the state of all entries without one.
+
+    Rows of a list of joiners may be given to a task for leavers: their profile and usage location are no mistake.
+    """
+    state = entry.get("state") or common
     if entry.get("from") and not entry.get("profile"):
         yield Problem("it counts only together with profile; leave it out, or give profile", where=f"{where}.from")
-    for key in _LICENSED if state in ("released", "restored") else ():
+    for key in (_LICENSED if entry.get("state") else _ASSIGNED) if state in ("released", "restored") else ():
         if entry.get(key):
             yield Problem(f"it does not count for a user whose state is {state}; leave one of them out", where=f"{where}.{key}")
     for key in ("keep", "after_release") if state == "restored" else ():
         if entry.get(key):
             yield Problem("it does not count for a user whose state is restored; leave one of them out", where=f"{where}.{key}")
-    if state == "licensed" and entry.get("after_release") and not entry.get("last_day"):
+    if entry.get("state") == "licensed" and entry.get("after_release") and not entry.get("last_day"):
         yield Problem("it counts only with last_day or state: released; leave it out, or give one of them", where=f"{where}.after_release")
 
 

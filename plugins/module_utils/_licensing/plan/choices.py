@@ -13,6 +13,7 @@ from ..desired.licenses import WantedLicense
 from ..model import Allotment, Principal, Sku
 from ..observed import Observed, Tenant
 from ..resolve import ResolvedPlans, Resolver
+from . import predict
 
 if TYPE_CHECKING:  # a task on one user need not read them
     from ..desired.licensed_users import DesiredRun, DesiredUser, Layer, WantedSeat
@@ -168,6 +169,9 @@ class ProfileResolver:
         resolved = self._users[known]
         unknown = self._named_skus(desired.keep)[1]
         placed = tuple(replace(problem, where=f"{desired.where}.keep{problem.where}") for problem in unknown)
+        for name in desired.keep if desired.state == "released" else ():
+            if (ids := self._named_skus((name,))[0]) and not any(map(user.holds, ids)):
+                placed += (replace(predict.keep_not_held(user, name), where=f"{desired.where}.keep"),)
         return replace(resolved, problems=(*resolved.problems, *placed)) if placed else resolved
 
     def due(self, desired: DesiredUser, user: Observed | None) -> list[str]:
@@ -207,8 +211,8 @@ class ProfileResolver:
     def _named_skus(self, names: tuple[str, ...]) -> tuple[frozenset[str], tuple[Problem, ...]]:
         """SKUs that stay. One that the tenant does not know is an error, as nothing may be removed by mistake; its place is that in the list."""
         if names not in self._names:
-            resolver, product_names = Resolver(self._tenant.catalog), self._tenant.catalog.names
-            ids = [product_names.sku_ids(name) or frozenset(sku.id for sku in [resolver.sku(name, f"[{index}]")] if sku) for index, name in enumerate(names)]
+            resolver = Resolver(self._tenant.catalog)
+            ids = [resolver.sku_ids(name, f"[{index}]") for index, name in enumerate(names)]
             self._names[names] = _NOTHING.union(*ids), resolver.taken()
         return self._names[names]
 
@@ -291,8 +295,5 @@ def _seat(want: WantedSeat, resolver: Resolver, tenant: Tenant) -> Seat | Proble
         if not found:
             return Problem(f"no allotment has it; known are {known}", code="name_unknown", where=f"{want.where}.subscription_id")
     owned = tenant.catalog.sku(sku.id)
-    return Seat(owned if owned.is_owned else sku, tuple(sorted(found, key=lambda one: one.id)), _plans(want, owned, resolver), want.where, want.is_any)
-
-
-def _plans(want: WantedSeat, sku: Sku, resolver: Resolver) -> ResolvedPlans:
-    return resolver.rule(sku, want.plans, f"{want.where}.")
+    plans = resolver.rule(owned, want.plans, f"{want.where}.")
+    return Seat(owned if owned.is_owned else sku, tuple(sorted(found, key=lambda one: one.id)), plans, want.where, want.is_any)

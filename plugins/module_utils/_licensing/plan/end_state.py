@@ -207,6 +207,7 @@ class Decider:
         found += [problem for sku in assigned if (problem := predict.unassignable(sku))]
         drawn = {self._catalog.sku(one.sku_id) for one in state.changes if one.kind == "seat" and one.verb == "add"}
         found += [problem for sku in drawn if sku.is_owned and sku.applies_to != "Allotment" and (problem := predict.not_assignable(sku))]
+        found += [problem for sku in assigned if not seen.holds(sku.id) and (problem := predict.seats_in_grace(sku))]
         is_new = bool(assigned) or any(one.kind == "seat" and one.verb == "add" for one in state.changes)
         if is_new and user.kind == "user" and not after.usage_location:
             found.append(predict.no_usage_location())

@@ -71,9 +71,9 @@ def plan_licenses(principal: Principal, catalog: Catalog, desired: DesiredLicens
 def _resolved(principal: Principal, catalog: Catalog, desired: DesiredLicenses) -> tuple[Resolved, list[Problem]]:
     """What is desired, by id, and what is to be said of removals. A SKU that is to be removed is no alternative."""
     resolver = Resolver(catalog, [lic.sku_id for lic in principal.licenses])
-    asked = [sku for index, name in enumerate(desired.remove) if (sku := resolver.sku(name, f"licenses.remove[{index}]"))]
+    asked = [sku for index, name in enumerate(desired.remove) if (sku := resolver.sku(name, f"licenses.remove[{index}]", may_be_gone=True))]
     choices = [choice for want in desired.add if (choice := choice_of(want, resolver))]
-    protected = {sku.id for index, name in enumerate(desired.protect) if (sku := resolver.sku(name, f"protect[{index}]"))}
+    protected = {sku.id for index, name in enumerate(desired.protect) if (sku := resolver.sku(name, f"protect[{index}]", may_be_gone=True))}
     kept = [_staying(choice, principal, asked, protected) for choice in choices]
     named = [option.sku for choice in choices for option in choice.options]
     _check_twice(named, resolver)

@@ -52,6 +52,19 @@ def alternative_taken(first: Sku, taken: Sku, is_preferred: bool) -> Problem:
     return Problem(cause + (" until one is" if is_preferred else ""), code="alternative_taken", severity="warning")
 
 
+def keep_not_held(principal: Principal, name: str) -> Problem:
+    """A leaver is to keep what is not there to be kept."""
+    return Problem(f"{principal.name} does not hold {name}, so keep has no effect", "check which SKU is meant", "keep_not_held", "warning")
+
+
+def seats_in_grace(sku: Sku) -> Problem | None:
+    """The seats that are left belong to a subscription that has expired and is in its days of grace (graph-contract 10, no. 29)."""
+    if not sku.is_owned or sku.seats.free < 1 or sku.seats.consumed < sku.seats.enabled:
+        return None
+    cause = f"the free seats of {sku.part_number} are of a subscription that has expired: {sku.seats.warning} seats are in warning"
+    return Problem(cause, "renew it before they end", "seats_in_grace", "warning")
+
+
 def all_seats_go(principal: Principal, sku: Sku, allotment_ids: list[str]) -> Problem:
     """With a direct license, Graph removes every assignment of the SKU (graph-contract 3.4)."""
     cause = f"{principal.name} loses all {len(allotment_ids)} seats of {sku.part_number} with the direct license: {' and '.join(allotment_ids)}"

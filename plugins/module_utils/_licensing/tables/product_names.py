@@ -36,8 +36,9 @@ class ProductNames:
             self._plan_ids.setdefault(plan.lower(), set()).add(service_plan_id)
 
     def sku_ids(self, name: str) -> frozenset[str]:
-        """The ids of the SKUs of a product name, in any case."""
-        return frozenset(self._ids.get(_clean(name).lower(), ()))
+        """The ids of the SKUs of a product name, else of a part number, in any case."""
+        key = _clean(name).lower()
+        return frozenset(self._ids.get(key, set()) or self._ids_of_part.get(key, set()))
 
     def service_plan_ids(self, name: str) -> frozenset[str]:
         """The ids of the service plans of a name that people know, in any case."""

@@ -1,0 +1,36 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is typed into a survey, and the same as lists of a file of settings."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.m365.licensing.plugins.filter.survey_group import survey_group
+from ansible_collections.m365.licensing.plugins.filter.survey_people import survey_people
+
+ANN, BOB = "ann@contoso.example", "bob@contoso.example"
+SPELLED = [f"{ANN} {BOB}", f"{ANN}\n{BOB}\n", f" {ANN};{BOB},", [ANN, BOB], (ANN, BOB), f"{ANN},{ANN} {BOB}"]
+
+
+@pytest.mark.parametrize("text", SPELLED)
+def test_names_in_any_form(text):
+    assert survey_people(text) == [{"user": ANN}, {"user": BOB}]
+
+
+@pytest.mark.parametrize("blank", ["", " \n", None, []])
+def test_what_is_blank_is_not_there(blank):
+    assert survey_people(blank) == []
+    assert survey_people(ANN, keep=blank) == [{"user": ANN}]
+    assert survey_group("Desk", blank, blank) == [{"group": "Desk"}]
+
+
+@pytest.mark.parametrize("skus", ["SPE_E3 SPE_E5", "SPE_E3,SPE_E5", ["SPE_E3", "SPE_E5"]])
+def test_skus_in_any_form(skus):
+    assert survey_people(ANN, keep=skus) == [{"user": ANN, "keep": ["SPE_E3", "SPE_E5"]}]
+    assert survey_group(" Desk ", skus, skus) == [{"group": "Desk", "licenses": [{"sku": "SPE_E3"}, {"sku": "SPE_E5"}], "remove": ["SPE_E3", "SPE_E5"]}]
+
+
+def test_what_all_of_them_get():
+    assert survey_people(ANN, profile=" lead ", previous="office", usage_location="DE") == [
+        {"user": ANN, "profile": "lead", "from": "office", "usage_location": "DE"}
+    ]
