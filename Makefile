@@ -17,7 +17,7 @@ demo: .venv/demo tree
 
 test: .venv/test
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint sanity integration importer environment docs
-	@$(MAKE) --no-print-directory chaos truth RUNS=50 LISTS=30 FILES=60 ANSWERS=300 TRUTHS=100
+	@$(MAKE) --no-print-directory chaos truth RUNS=50 LISTS=30 FILES=60 ANSWERS=300 LIVES=0 TRUTHS=100
 	@$(MAKE) --no-print-directory plays
 	@$(MAKE) --no-print-directory unit
 
@@ -75,11 +75,13 @@ RUNS ?= 2000
 LISTS ?= 1000
 FILES ?= 1000
 ANSWERS ?= 5000
+LIVES ?= 100
 chaos: .venv/test tree
 	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/chaos/chaos.py --runs $(RUNS)
 	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/chaos/bulk.py --runs $(LISTS)
 	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/chaos/files.py --runs $(FILES)
 	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/chaos/answers.py --runs $(ANSWERS)
+	$(if $(filter 0,$(LIVES)),,cd $(COLLECTION) && LIVES=$(LIVES) PYTHONPATH=$(TREE) $(BIN)/python -m pytest -q tests/unit/modules/test_lives.py)
 
 TRUTHS ?= 1000
 truth: .venv/test tree
