@@ -10,7 +10,7 @@ GATE := $(PYTHON) .ci/gate.py
 export ANSIBLE_COLLECTIONS_PATH := $(TREE)
 export PATH := $(BIN):$(PATH)
 
-.PHONY: demo test build lint sanity integration importer environment docs unit plays chaos truth mutants matrix bench tree clean
+.PHONY: demo test build lint sanity integration importer environment docs unit plays chaos truth mutants matrix bench tree clean release
 
 demo: .venv/demo tree
 	@$(BIN)/python $(COLLECTION)/demo/run.py
@@ -45,6 +45,9 @@ build: .venv/demo
 
 importer: .venv/test
 	$(GATE) importer
+
+release: .venv/test
+	$(BIN)/python .ci/release.py $(VERSION)
 
 DOCS := $(CURDIR)/.work/docs
 docs: .venv/test tree

@@ -315,5 +315,6 @@ class Lives(RuleBasedStateMachine):
 def test_lives(tenant, tmp_path):
     lives = int(os.environ.get("LIVES", "10"))
     checks = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-    chosen = settings(max_examples=lives, stateful_step_count=20, deadline=None, suppress_health_check=checks, phases=[Phase.generate], derandomize="LIVES" not in os.environ)
+    is_fixed = "LIVES" not in os.environ
+    chosen = settings(max_examples=lives, stateful_step_count=20, deadline=None, suppress_health_check=checks, phases=[Phase.generate], derandomize=is_fixed)
     run_state_machine_as_test(lambda: Lives(tenant, tmp_path), settings=chosen)
