@@ -21,12 +21,14 @@ test: .venv/test
 	@$(MAKE) --no-print-directory plays
 	@$(MAKE) --no-print-directory unit
 
+TEXTS := docs README.md CONTRIBUTING.md SECURITY.md plugins roles playbooks extensions changelogs demo .github
 lint: .venv/test tree
 	ruff format --check .
 	ruff check .
 	ruff check --quiet --preview --select E203 plugins
 	yamllint --strict .
 	reuse lint --quiet || reuse lint
+	codespell --ignore-words-list fo,ned $(TEXTS)
 	antsibull-changelog lint
 	$(GATE) changelog
 	cd $(TREE) && mypy --config-file $(CURDIR)/mypy.ini -p ansible_collections.m365.licensing.plugins
@@ -57,6 +59,7 @@ docs: .venv/test tree
 	cp -r docs/docsite/sphinx/* docs/images $(DOCS)/rst
 	antsibull-docs collection --use-current --squash-hierarchy --fail-on-error --dest-dir $(DOCS)/rst/collections m365.licensing
 	sphinx-build -W --keep-going -q -b html $(DOCS)/rst $(DOCS)/html
+	$(BIN)/python .ci/search.py $(DOCS)/html
 	@echo "The documentation is at $(DOCS)/html/index.html"
 
 environment: .venv/test

@@ -12,18 +12,18 @@ class ModuleDocFragment:
 options:
   concurrency:
     description:
-      - How many batches of writes may be on their way at once. The module begins with two, and has fewer when Graph is busy.
+      - How many batches of writes may be sent in parallel. The module begins with two, and has fewer when Graph is busy.
     type: int
     default: 4
   write_quota:
     description:
       - How many writes the task may send in 150 seconds. The default is what Graph allows an application in a tenant.
-      - Give each of several tasks that run at once its part. What Graph says of its limits is heeded anyhow.
+      - Give each of several parallel tasks its part. What Graph says of its limits is always heeded.
     type: int
     default: 3000
   on_error:
     description:
-      - With V(continue), what is refused or fails is reported, and the rest is done. With V(stop), nothing is written when anything is refused,
+      - With V(continue), errors are reported, and the rest is carried out. With V(stop), nothing is written when an error is predicted,
         and no further batch is sent after the first failure.
     type: str
     default: continue

@@ -14,7 +14,7 @@ options:
     description:
       - Id or domain of the tenant that issues the token.
       - If unset, E(AZURE_TENANT_ID) or E(AZURE_TENANT) is used. Not needed with O(access_token).
-      - A token that says it is of another tenant than an id given here is refused.
+      - A token of another tenant than an id given here is rejected.
     type: str
   client_id:
     description:
@@ -60,7 +60,7 @@ options:
   token_cache:
     description:
       - File in which tokens are kept between tasks, for its owner only and locked between processes. Its folder is made if it is not there.
-        A link, or a file of another user, is refused; a looser mode is narrowed, and what others could write until then is not used.
+        A link, or a file of another user, is rejected. A looser mode is narrowed, and what others could write until then is not used.
       - If unset, E(MSGRAPH_TOKEN_CACHE) is used, and without it every task gets a token of its own.
       - Needs the Python library C(msal-extensions).
     type: path

@@ -48,7 +48,8 @@ options:
             choices: [set, merge]
           prefer:
             description:
-              - With V(held), who holds one of O(licenses.add[].alternatives) keeps it. With V(first), somebody moves up as soon as there is a seat
+              - With V(held), a user who holds one of O(licenses.add[].alternatives) keeps it.
+                With V(first), the user gets the preferred SKU when a seat is free
                 of a SKU that is preferred, and gives the other one back in the same call.
             type: str
             default: held
@@ -56,7 +57,7 @@ options:
           alternatives:
             description:
               - What may stand in for the SKU, in order of preference. Who holds the SKU or one of these keeps it,
-                everybody else gets the first of which a seat is free. O(licenses.add[].prefer) changes that.
+                another user gets the first SKU with a free seat. O(licenses.add[].prefer) changes that.
             type: list
             elements: dict
             suboptions:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The SKUs that somebody typed into a survey, as a group to license."""
+"""The SKUs of a survey, as a group to license."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _value:
 
 
 def survey_group(group, skus=None, remove=None):
-    """The SKUs that somebody typed into a survey, as a group to license."""
+    """The SKUs of a survey, as a group to license."""
     desired = {"licenses": [{"sku": sku} for sku in names_of(skus)], "remove": names_of(remove)}
     return [{"group": group.strip(), **{name: value for name, value in desired.items() if value}}]
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The names that somebody typed into a survey, as people."""
+"""The names of a survey, as users."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ author:
   - m365.licensing contributors (@m365-licensing)
 description:
   - Splits a text at white space, commas and semicolons, and makes a person of each name, once.
-  - What is empty is left out, as AWX sends blanks for what nobody has answered.
+  - What is empty is left out, because AWX sends blanks for unanswered questions.
 options:
   _input:
     description:
@@ -54,7 +54,7 @@ _value:
 
 
 def survey_people(text, profile=None, previous=None, usage_location=None, keep=None):
-    """The names that somebody typed into a survey, as people."""
+    """The names of a survey, as users."""
     desired = {"profile": (profile or "").strip(), "from": (previous or "").strip(), "usage_location": (usage_location or "").strip(), "keep": names_of(keep)}
     common = {name: value for name, value in desired.items() if value}
     return [{"user": name, **common} for name in dict.fromkeys(names_of(text))]

@@ -32,7 +32,7 @@ options:
     choices: [m365.licensing.users]
   filter:
     description:
-      - Only users for whom this OData filter holds, such as V(department eq 'Sales' and accountEnabled eq true).
+      - Only users that match this OData filter, such as V(department eq 'Sales' and accountEnabled eq true).
         What Graph wants of advanced filters is sent along.
     type: str
   properties:

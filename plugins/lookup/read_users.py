@@ -19,7 +19,7 @@ description:
     C(Last day), C(Profile) and C(Keep). Others are mapped with O(columns).
   - A blank cell leaves its key out. A cell of C(licenses), C(groups) or C(keep) can hold a list, with line ends, semicolons or bars in between; one
     of SKUs also with commas between part numbers, and with the plus signs of the admin center's export.
-  - Every fault of the table is reported with its line and column, all at once. What the table says is data, never a template.
+  - All faults of the table are reported in one message, with line and column. What the table says is data, never a template.
 options:
   _terms:
     description:

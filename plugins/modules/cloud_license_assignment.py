@@ -13,7 +13,7 @@ version_added: 0.1.0
 author:
   - m365.licensing contributors (@m365-licensing)
 description:
-  - Creates, changes and deletes the assignment of a principal on an allotment (a pool of seats), over the C(cloudLicensing) API of Microsoft Graph.
+  - Creates, changes and deletes the assignment of a principal on an allotment (a pool of seats of one SKU), over the C(cloudLicensing) API of Microsoft Graph.
   - The API is beta and only in the global cloud. Microsoft does not support it in production.
   - An assignment that exists is changed in place, never created a second time, also when an answer was lost on the way.
   - Do not manage one principal's SKU with this module and M(m365.licensing.user_assign_license) alike. Both act on the same licenses.
@@ -65,7 +65,7 @@ options:
     elements: str
   enabled_plans:
     description:
-      - Service plans, by name or id, that are on, and no others. Those that nobody can be assigned are left alone.
+      - Service plans, by name or id, that are on, and no others. Those that can't be assigned to users are left alone.
         With O(plans_mode=merge), these are turned on.
     type: list
     elements: str
@@ -202,7 +202,7 @@ failure:
   type: dict
   contains:
     code:
-      description: Code of the finding, or of the finding that foresees what Graph refused, else Graph's own code, or null.
+      description: Code of the predicted error, or of the error that Graph answered, else Graph's own code, or null.
       type: str
       returned: always
     status:

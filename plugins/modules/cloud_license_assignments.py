@@ -14,8 +14,8 @@ author:
   - m365.licensing contributors (@m365-licensing)
 description:
   - Does for a list of principals what M(m365.licensing.cloud_license_assignment) does for one, in one process.
-  - Principals are read in pages or batches, whichever is less, and written in batches of twenty, several at once, as fast as Graph allows.
-  - Seats are counted across the whole list. What is refused or fails is reported for each entry, and the rest is done.
+  - Principals are read in pages or batches, whichever is less, and written in batches of twenty, several in parallel, as fast as Graph allows.
+  - Seats are counted across the whole list. An entry with an error is reported, and the others are carried out.
   - The API is beta and only in the global cloud. Microsoft does not support it in production.
 extends_documentation_fragment:
   - m365.licensing._graph
@@ -121,22 +121,22 @@ options:
     elements: str
   enabled_plans:
     description:
-      - Service plans, by name or id, that are on, and no others. Those that nobody can be assigned are left alone.
+      - Service plans, by name or id, that are on, and no others. Those that can't be assigned to users are left alone.
     type: list
     elements: str
   plans_mode:
     description:
-      - With V(set), a list of service plans is the whole list, which is what happens when nobody says. With V(merge), it is what to turn off or on.
+      - With V(set), a list of service plans is the whole list, which is the default. With V(merge), it is what to turn off or on.
     type: str
     choices: [set, merge]
   state:
     description:
-      - Whether there shall be an assignment, which is what happens when nobody says. V(absent) deletes every assignment that the entry describes.
+      - Whether there shall be an assignment, which is the default. V(absent) deletes every assignment that the entry describes.
     type: str
     choices: [present, absent]
   allotment_choice:
     description:
-      - What to do when several allotments could serve a new assignment. V(only), when nobody says, is an error. V(most_available) takes the one
+      - What to do when several allotments could serve a new assignment. V(only), the default, is an error. V(most_available) takes the one
         with most free seats.
     type: str
     choices: [only, most_available]
@@ -146,17 +146,17 @@ options:
     type: bool
   route:
     description:
-      - Which of Graph's paths the write takes, for least privilege, as in M(m365.licensing.cloud_license_assignment). V(principal) when nobody says.
+      - Which of Graph's paths the write takes, for least privilege, as in M(m365.licensing.cloud_license_assignment). V(principal) is the default.
     type: str
     choices: [principal, admin, allotment]
   seat_check:
     description:
-      - With V(enforce), when nobody says, a principal for whom no seat is free fails before anything is sent. With V(try), Graph decides.
+      - With V(enforce), the default, a principal without a free seat fails before anything is sent. With V(try), Graph decides.
     type: str
     choices: [enforce, try]
   plan_check:
     description:
-      - With V(enforce), when nobody says, service plans that, as Microsoft lists them, exclude each other are refused. With V(try), Graph decides.
+      - With V(enforce), the default, service plans that, as Microsoft lists them, exclude each other are an error. With V(try), Graph decides.
     type: str
     choices: [enforce, try]
   max_removals:
@@ -195,7 +195,7 @@ EXAMPLES = r"""
 RETURN = r"""
 results:
   description: The entries that O(results) asks for, in the order given.
-  returned: unless the list is refused as a whole, before anything is sent
+  returned: unless the whole list is rejected before anything is sent
   type: list
   elements: dict
   contains:
@@ -222,7 +222,7 @@ results:
       type: bool
       returned: always
     failed:
-      description: Whether it was refused or failed.
+      description: Whether it failed.
       type: bool
       returned: always
     changes:
@@ -245,7 +245,7 @@ results:
       returned: failure
 summary:
   description: How many there were of each, how many requests were sent, and for how many seconds requests waited for Graph's limits.
-  returned: unless the list is refused as a whole, before anything is sent
+  returned: unless the whole list is rejected before anything is sent
   type: dict
   sample: {total: 1000, changed: 100, unchanged: 899, failed: 1, skipped: 0, requests: 8, seconds_throttled: 0.0}
 failure:

@@ -13,7 +13,7 @@ version_added: 0.1.0
 author:
   - m365.licensing contributors (@m365-licensing)
 description:
-  - Reads the pools of seats of a tenant, who draws on them, who waits, and what went wrong, over the C(cloudLicensing) API of Microsoft Graph (beta).
+  - Reads the allotments of a tenant, their assignments, waiting members and assignment errors, over the C(cloudLicensing) API of Microsoft Graph (beta).
   - For the whole tenant, or for some users, groups and devices.
 extends_documentation_fragment:
   - m365.licensing._graph
@@ -53,15 +53,15 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: The pools of the tenant, who draws on them, and who waits
+- name: Read allotments, assignments and waiting members
   m365.licensing.cloud_license_info:
 
-- name: What Erin may use, and of which pool
+- name: Read the usage rights of a user
   m365.licensing.cloud_license_info:
     users: [erin@contoso.example]
     gather: [assignments, usage_rights]
 
-- name: The seats of the pools of Power BI
+- name: Read the seats of the allotments of Power BI
   m365.licensing.cloud_license_info:
     sku: POWER_BI_PRO
     gather: [allotments]
@@ -69,7 +69,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 allotments:
-  description: The pools, sorted by SKU, each with C(id), C(sku), C(sku_id), C(name) (with O(sku_names)), C(seats), C(assignable_to) and C(subscriptions).
+  description: The allotments, sorted by SKU, each with C(id), C(sku), C(sku_id), C(name) (with O(sku_names)), C(seats), C(assignable_to) and C(subscriptions).
   returned: with O(gather=allotments)
   type: list
   elements: dict

@@ -15,7 +15,7 @@ author:
 description:
   - Gives a group licenses, which its members inherit, takes them away, and turns their service plans on and off, over C(assignLicense) of Microsoft Graph.
   - SKUs and service plans that the task does not name stay as they are. Everything that changes travels in one call.
-  - Graph carries the licenses to the members later. O(wait=true) follows that, and returns the members whom they did not reach, with the reason.
+  - Graph carries the licenses to the members later. O(wait=true) follows that, and returns the members that they did not reach, with the reason.
   - Members of groups inside the group get nothing, and only a group that is security enabled takes licenses.
 extends_documentation_fragment:
   - m365.licensing._graph
@@ -47,7 +47,7 @@ EXAMPLES = r"""
         - sku: SPE_E3
           disabled_plans: [SWAY]
 
-- name: Swap E3 for E5 with the same service plans off, and see whom it does not reach
+- name: Swap E3 for E5 with the same service plans off, and list members without the license
   m365.licensing.group_assign_license:
     group: Support desk
     licenses:
@@ -137,7 +137,7 @@ processing:
       type: float
       returned: always
 members_with_errors:
-  description: The members whom a license of the group did not reach, one row for each license.
+  description: The members that a license of the group did not reach, one row for each license.
   returned: with O(wait=true), not in check mode
   type: list
   elements: dict
@@ -220,7 +220,7 @@ failure:
   type: dict
   contains:
     code:
-      description: Code of the finding, or of the finding that foresees what Graph refused, else Graph's own code, or null.
+      description: Code of the predicted error, or of the error that Graph answered, else Graph's own code, or null.
       type: str
       returned: always
     status:

@@ -2,13 +2,13 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which groups give which licenses, and to whom they do not reach."""
+"""Which groups assign which licenses, and the members that they do not reach."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: group_license_info
-short_description: Licenses of groups, and members whom they do not reach
+short_description: Licenses of groups, and members that they do not reach
 version_added: 0.1.0
 author:
   - m365.licensing contributors (@m365-licensing)
@@ -35,7 +35,7 @@ options:
     default: false
   member_errors:
     description:
-      - Whether to read also the members whom licenses do not reach. A request for each group, and one more for every 20 such members.
+      - Whether to read also the members that licenses do not reach. A request for each group, and one more for every 20 such members.
     type: bool
     default: false
   as_desired:
@@ -53,7 +53,7 @@ EXAMPLES = r"""
 - name: Groups that have licenses
   m365.licensing.group_license_info:
 
-- name: Whom the licenses of groups do not reach, and why
+- name: List members that the licenses of groups do not reach
   m365.licensing.group_license_info:
     only_errors: true
     member_errors: true
@@ -95,7 +95,7 @@ desired:
   type: list
   elements: dict
 members_with_errors:
-  description: The members whom licenses do not reach, as RV(m365.licensing.group_assign_license#module:members_with_errors) has them.
+  description: The members that licenses do not reach, as RV(m365.licensing.group_assign_license#module:members_with_errors) has them.
   returned: with O(member_errors)
   type: list
   elements: dict

@@ -16,7 +16,7 @@ description:
   - Adds users to a group, takes them out, or makes them exactly the users of a list. Who is licensed by the group gains and loses its licenses with that.
   - Only direct members that are users are looked at. Groups and devices inside the group stay.
   - The members are read in pages of 999 and added twenty in a request. One user who cannot be added does not stop the others.
-  - A group whose members come from a rule (dynamic) or from the local directory is refused before anything is sent.
+  - A group whose members come from a rule (dynamic) or from the local directory is an error before anything is sent.
 extends_documentation_fragment:
   - m365.licensing._graph
   - m365.licensing._graph.attributes
@@ -91,7 +91,7 @@ EXAMPLES = r"""
 RETURN = r"""
 group:
   description: The group.
-  returned: unless the task is refused as a whole
+  returned: unless the whole task is rejected
   type: dict
   contains:
     id:
@@ -115,13 +115,13 @@ changes:
       id: 7b1d4c0e-9a53-5a30-8d0e-1f2a3b4c5d6e
       user: alice@contoso.example
 findings:
-  description: What was predicted, refusals and warnings, as RV(m365.licensing.user_assign_license#module:findings) has them.
+  description: What was predicted, errors and warnings, as RV(m365.licensing.user_assign_license#module:findings) has them.
   returned: always
   type: list
   elements: dict
 failed_users:
   description: Who could not be added or removed, and why. The others were.
-  returned: unless the task is refused as a whole
+  returned: unless the whole task is rejected
   type: list
   elements: dict
   contains:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: license_report_info
-short_description: Seats, cost and what is worth a look in a whole tenant
+short_description: Seats, costs and what needs attention in a tenant
 version_added: 0.1.0
 author:
   - m365.licensing contributors (@m365-licensing)
 description:
-  - Reads the SKUs, subscriptions, waiting rooms and all users of a tenant once, and adds them up. Users whose licenses are in order are only counted.
+  - Reads the SKUs, subscriptions, waiting members and all users of a tenant once, and adds them up. Users whose licenses are in order are only counted.
   - The role C(license_report) makes files of it - JSON, CSV and a page to look at.
 extends_documentation_fragment:
   - m365.licensing._graph
@@ -51,7 +51,7 @@ options:
     choices: [auto, required, none]
   pools:
     description:
-      - Whether waiting rooms are read, which takes the beta API C(cloudLicensing). V(auto) does so where it can be read, and warns where it cannot.
+      - Whether waiting members are read, which takes the beta API C(cloudLicensing). V(auto) does so where it can be read, and warns where it cannot.
     type: str
     default: auto
     choices: [auto, required, none]
@@ -61,7 +61,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: What the licenses cost, and what is worth a look
+- name: Read costs and what needs attention
   m365.licensing.license_report_info:
     ignore: [WINDOWS_STORE]
     prices:
@@ -110,9 +110,9 @@ report:
       description:
         - The SKUs, with C(sku), C(sku_id), C(name), C(status), the seats C(owned), C(used), C(free), C(warning) and C(suspended), C(next_date) on which a
           subscription ends or renews, how many people hold it C(direct), C(inherited), C(unknown), C(twice) and C(in_error), C(plans_off) with the
-          service plans that are off and for how many, C(price), C(cost) of what is owned and not in warning, C(cost_unused) of what nobody uses of
+          service plans that are off and for how many, C(price), C(cost) of what is owned and not in warning, C(cost_unused) of unused seats of
           that, and C(mark).
-        - People for whom Graph does not say by which way they hold it are C(unknown). C(next_date) is of subscriptions that are not over.
+        - Users whose assignment path Graph does not name are C(unknown). C(next_date) is of subscriptions that are not over.
         - C(mark) is the gravest that applies - V(gone), V(ended), V(over), V(full), V(warning), V(nearly_full) or null.
       type: list
       elements: dict
@@ -152,7 +152,7 @@ report:
       type: float
       returned: always
     cost_unused:
-      description: What those of them cost that nobody uses, or null.
+      description: What the unused seats cost, or null.
       type: float
       returned: always
     drift:

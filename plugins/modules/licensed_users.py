@@ -172,11 +172,11 @@ options:
       - How many licenses the run may remove, as a number, or as a part such as V(30%) of what the listed users hold.
         Direct licenses, seats and memberships of licensing groups count. A license that the run replaces does not count.
       - Beyond it nothing is written. The results and the diff show what would be.
-      - The default is V(30%) from 10 users on, without users whom O(state) or C(state) names to be released.
+      - The default is V(30%) from 10 users on, without users that O(state) or C(state) releases.
     type: str
   seat_check:
     description:
-      - V(enforce) makes an error of a user for whom no seat is left. V(try) lets Graph decide, and warns.
+      - V(enforce) makes an error of a user without a free seat. V(try) lets Graph decide, and warns.
     type: str
     default: enforce
     choices: [enforce, try]

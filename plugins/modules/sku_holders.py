@@ -13,7 +13,7 @@ version_added: 0.1.0
 author:
   - m365.licensing contributors (@m365-licensing)
 description:
-  - Looks at a SKU, or a chain of SKUs in order of preference, and makes certain people hold it directly, and with C(set) nobody else.
+  - Looks at a SKU, or a chain of SKUs in order of preference, and makes users hold it directly. With C(set), no other user holds it.
   - Who shall hold one and holds none gets the first SKU of the chain of which a seat is free. Who holds one keeps it, and of several the most preferred.
     Who moves from one to another does so in one call.
   - Licenses that come from groups are left alone. Other SKUs are not touched.
@@ -54,7 +54,7 @@ options:
         choices: [set, merge]
   users:
     description:
-      - Whom it is about.
+      - The users.
     type: dict
     required: true
     suboptions:
@@ -70,7 +70,7 @@ options:
         elements: str
       set:
         description:
-          - Exactly the people who hold one of the SKUs directly. Everybody else loses it. Excludes O(users.add) and O(users.remove).
+          - Exactly the users who hold one of the SKUs directly. It is removed from all others. Excludes O(users.add) and O(users.remove).
         type: list
         elements: str
       group:
@@ -79,7 +79,7 @@ options:
         type: str
       filter:
         description:
-          - The users for whom this OData filter holds, such as V(department eq 'Sales').
+          - The users that match this OData filter, such as V(department eq 'Sales').
         type: str
       mode:
         description:
@@ -90,7 +90,7 @@ options:
         choices: [set, add, remove]
   prefer:
     description:
-      - With V(held), who holds a SKU of the chain keeps it. With V(first), everybody moves up to the most preferred SKU of which a seat is free.
+      - With V(held), a user who holds a SKU of the chain keeps it. With V(first), users get the most preferred SKU with a free seat.
     type: str
     default: held
     choices: [held, first]
@@ -105,7 +105,7 @@ options:
     default: false
   inherited:
     description:
-      - What to do when somebody has a SKU of the chain through a group and none directly. V(assign) assigns one directly as well, V(accept) leaves it at that,
+      - What to do when a user holds a SKU of the chain through a group only. V(assign) assigns one directly as well, V(accept) accepts it,
         V(fail) is an error for that person.
     type: str
     default: assign
@@ -116,7 +116,7 @@ options:
     type: int
   allow_empty:
     description:
-      - Whether nobody at all may be left to hold the SKUs.
+      - Whether the SKUs may be removed from all users.
     type: bool
     default: false
 seealso:
@@ -132,7 +132,7 @@ EXAMPLES = r"""
     users:
       set: [dave@contoso.example, erin@contoso.example]
 
-- name: Everybody in Research has E5, or E3 when E5 is used up
+- name: Assign E5 to Research, or E3 when no seat of E5 is free
   m365.licensing.sku_holders:
     skus:
       - sku: SPE_E5
@@ -154,7 +154,7 @@ EXAMPLES = r"""
 RETURN = r"""
 results:
   description: The people that O(results) asks for. Those who shall not hold a SKU come first, as others may take their seats.
-  returned: unless the list is refused as a whole, before anything is sent
+  returned: unless the whole list is rejected before anything is sent
   type: list
   elements: dict
   contains:
@@ -173,7 +173,7 @@ results:
       type: bool
       returned: always
     failed:
-      description: Whether it was refused or failed.
+      description: Whether it failed.
       type: bool
       returned: always
     changes:
@@ -196,7 +196,7 @@ results:
       returned: failure
 summary:
   description: How many there were of each, how many requests were sent, and for how many seconds requests waited for Graph's limits.
-  returned: unless the list is refused as a whole, before anything is sent
+  returned: unless the whole list is rejected before anything is sent
   type: dict
   sample: {total: 1000, changed: 100, unchanged: 899, failed: 1, skipped: 0, requests: 8, seconds_throttled: 0.0}
 failure:

@@ -60,7 +60,7 @@ skus:
       returned: always
       sample: Microsoft 365 E5
     applies_to:
-      description: V(User), or V(Company) for a SKU that nobody can be assigned.
+      description: V(User), or V(Company) for a SKU that can't be assigned to users.
       type: str
       returned: always
     status:

@@ -197,7 +197,7 @@ failure:
   type: dict
   contains:
     code:
-      description: Code of the finding, or of the finding that foresees what Graph refused, else Graph's own code, or null.
+      description: Code of the predicted error, or of the error that Graph answered, else Graph's own code, or null.
       type: str
       returned: always
     status:

@@ -27,7 +27,7 @@ options:
     elements: str
   filter:
     description:
-      - Only users for whom this OData filter holds, such as V(department eq 'Sales'). What Graph wants of advanced filters is sent along.
+      - Only users that match this OData filter, such as V(department eq 'Sales'). What Graph wants of advanced filters is sent along.
     type: str
   group:
     description:
@@ -40,7 +40,7 @@ options:
     type: str
   only_errors:
     description:
-      - Whether to leave out users of whom no license is in error.
+      - Whether to leave out users without a license in error.
     type: bool
     default: false
   service_plans:
@@ -79,7 +79,7 @@ EXAMPLES = r"""
     sku: SPE_E3
     as_desired: true
 
-- name: Everybody, into a file
+- name: Write all users to a file
   m365.licensing.user_license_info:
     report_path: licenses.jsonl
 """

@@ -14,10 +14,10 @@ author:
   - m365.licensing contributors (@m365-licensing)
 description:
   - Does for a list of users what M(m365.licensing.user_assign_license) does for one, in one process.
-  - Users are read in pages or batches, whichever is less, and written in batches of twenty, several at once, as fast as Graph allows.
+  - Users are read in pages or batches, whichever is less, and written in batches of twenty, several in parallel, as fast as Graph allows.
     When nothing has to change, that is C(ceil(N / 999)) requests and two at most for N users.
-  - Seats are counted across the whole list. Who comes first is served first, and a seat that somebody of the list gives back can be taken by the next.
-  - What is refused or fails is reported for each user, and the rest is done.
+  - Seats are counted across the whole list. Seats are assigned in list order. A seat that one user frees can be assigned to a later one.
+  - A user with an error is reported, and the others are licensed.
 extends_documentation_fragment:
   - m365.licensing._graph
   - m365.licensing._graph.attributes
@@ -61,7 +61,8 @@ options:
             choices: [set, merge]
           prefer:
             description:
-              - With V(held), who holds one of O(licenses.add[].alternatives) keeps it. With V(first), somebody moves up as soon as there is a seat
+              - With V(held), a user who holds one of O(licenses.add[].alternatives) keeps it.
+                With V(first), the user gets the preferred SKU when a seat is free
                 of a SKU that is preferred, and gives the other one back in the same call.
             type: str
             default: held
@@ -69,7 +70,7 @@ options:
           alternatives:
             description:
               - What may stand in for the SKU, in order of preference. Who holds the SKU or one of these keeps it,
-                everybody else gets the first of which a seat is free. O(licenses.add[].prefer) changes that.
+                another user gets the first SKU with a free seat. O(licenses.add[].prefer) changes that.
             type: list
             elements: dict
             suboptions:
@@ -132,7 +133,7 @@ options:
       inherited: &inherited
         description:
           - What to do when the user holds a wanted SKU through a group and not directly, as in M(m365.licensing.user_assign_license).
-            V(assign) is what happens when nobody says.
+            V(assign) is the default.
         type: str
         choices: [assign, accept, fail]
       remove_inherited: &inherited_removal
@@ -156,21 +157,21 @@ options:
         type: bool
       seat_check: &check
         description:
-          - With V(enforce), a user for whom no seat is free fails before anything is sent. With V(try), Graph decides; its first error
-            for want of a seat of a SKU holds for the rest of the list. V(enforce) is what happens when nobody says.
+          - With V(enforce), a user without a free seat fails before anything is sent. With V(try), Graph decides; its first error
+            for want of a seat of a SKU holds for the rest of the list. V(enforce) is the default.
         type: str
         choices: [enforce, try]
       plan_check:
         description:
-          - With V(enforce), service plans that, as Microsoft lists them, exclude or need each other are refused. With V(try), Graph decides.
-            V(enforce) is what happens when nobody says.
+          - With V(enforce), service plans that, as Microsoft lists them, exclude or need each other are an error. With V(try), Graph decides.
+            V(enforce) is the default.
         type: str
         choices: [enforce, try]
   read_filter:
     description:
       - An OData condition, such as C(department eq 'Sales'), that is true of the users of the list, or of most of them.
         They are then read in pages of 999 of those only, which is cheaper where the tenant is much larger than the list.
-      - It only says how to read. Nobody beside the list is changed, and who is on the list is found also when the condition is not true of them.
+      - It only says how to read. Only users of the list are changed, and they are found also when the filter does not match them.
     type: str
   usage_location: *location
   carry_plans: *carry
@@ -209,7 +210,7 @@ EXAMPLES = r"""
       add:
         - sku: SPE_E3
 
-- name: Two people move from E3 to E5 with the same service plans off, or nobody does
+- name: Move two users from E3 to E5 with the same service plans off, or none of them
   m365.licensing.users_assign_license:
     users:
       - user: bob@contoso.example
@@ -226,7 +227,7 @@ EXAMPLES = r"""
 RETURN = r"""
 results:
   description: The entries that O(results) asks for, in the order given.
-  returned: unless the list is refused as a whole, before anything is sent
+  returned: unless the whole list is rejected before anything is sent
   type: list
   elements: dict
   contains:
@@ -245,7 +246,7 @@ results:
       type: bool
       returned: always
     failed:
-      description: Whether it was refused or failed.
+      description: Whether it failed.
       type: bool
       returned: always
     changes:
@@ -268,7 +269,7 @@ results:
       returned: failure
 summary:
   description: How many there were of each, how many requests were sent, and for how many seconds requests waited for Graph's limits.
-  returned: unless the list is refused as a whole, before anything is sent
+  returned: unless the whole list is rejected before anything is sent
   type: dict
   sample: {total: 1000, changed: 100, unchanged: 899, failed: 1, skipped: 0, requests: 8, seconds_throttled: 0.0}
 failure:

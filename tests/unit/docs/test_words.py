@@ -1,0 +1,60 @@
+# SPDX-FileCopyrightText: m365.licensing contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The language of guides and documentation: terms of the field, short sentences, and contents on each page. The glossary is in CONTRIBUTING.md."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from support.plays import GUIDES
+from support.tenant import ROOT
+
+AVOIDED = re.compile(
+    r"\b(whom|somebody|someone|nobody|everybody|anybody|wish(es|ed)?|perhaps|foresees?|foretold|at once|worth a look|takes? up again|is to have|are to have|"
+    r"gives? back|given back|refus(e|es|ed|al|als)|meanwhile|besides|plainly|waiting rooms?)\b",
+    re.IGNORECASE,
+)
+DOCUMENTED = [path for folder in ("modules", "doc_fragments", "inventory", "lookup", "filter") for path in sorted((ROOT / "plugins" / folder).glob("*.py"))]
+READMES = [ROOT / name for name in ("README.md", "SECURITY.md")] + sorted((ROOT / "roles").glob("*/README.md")) + [ROOT / "docs/examples/infra-repo/README.md"]
+TEXTS = [*GUIDES, *READMES, *DOCUMENTED, *sorted((ROOT / "roles").glob("*/meta/argument_specs.yml"))]
+LONGEST = 45  # words of a sentence; the aim is 25
+
+
+def prose(path: Path) -> str:
+    """The text of a page, without code and literals; of a plugin, its documentation."""
+    text = path.read_text()
+    if path.suffix == ".py":
+        text = "\n".join(re.findall(r'^(?:DOCUMENTATION|RETURN|EXAMPLES) = r"""(.*?)"""', text, re.MULTILINE | re.DOTALL))
+        text += "".join(re.findall(r'    DOCUMENTATION = r"""(.*?)"""', path.read_text(), re.DOTALL))
+    text = re.sub(r"\.\. code-block::.*?\n\n((?:    .*\n|\n)+)", "\n\n", text)
+    text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    return re.sub(r"``[^`]*``|`[^`]*`", "X", text)
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_words_that_are_not_used(path):
+    assert sorted({match[0].lower() for match in AVOIDED.finditer(prose(path))}) == []
+
+
+@pytest.mark.parametrize("path", GUIDES, ids=lambda path: path.stem)
+def test_sentences_are_short(path):
+    paragraphs = re.split(r"\n\s*\n|\n\s*(?:-|\*|\d+\.|#\.) ", prose(path))
+    sentences = [sentence for part in paragraphs for sentence in re.split(r"(?<=[.:;?]) ", " ".join(part.split()))]
+    assert [sentence for sentence in sentences if len(sentence.split()) > LONGEST and "=====" not in sentence] == []
+
+
+def test_the_glossary_is_short_and_sorted():
+    rows = re.findall(r"^\| ([^|]+) \| [^|]+ \|$", (ROOT / "CONTRIBUTING.md").read_text().split("## Words")[1], re.MULTILINE)
+    terms = [row for row in rows if row not in ("Term", "---")]
+    assert len(terms) <= 40
+    assert terms == sorted(terms, key=str.lower)
+
+
+@pytest.mark.parametrize("path", GUIDES, ids=lambda path: path.stem)
+def test_each_guide_is_in_the_sidebar_and_has_contents(path):
+    sphinx, listed = ((ROOT / "docs/docsite" / name).read_text() for name in ("sphinx/index.rst", "extra-docs.yml"))
+    assert f"collections/docsite/{path.stem}\n" in sphinx
+    assert f"- {path.stem}\n" in listed
+    assert ".. contents::" in path.read_text()
