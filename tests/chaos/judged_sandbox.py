@@ -16,7 +16,8 @@ sys.path[:0] = [str(ROOT / "roles/sandbox_tenant/files"), str(ROOT / "tests")]
 
 from sandbox_tenant.seed import load_seed  # noqa: E402
 from sandbox_tenant.server import Sandbox  # noqa: E402
-from support.csdl import Schema, observe, schema_path  # noqa: E402
+from support.csdl import observe  # noqa: E402
+from support.sdk_schema import the_schema  # noqa: E402
 
 
 def main() -> None:
@@ -28,8 +29,7 @@ def main() -> None:
             with (folder / "faults_of_form").open("a") as file:
                 file.writelines(f"{fault}\n" for fault in faults)
 
-    if schema_path():
-        observe(sandbox.service, Schema(schema_path()), report)
+    observe(sandbox.service, the_schema(), report)
     threading.Thread(target=sandbox.serve, daemon=True).start()
     print("ready", flush=True)
     sys.stdin.read()  # until whoever started this is gone

@@ -8,8 +8,9 @@ import os
 import threading
 
 import pytest
-from support.csdl import Schema, observe, schema_path
+from support.csdl import observe
 from support.scripted import bare_graph, graph
+from support.sdk_schema import the_schema
 from support.tenant import SEED, Sandbox, Tenant
 
 __all__ = ["bare_graph", "graph", "running_sandbox", "tenant"]
@@ -20,8 +21,7 @@ def running_sandbox(tmp_path_factory):
     """A sandbox that serves until the tests end."""
     sandbox = Sandbox(SEED, tmp_path_factory.mktemp("sandbox"))
     sandbox.faults_of_form = []
-    if schema_path():
-        observe(sandbox.service, Schema(schema_path()), sandbox.faults_of_form.extend)
+    observe(sandbox.service, the_schema(), sandbox.faults_of_form.extend)
     thread = threading.Thread(target=sandbox.serve, daemon=True)
     thread.start()
     yield sandbox
