@@ -44,11 +44,16 @@ options:
     type: path
   sign_ins:
     description:
-      - Whether users who never signed in are found. That takes the permission C(AuditLog.Read.All) and Microsoft Entra ID P1, and pages of 500, of which
-        Graph gives ten in a minute. V(auto) does so where it may, and warns where it may not.
+      - Whether sign-ins are read, to find inactive accounts. This takes the permission C(AuditLog.Read.All) and Microsoft Entra ID P1, and pages of 500
+        users, of which Graph gives ten in a minute. V(auto) reads them where it may, and warns where it may not.
     type: str
     default: auto
     choices: [auto, required, none]
+  inactive_days:
+    description:
+      - After how many days without a sign-in an account counts as inactive, where sign-ins are read.
+    type: int
+    default: 90
   pools:
     description:
       - Whether waiting members are read, which takes the beta API C(cloudLicensing). V(auto) does so where it can be read, and warns where it cannot.
@@ -123,13 +128,21 @@ report:
       elements: dict
       returned: always
     disabled:
-      description: Disabled accounts that hold licenses, with C(user) and C(skus).
+      description: Disabled accounts that hold licenses, with C(user), C(skus) and C(cost), what the seats with a price cost.
+      type: list
+      elements: dict
+      returned: always
+    inactive:
+      description:
+        - Accounts that hold licenses and were not used for O(inactive_days), with C(user), C(skus), C(last_sign_in) and C(cost). Null where that is not known.
+        - The users can be given to the role C(offboard_users), such as with C(map(attribute='user')).
       type: list
       elements: dict
       returned: always
     never_signed_in:
       description:
-        - Accounts that hold licenses and were never used, neither by a person nor by a program, with C(user) and C(skus). Null where that is not known.
+        - Accounts that hold licenses and were never used, neither by a person nor by a program, with C(user), C(skus) and C(cost). Null where that is not
+          known.
       type: list
       elements: dict
       returned: always
@@ -182,6 +195,7 @@ def main():
             "earlier": {"type": "path"},
             "current": {"type": "path"},
             "sign_ins": how,
+            "inactive_days": {"type": "int", "default": 90},
             "pools": how,
         },
         supports_check_mode=True,

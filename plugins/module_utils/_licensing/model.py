@@ -110,7 +110,7 @@ class Principal:
     is_me: bool = False
     display_name: str | None = None
     is_enabled: bool | None = None
-    has_signed_in: bool | None = None
+    last_sign_in: str | None = None
 
     def direct(self, sku_id: str) -> License | None:
         """The direct license of a SKU, in effect or not."""

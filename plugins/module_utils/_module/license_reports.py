@@ -14,11 +14,12 @@ from .._errors import GraphError, LicensingError, OptionError, is_closed
 from .._files import exists, read_regular
 from .._licensing.catalog import Catalog
 from .._licensing.show.rows import waiting_row
-from .._licensing.show.usage import VERSION, LicenseUsage, drift_of, ends_of, in_order, is_report, judged
+from .._licensing.show.usage import VERSION, LicenseUsage, drift_of, ends_of, in_order, is_report, judged, priced
 from .session import Session
 from .stats import stats_of
 
 _DEAREST = 1_000_000_000
+_DAY = 86_400  # seconds
 
 
 def read_report(params: Mapping, session: Session) -> dict:
@@ -43,8 +44,9 @@ def read_report(params: Mapping, session: Session) -> dict:
         "licensed": usage.licensed,
         "skus": rows,
         "twice": in_order(usage.twice),
-        "disabled": in_order(usage.disabled),
-        "never_signed_in": None if usage.never is None else in_order(usage.never),
+        "disabled": priced(usage.disabled, rows),
+        "never_signed_in": priced(usage.never, rows),
+        "inactive": priced(usage.inactive, rows),
         "sign_ins_unknown": None if usage.never is None else usage.unknown_sign_ins,
         "errors": in_order(usage.errors),
         "waiting": None if queue is None else in_order([_waiting_row(row, usage.named) for row in queue]),
@@ -66,7 +68,10 @@ def _headline(report: dict) -> dict:
 def _lines(report: dict) -> list[str]:
     """The same for people."""
     owned, used = (sum(row[name] for row in report["skus"]) for name in ("owned", "used"))
-    attention = f"{len(report['disabled'])} disabled accounts with licenses, {len(report['errors'])} licenses in error, {len(report['twice'])} held twice"
+    inactive = f", {len(report['inactive'])} inactive accounts with licenses" if report["inactive"] is not None else ""
+    attention = (
+        f"{len(report['disabled'])} disabled accounts with licenses{inactive}, {len(report['errors'])} licenses in error, {len(report['twice'])} held twice"
+    )
     return [f"{report['licensed']} of {report['people']} users have licenses", f"{used} of {owned} seats are in use", attention]
 
 
@@ -96,6 +101,8 @@ def _name_groups(usage: LicenseUsage, session: Session) -> None:
 
 
 def _check(params: Mapping) -> None:
+    if not 0 < params["inactive_days"] <= 36_500:
+        raise OptionError(f"inactive_days is {params['inactive_days']}: give a number of days, such as 90")
     if not 0 < params["nearly_full"] <= 1:
         raise OptionError(f"nearly_full is {params['nearly_full']}: give a part of the seats, such as 0.9")
     for name, price in (params["prices"] or {}).items():
@@ -124,7 +131,8 @@ def _usage_of(params: Mapping, session: Session, catalog: Catalog, names: Collec
     how = params["sign_ins"]
     if how != "none":
         try:
-            usage = _counted(session, LicenseUsage(catalog, True, names), with_sign_ins=True)
+            since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - params["inactive_days"] * _DAY))
+            usage = _counted(session, LicenseUsage(catalog, True, names, since), with_sign_ins=True)
             if usage.unknown_sign_ins:
                 warnings.append(
                     f"of {usage.unknown_sign_ins} users with licenses Graph does not say whether they ever signed in; they are not in never_signed_in"
@@ -133,7 +141,7 @@ def _usage_of(params: Mapping, session: Session, catalog: Catalog, names: Collec
         except GraphError as error:
             if how == "required" or not is_closed(error):
                 raise
-            warnings.append(f"who never signed in is not known: it takes the permission AuditLog.Read.All and Microsoft Entra ID P1. {error.message}")
+            warnings.append(f"sign-ins are not known: they take the permission AuditLog.Read.All and Microsoft Entra ID P1. {error.message}")
     return _counted(session, LicenseUsage(catalog, False, names), with_sign_ins=False)
 
 

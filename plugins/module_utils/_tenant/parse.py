@@ -56,7 +56,7 @@ def principal_of(kind: str, body: Mapping, is_me: bool = False, has_licenses: bo
         is_me=is_me,
         display_name=text(entity, "displayName"),
         is_enabled=flag(entity, "accountEnabled"),
-        has_signed_in=_has_signed_in(entity),
+        last_sign_in=_last_sign_in(entity),
     )
 
 
@@ -66,11 +66,12 @@ def reported_user_of(body: Mapping) -> Principal:
     return principal_of("user", body)
 
 
-def _has_signed_in(entity: Mapping) -> bool | None:
-    """Whether the account was ever used, by a person or by a program. Where Graph says nothing of it, that is no sign that it was not."""
+def _last_sign_in(entity: Mapping) -> str | None:
+    """When the account was last used, by a person or by a program; an empty text for never. Nothing where Graph does not say it."""
     if "signInActivity" not in entity:
         return None
-    return any(text(part(entity, "signInActivity"), name) for name in _SIGNS)
+    activity = part(entity, "signInActivity")
+    return max(text(activity, name) or "" for name in _SIGNS)
 
 
 def group_of(body: Mapping) -> Group:

@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,27 @@ def test_what_it_counts(stage, tenant, capsys):
     assert len(tenant.journal()) <= 7, "SKUs, users, pools, waiting rooms, subscriptions, names of groups"
 
 
+def test_inactive_accounts_and_what_they_cost(tenant):
+    ages = {"bob": 10, "carol": 89, "dave": 91, "erin": 400}
+    for name, days in ages.items():
+        used = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 86_400 * days))
+        tenant.store.users[tenant.user_id(name)]["signInActivity"] = {"lastSignInDateTime": None, "lastNonInteractiveSignInDateTime": used}
+    found = {}
+    for days in (5, 90, 365):
+        report = tenant.run("license_report_info", prices={"SPE_E5": 57.5}, inactive_days=days)["report"]
+        found[days] = {row["user"].partition("@")[0]: row for row in report["inactive"]}
+    assert {days: sorted(found[days].keys() & ages.keys()) for days in found} == {5: sorted(ages), 90: ["dave", "erin"], 365: ["erin"]}
+    erin, dave = found[90]["erin"], found[90]["dave"]
+    assert (erin["cost"], dave["cost"]) == (57.5, None)
+    assert erin["last_sign_in"] < dave["last_sign_in"]
+    assert "ivan" not in found[5], "who never signed in is in a list of its own"
+    result = tenant.check(
+        "licensed_users", users=[row["user"] for row in found[90].values()], state="released", record_path="/nowhere/x", record_missing="create"
+    )
+    assert "record_path" in result["msg"], "the names are users of the role for leavers"
+    assert "inactive_days is 0" in tenant.run("license_report_info", inactive_days=0)["msg"]
+
+
 def test_what_may_not_be_read_is_said_and_the_rest_is_there(stage, tenant, capsys):
     tenant.fault("/users", status=403, code="Authorization_RequestDenied", message="Insufficient privileges", times=1)
     tenant.fault("/directory/subscriptions", status=403, code="Authorization_RequestDenied", message="Insufficient privileges", times=1)
@@ -92,7 +114,7 @@ def test_what_may_not_be_read_is_said_and_the_rest_is_there(stage, tenant, capsy
     assert result["report"]["never_signed_in"] is None
     assert result["report"]["licensed"] > 5
     said = warned(result, capsys)
-    assert "who never signed in is not known" in said
+    assert "sign-ins are not known" in said
     assert "when subscriptions end is not known" in said
     assert tenant.run("license_report_info", pools="none")["report"]["waiting"] is None
 
@@ -130,7 +152,11 @@ def page(stage) -> str:
 
 def test_the_page_stands_alone_and_takes_names_for_names(stage):
     text = page(stage)
-    assert not re.findall(r"(?:src|href)\s*=|@import|url\(|https?://|<script", text)
+    targets = re.findall(r'href="#(\w+)"', text)
+    assert targets, "tiles lead to their sections"
+    assert {target for target in targets if f'id="{target}"' not in text} <= {"errors", "disabled", "inactive"}, "a list without rows is in the last section"
+    assert not re.findall(r"src\s*=|href\s*=\s*\"(?!#)|@import|url\(|https?://", text)
+    assert len(re.findall("<script", text)) == 1, "that of the filter, without which all is shown"
     assert "Licenses &lt;b&gt;&amp;&lt;/b&gt;" in text
 
 

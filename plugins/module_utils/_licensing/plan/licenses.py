@@ -54,7 +54,7 @@ class LicensePlanner:
         state = Decider(self._tenant, settings).decide(Observed(principal), resolved, lambda sku_id: self._catalog.sku(sku_id).seats.free)
         operations = tuple(operation for step in steps_of(state) for operation in step.operations)
         changes = Changes(principal, state.after, operations, (), self._catalog)
-        return replace(changes, findings=(*problems, *_guards(state, desired), *state.problems, *_of_group(changes))), state.takes
+        return replace(changes, findings=(*problems, *_guards(state, desired), *_of_group(changes), *state.problems)), state.takes
 
     def _seats(self, principal: Principal, takes: frozenset[str], desired: DesiredLicenses) -> Iterator[Problem]:
         """Seats that a user would take and that are not free. Members of a group go without (graph-contract 2.1)."""

@@ -37,8 +37,9 @@ class LicenseUsage:
     names are ids of users whose names are wanted; C(named) has those that were found.
     """
 
-    def __init__(self, catalog: Catalog, with_sign_ins: bool, names: Collection[str] = ()) -> None:
-        self._catalog, self._wanted = catalog, names
+    def __init__(self, catalog: Catalog, with_sign_ins: bool, names: Collection[str] = (), inactive_before: str = "") -> None:
+        """inactive_before is a time of ISO 8601: an account that was last used earlier is inactive."""
+        self._catalog, self._wanted, self._inactive_before = catalog, names, inactive_before
         self._held: dict[str, _Held] = {}
         self._seen: set[str] = set()
         self.named: dict[str, str] = {}
@@ -46,6 +47,7 @@ class LicenseUsage:
         self.twice: list[dict] = []
         self.disabled: list[dict] = []
         self.never: list[dict] | None = [] if with_sign_ins else None
+        self.inactive: list[dict] | None = [] if with_sign_ins else None
         self.errors: list[dict] = []
 
     def add(self, user: Principal) -> None:
@@ -66,10 +68,14 @@ class LicenseUsage:
         row = {"user": user.name, "skus": sorted(self._catalog.label(sku_id) for sku_id in held)}
         if user.is_enabled is False:
             self.disabled.append(row)
-        if self.never is not None and user.has_signed_in is None:
+        if self.never is None or self.inactive is None:
+            return
+        if user.last_sign_in is None:
             self.unknown_sign_ins += 1
-        elif self.never is not None and not user.has_signed_in:
+        elif not user.last_sign_in:
             self.never.append(row)
+        elif user.last_sign_in < self._inactive_before:
+            self.inactive.append({**row, "last_sign_in": user.last_sign_in[:10]})
 
     def _count(self, user: Principal, sku_id: str) -> None:
         held = self._held.setdefault(sku_id, _Held())
@@ -139,6 +145,15 @@ def judged(rows: Iterable[dict], prices: Mapping[str, float], nearly_full: float
     hidden = {name.lower() for name in ignore}
     known = {name.lower(): price for name, price in prices.items()}
     return [{**row, "mark": _mark(row, nearly_full, hidden), **_cost(row, known)} for row in rows]
+
+
+def priced(rows: Iterable[dict] | None, skus: Iterable[Mapping]) -> list[dict] | None:
+    """Users with licenses, in order, each with what the seats cost; nothing where no SKU of a user has a price."""
+    if rows is None:
+        return None
+    prices = {row["sku"]: row["price"] for row in skus if row["price"] is not None}
+    made = [{**row, "cost": round(sum(prices[sku] for sku in row["skus"] if sku in prices), 2) if prices.keys() & row["skus"] else None} for row in rows]
+    return in_order(made)
 
 
 def _mark(row: Mapping, nearly_full: float, hidden: set[str]) -> str | None:
