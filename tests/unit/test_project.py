@@ -105,3 +105,28 @@ def test_the_message_of_a_tag_is_its_part_of_the_changelog(release):
     changelog = "Notes\n=====\n\nv0.2.0\n======\n\n- second\n\nv0.1.0\n======\n\n- first\n"
     assert release.tag_message("0.2.0", changelog) == "m365.licensing 0.2.0\n\n- second\n"
     assert release.tag_message("0.1.0", changelog) == "m365.licensing 0.1.0\n\n- first\n"
+
+
+def released_tags() -> list[str]:
+    """The versions that were released, as far as this is a clone with tags."""
+    listed = subprocess.run(["git", "tag", "--list"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
+    return sorted((tag for tag in listed if re.fullmatch(r"\d+\.\d+\.\d+", tag)), key=lambda tag: tuple(map(int, tag.split("."))))
+
+
+def options_at(tag: str, path: str) -> set[str]:
+    """The options of a module, or the variables of a role, as a version had them."""
+    text = subprocess.run(["git", "show", f"{tag}:{path}"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    if path.endswith(".yml"):
+        return set(yaml.safe_load(text)["argument_specs"]["main"]["options"])
+    documented = re.search(r'^DOCUMENTATION = r"""(.*?)"""', text, re.MULTILINE | re.DOTALL)
+    return set((yaml.safe_load(documented[1]) or {}).get("options") or {}) if documented else set()
+
+
+@pytest.mark.parametrize("tag", released_tags()[-1:])
+def test_what_the_last_release_took_is_taken_still(tag):
+    """An option or variable that goes is in the changelog, with what to write instead."""
+    listed = subprocess.run(["git", "ls-tree", "-r", "--name-only", tag], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    ours = [path for path in listed if re.fullmatch(r"plugins/modules/\w+\.py|roles/\w+/meta/argument_specs\.yml", path)]
+    said = "".join(path.read_text() for path in (ROOT / "changelogs").rglob("*.y*ml"))
+    gone = {name for path in ours for name in options_at(tag, path) - (options_at("HEAD", path) if (ROOT / path).is_file() else set())}
+    assert sorted(name for name in gone if name not in said) == []

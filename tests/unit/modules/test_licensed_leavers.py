@@ -7,6 +7,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import re
 import resource
 import signal
 from pathlib import Path
@@ -97,6 +98,22 @@ def test_what_was_assigned_in_exchange_goes_again(tenant, path):
     assert list(tenant.holds("bob")) == ["SPE_E5"]
     restore(tenant, path, "bob")
     assert tenant.holds("bob") == {"SPE_E3": ["SWAY", "YAMMER_ENTERPRISE"]}
+
+
+def test_what_a_workflow_hands_on(tenant, path):
+    """Errors by code, each user once, and a difference of bounded length in which nothing is a template."""
+    users = [{"user": upn(name), "licenses": [{"sku": sku}], "usage_location": "DE"} for name, sku in (("alice", "STANDARDPACK"), ("grace", "SPE_E3"))]
+    profiles = {"{{ lookup('pipe', 'id') }}": {"licenses": [{"sku": "POWER_BI_PRO"}]}}
+    users += [{"user": f"nobody{number}@contoso.example", "licenses": [{"sku": "SPE_E3"}]} for number in (1, 2)]
+    users += [{"user": upn("bob"), "profile": next(iter(profiles))}]
+    stats = tenant.check(MODULE, users=users, profiles=profiles, user_errors="report")["ansible_stats"]["data"]["license_summary"]
+    assert stats["users"]["errors"] == {"no_seats": 1, "not_found": 2}
+    assert stats["seats"] == {"SPE_E3": {"before": 5, "after": 6, "owned": 14}, "POWER_BI_PRO": {"before": 1, "after": 2, "owned": 5}}
+    assert "{{" not in stats["diff"] and "{ { lookup" in stats["diff"]
+    many = [{"user": f"user{number:05}@contoso.example", "licenses": [{"sku": "SPE_E3"}]} for number in range(400)]
+    long = tenant.check(MODULE, users=many, user_errors="report")["ansible_stats"]["data"]["license_summary"]["diff"]
+    assert len(long) < 20_100
+    assert re.search(r"and \d+ more in the output of the job\n$", long)
 
 
 def test_a_keep_that_keeps_nothing_is_spoken_of(tenant, path):

@@ -59,6 +59,11 @@ def test_who_joins_has_the_licenses_and_who_leaves_does_not(tenant):
     assert not [row for row in rows["heidi"] if row["origin"] == "group"]
 
 
+@pytest.mark.parametrize(("limit", "is_rejected"), [(1, True), (2, False), (3, False)])
+def test_the_limit_of_removals_is_the_most_that_may_go(tenant, limit, is_rejected):
+    assert run(tenant, check=True, set=["bob"], max_removals=limit)["failed"] == is_rejected
+
+
 # title: (options, what is said)
 MISTAKES = {
     "dynamic": ({"group": "Everybody in sales", "add": ["bob"]}, "its rule decides on them (user.department -eq"),
