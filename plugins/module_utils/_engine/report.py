@@ -35,9 +35,9 @@ class RunReport:
         if not self._path:
             return
         head = {"tenant": tenant_id, "entries": digest(entries)}
-        self._check_head(head)
         if not self.is_dry:
             self._file = appended(self._path, "report_path")
+        self._check_head(head)
         whole = self._take_up(self._text(), head)
         if self._file is not None:
             self._file.truncate(whole)  # a last line that was cut off in the middle goes
