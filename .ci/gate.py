@@ -61,7 +61,7 @@ CHECK_CHANGELOG = True
 def copy_collection(where: Path) -> Path:
     """Copies what git tracks, or would track, to where tools look for a collection. tests/output stays: it holds environments."""
     target = where / PLACE
-    listed = _run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, is_quiet=True).split("\0")
+    listed = run_command(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, is_quiet=True).split("\0")
     files = {name for name in listed if name and (ROOT / name).exists()}
     for old in list(target.rglob("*")) if target.exists() else []:
         name = old.relative_to(target).as_posix()
@@ -79,12 +79,12 @@ def run_ansible_test(venv: Path, arguments: list[str]) -> None:
     work = WORK / f"ansible-test-{venv.name.lstrip('.')}-{arguments[0]}"
     target = copy_collection(work)
     if not (target / ".git").exists():
-        _run(["git", "init", "--quiet"], cwd=target)  # else ansible-test obeys the .gitignore around it, and skips everything
+        run_command(["git", "init", "--quiet"], cwd=target)  # else ansible-test obeys the .gitignore around it, and skips everything
     home = work / "home"
     _seed_bootstrap(home / ".ansible/test/cache")
     _link_pip(home)
     path = f"{_pythons(work / 'pythons', venv)}:{venv}/bin:/usr/bin:/bin"
-    output = _run([f"{venv}/bin/ansible-test", *arguments], cwd=target, env={**os.environ, "HOME": str(home), "PATH": path})
+    output = run_command([f"{venv}/bin/ansible-test", *arguments], cwd=target, env={**os.environ, "HOME": str(home), "PATH": path})
     if "All targets skipped" in output:
         sys.exit("ansible-test looked at nothing")
 
@@ -94,7 +94,7 @@ def build(venv: Path) -> Path:
     shutil.rmtree(WORK / "build", ignore_errors=True)
     target, dist = copy_collection(WORK / "build"), WORK / "dist"
     shutil.rmtree(dist, ignore_errors=True)
-    _run([f"{venv}/bin/ansible-galaxy", "collection", "build", str(target), "--output-path", str(dist)])
+    run_command([f"{venv}/bin/ansible-galaxy", "collection", "build", str(target), "--output-path", str(dist)])
     (archive,) = dist.glob("*.tar.gz")
     return archive
 
@@ -108,7 +108,7 @@ def run_importer() -> None:
     config = WORK / "importer.cfg"
     config.write_text(IMPORTER)
     place = {"ANSIBLE_COLLECTIONS_PATH": str(WORK / "build"), "GALAXY_IMPORTER_CONFIG": str(config), "PATH": f"{venv}/bin:/usr/bin:/bin"}
-    output = _run([f"{venv}/bin/python", "-m", "galaxy_importer.main", str(archive)], cwd=WORK, env={**os.environ, **place})
+    output = run_command([f"{venv}/bin/python", "-m", "galaxy_importer.main", str(archive)], cwd=WORK, env={**os.environ, **place})
     # it does not find playbooks of a collection by their own name, as it unpacks the collection elsewhere; make lint does
     if re.search(r"^WARNING(?!: ERROR +Failed to find m365\.licensing\.\w+ playbook)", output, re.MULTILINE):
         sys.exit("galaxy-importer warns")
@@ -117,7 +117,8 @@ def run_importer() -> None:
 def fetch_awx(target: Path) -> None:
     """Puts the collection awx.awx where tests look for it: out of the package of all of Ansible, as it is on no package index of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        _run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary", ":all:", "--python-version", "3.12", "-d", folder, "ansible==12.*"])
+        fetching = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary", ":all:", "--python-version", "3.12", "-d", folder]
+        run_command([*fetching, "ansible==12.*"])
         (wheel,) = Path(folder).glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(target, [name for name in archive.namelist() if name.startswith("ansible_collections/awx/awx/")])
@@ -153,10 +154,10 @@ def try_environment(venv: Path) -> None:
     work.mkdir(parents=True)
     archive = build(venv)
     galaxy = [f"{venv}/bin/ansible-galaxy", "collection", "install", "--force", str(archive), "--collections-path"]
-    _run([*galaxy, str(work / "introspected")], env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(work / "introspected")})
-    _run([f"{venv}/bin/ansible-builder", "introspect", "--write-pip", str(work / "requirements.txt"), str(work / "introspected")])
+    run_command([*galaxy, str(work / "introspected")], env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(work / "introspected")})
+    run_command([f"{venv}/bin/ansible-builder", "introspect", "--write-pip", str(work / "requirements.txt"), str(work / "introspected")])
     example = ROOT / "docs/examples/execution-environment.yml"
-    _run([f"{venv}/bin/ansible-builder", "create", "--file", str(example), "--context", str(work / "context"), "--output-filename", "Containerfile"])
+    run_command([f"{venv}/bin/ansible-builder", "create", "--file", str(example), "--context", str(work / "context"), "--output-filename", "Containerfile"])
     context = (work / "context/Containerfile").read_text() + (work / "context/_build/requirements.yml").read_text()
     if "m365.licensing" not in context:
         sys.exit("the execution environment does not install the collection")
@@ -164,8 +165,8 @@ def try_environment(venv: Path) -> None:
     _make_venv(Path(sys.executable), work / "venv", ["ansible-core>=2.18,<2.22", "-r", str(work / "requirements.txt")])
     place = work / "collections"
     paths = {"ANSIBLE_COLLECTIONS_PATH": str(place), "PATH": f"{work}/venv/bin:/usr/bin:/bin"}
-    _run([f"{work}/venv/bin/ansible-galaxy", "collection", "install", str(archive), "--collections-path", str(place)], env={**os.environ, **paths})
-    _run([f"{work}/venv/bin/python", str(place / PLACE / "demo/run.py")], env={**os.environ, **paths})
+    run_command([f"{work}/venv/bin/ansible-galaxy", "collection", "install", str(archive), "--collections-path", str(place)], env={**os.environ, **paths})
+    run_command([f"{work}/venv/bin/python", str(place / PLACE / "demo/run.py")], env={**os.environ, **paths})
 
 
 def _quick_start(work: Path) -> None:
@@ -174,12 +175,12 @@ def _quick_start(work: Path) -> None:
     clone, *lines = re.findall(r"code-block:: shell\n\n((?:    .*\n)+)", guide)[0].splitlines()
     commands = "\n".join(lines)
     stop = "ansible-playbook m365.licensing.sandbox -e sandbox_tenant_state=stopped"
-    _run([sys.executable, "-m", "venv", str(work / "quick")])
+    run_command([sys.executable, "-m", "venv", str(work / "quick")])
     (work / "home").mkdir()
     _link_pip(work / "home")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AZURE_", "MSGRAPH_"))}
     clean = {**kept, "HOME": str(work / "home"), "PATH": f"{work}/quick/bin:/usr/bin:/bin"}
-    output = _run(["bash", "-e", "-c", f"trap '{stop}' EXIT\n{commands}"], cwd=copy_collection(work / "clone"), env=clean)
+    output = run_command(["bash", "-e", "-c", f"trap '{stop}' EXIT\n{commands}"], cwd=copy_collection(work / "clone"), env=clean)
     if "  + usage location DE" not in output or "git clone" not in clone or len(lines) > 7:
         sys.exit("the quick start does not come to a dry run in eight commands")
 
@@ -200,14 +201,14 @@ def run_matrix() -> None:
         tree = WORK / "tree"
         target = copy_collection(tree)
         environment = {**os.environ, "PATH": f"{venv}/bin:{os.environ['PATH']}", "PYTHONPATH": str(tree), "ANSIBLE_COLLECTIONS_PATH": str(tree)}
-        _run([f"{venv}/bin/python", "-m", "pytest", "-n", "2", "tests/unit"], cwd=target, env=environment)
+        run_command([f"{venv}/bin/python", "-m", "pytest", "-n", "2", "tests/unit"], cwd=target, env=environment)
         done.append(f"ansible-core {core} on Python {python.name.removeprefix('python')}: passed")
     print("\n".join(done))
 
 
 def _make_venv(python: Path, venv: Path, packages: list[str]) -> None:
-    _run([str(python), "-m", "venv", "--clear", str(venv)])
-    _run([f"{venv}/bin/python", "-m", "pip", "install", "-qq", *packages])
+    run_command([str(python), "-m", "venv", "--clear", str(venv)])
+    run_command([f"{venv}/bin/python", "-m", "pip", "install", "-qq", *packages])
     (venv / "ready").touch()
 
 
@@ -254,7 +255,7 @@ def _python(version: str) -> Path | None:
     return None
 
 
-def _run(command: list[str], cwd: Path = ROOT, env: dict[str, str] | None = None, is_quiet: bool = False) -> str:
+def run_command(command: list[str], cwd: Path = ROOT, env: dict[str, str] | None = None, is_quiet: bool = False) -> str:
     """The output of a command, shown as it comes; ends this program when it fails."""
     process = subprocess.Popen(
         command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=None if is_quiet else subprocess.STDOUT, text=True

@@ -12,12 +12,10 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-import subprocess
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-WORK = ROOT / ".work"
+from gate import ROOT, WORK, run_command
+
 TARGET = WORK / "release"
 NEXT = """
 The release is in {target}. It is not published. What is left:
@@ -35,18 +33,18 @@ def main(version: str) -> None:
     clone = WORK / "release-clone"
     for folder in (clone, TARGET):
         shutil.rmtree(folder, ignore_errors=True)
-    run("git", "clone", "--quiet", str(ROOT), str(clone), cwd=ROOT)
+    run_command(["git", "clone", "--quiet", str(ROOT), str(clone)])
     galaxy = clone / "galaxy.yml"
     galaxy.write_text(re.sub(r"(?m)^version: .*$", f"version: {version}", galaxy.read_text()))
-    run("antsibull-changelog", "release", "--version", version, cwd=clone)
+    run_command(["antsibull-changelog", "release", "--version", version], cwd=clone)
     (clone / ".work").mkdir()
     if (WORK / "importer/ready").exists():
         (clone / ".work/importer").symlink_to(WORK / "importer")
-    run(sys.executable, ".ci/gate.py", "importer", cwd=clone)
+    run_command([sys.executable, ".ci/gate.py", "importer"], cwd=clone)
     (archive,) = (clone / ".work/dist").glob("*.tar.gz")
     TARGET.mkdir(parents=True)
     shutil.copy2(archive, TARGET)
-    run("reuse", "spdx", "--output", str(TARGET / f"m365-licensing-{version}.spdx"), cwd=clone)
+    run_command(["reuse", "spdx", "--output", str(TARGET / f"m365-licensing-{version}.spdx")], cwd=clone)
     (TARGET / "tag-message.txt").write_text(tag_message(version, (clone / "CHANGELOG.rst").read_text()))
     sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(TARGET.iterdir())]
     (TARGET / "SHA256SUMS").write_text("".join(sums))
@@ -70,29 +68,18 @@ def numbers(version: str) -> tuple[int, ...]:
 
 def released() -> list[str]:
     """The versions that were released, as tags have them."""
-    return [tag for tag in output("git", "tag", "--list").split() if re.fullmatch(r"\d+\.\d+\.\d+", tag)]
+    return [tag for tag in run_command(["git", "tag", "--list"], is_quiet=True).split() if re.fullmatch(r"\d+\.\d+\.\d+", tag)]
 
 
 def changed() -> str:
     """What git does not have yet."""
-    return output("git", "status", "--porcelain")
+    return run_command(["git", "status", "--porcelain"], is_quiet=True).rstrip()
 
 
 def tag_message(version: str, changelog: str) -> str:
     """The first line names the version; then comes its part of the changelog."""
     part = re.search(rf"^v{re.escape(version)}\n=+\n(.*?)(?=^v\d|\Z)", changelog, re.MULTILINE | re.DOTALL)
     return f"m365.licensing {version}\n\n{part[1].strip() if part else ''}\n"
-
-
-def output(*command: str) -> str:
-    """What a command prints."""
-    return subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
-
-
-def run(*command: str, cwd: Path) -> None:
-    """Runs a command; ends when it fails."""
-    if subprocess.run(command, cwd=cwd, check=False).returncode:
-        sys.exit(f"failed: {' '.join(command)}")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ class LicensingAction(ActionBase):
         """The answer of the module."""
         result = super().run(tmp, task_vars)
         given = self._task.args
-        sent = {name: value for name, value in given.items() if value is not None and not (isinstance(value, str) and value == "")}
+        sent = {name: value for name, value in given.items() if value is not None and value != ""}
         asked = (task_vars or {}).get("license_progress")
         is_shown = boolean(asked, strict=False) if asked is not None else is_terminal()
         is_local = self._connection.transport == "local" and not self._task.async_val

@@ -37,7 +37,6 @@ class RunReport:
         head = {"tenant": tenant_id, "entries": digest(entries)}
         if not self.is_dry:
             self._file = appended(self._path, "report_path")
-        self._check_head(head)
         whole = self._take_up(self._text(), head)
         if self._file is not None:
             self._file.truncate(whole)  # a last line that was cut off in the middle goes
@@ -67,49 +66,56 @@ class RunReport:
             self._file.write(json.dumps(line) + "\n")
 
     def _text(self) -> str:
-        """What an earlier run has written. Raises OptionError for what is no text."""
-        if not self._path or not self._is_resumed or not exists(self._path, "report_path"):
+        """What is in the file. Raises OptionError for what is no text."""
+        if not self._path or not exists(self._path, "report_path"):
             return ""
         try:
             return read_regular(self._path, "report_path").decode("utf-8")
         except UnicodeDecodeError:
             raise self._no_report() from None
 
-    def _check_head(self, head: dict) -> None:
-        """Raises OptionError for a file that is not empty and no report, which would be lost."""
-        if self._is_resumed or not self._path or not exists(self._path, "report_path"):
-            return
-        first = read_regular(self._path, "report_path").split(b"\n", 1)[0]
-        try:
-            is_ours = not first or json.loads(first).keys() == head.keys()
-        except (ValueError, RecursionError, AttributeError):
-            is_ours = False
-        if not is_ours:
-            raise OptionError(f"report_path: {self._path} is no report of this module, and would be lost; give another path")
-
     def _take_up(self, text: str, head: dict) -> int:
-        """Learns what an earlier run has done. The length in bytes of the whole lines."""
-        if text:
-            lines = self._checked(text, head)
-            self._done = {(line["principal"], line["entry"]) for line in lines if line.get("outcome") in _DONE}
+        """Learns what an earlier run has done, where it is taken up. The length in bytes of the whole lines that stay.
+
+        Raises OptionError for a file that is no report, which would be lost.
+        """
+        if not text:
+            return 0
+        if not self._is_resumed:
+            self._head(text.split("\n", 1)[0], head)
+            return 0
+        lines = self._checked(text, head)
+        self._done = {(line["principal"], line["entry"]) for line in lines if line.get("outcome") in _DONE}
         return len(text[: text.rfind("\n") + 1].encode())
 
     def _checked(self, text: str, head: dict) -> list[dict]:
         """The lines behind the head, of which the last may be cut off. Raises OptionError for a file that is not of this module, tenant and entries."""
+        first, *rest = text[: max(text.rfind("\n"), 0)].split("\n")
+        found = self._head(first, head)
         try:
-            first, *lines = [json.loads(line) for line in text[: max(text.rfind("\n"), 0)].split("\n")]
+            lines = [json.loads(line) for line in rest]
         except (ValueError, RecursionError):
             raise self._no_report() from None
-        is_ours = isinstance(first, dict) and first.keys() == head.keys()
-        if not is_ours or not all(isinstance(line, dict) and all(isinstance(line.get(name), str) for name in ("principal", "entry")) for line in lines):
+        if not all(isinstance(line, dict) and all(isinstance(line.get(name), str) for name in ("principal", "entry")) for line in lines):
             raise self._no_report()
         for name, what in (("tenant", "another tenant"), ("entries", "other entries")):
-            if first[name] != head[name]:
+            if found[name] != head[name]:
                 raise OptionError(f"report_path: {self._path} is of {what}, so nothing can be taken up from it; give another path, or resume: false")
         return lines
 
+    def _head(self, line: str, head: dict) -> dict:
+        """The first line of a report. Raises OptionError for another one."""
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError):
+            raise self._no_report() from None
+        if not isinstance(found, dict) or found.keys() != head.keys():
+            raise self._no_report()
+        return found
+
     def _no_report(self) -> OptionError:
-        return OptionError(f"report_path: {self._path} is no report of this module; give another path, or resume: false")
+        lost = "" if self._is_resumed else ", and would be lost"
+        return OptionError(f"report_path: {self._path} is no report of this module{lost}; give another path")
 
 
 def digest(value: Any) -> str:

@@ -56,7 +56,7 @@ class Resolver:
         """
         if is_guid(name):
             return self._catalog.sku(name.lower())
-        found = [sku for sku in self._catalog if name.lower() in (sku.id, sku.part_number.lower())] or self._by_product_name(name)
+        found = self._owned(name) or self._by_product_name(name)
         if len(found) == 1:
             return found[0]
         known = self._catalog.names.sku_ids(name) if may_be_gone and not found else None
@@ -73,9 +73,12 @@ class Resolver:
 
     def sku_ids(self, name: str, where: str) -> frozenset[str]:
         """The ids of what a name may mean, for SKUs that stay: all of a product name, also those that the tenant gave up."""
-        owned = frozenset(sku.id for sku in self._catalog if name.lower() in (sku.id, sku.part_number.lower()))
-        named = owned or self._catalog.names.sku_ids(name)
+        named = frozenset(sku.id for sku in self._owned(name)) or self._catalog.names.sku_ids(name)
         return named or frozenset(sku.id for sku in [self.sku(name, where)] if sku)
+
+    def _owned(self, name: str) -> list[Sku]:
+        """The SKUs of a part number or id that the tenant owns."""
+        return [sku for sku in self._catalog if name.lower() in (sku.id, sku.part_number.lower())]
 
     def _by_product_name(self, name: str) -> list[Sku]:
         """The SKUs of a product name that the tenant owns or the principal holds; the tenant decides between those of one name."""

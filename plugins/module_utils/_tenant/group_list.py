@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 
 from .._errors import Problem
 from .._graph.answers import Answer, Request
@@ -13,9 +13,9 @@ from .._graph.client import GraphClient
 from .._graph.odata import equals, key_segment
 from .._licensing.model import Group, is_guid
 from .fields import identifier, text
-from .parse import GROUP_FIELDS, group_of, with_members
-from .reader import MEMBERS, Reader
-from .requests import principal_path
+from .parse import GROUP_FIELDS, MEMBER_FIELDS, group_of, with_members
+from .reader import Reader
+from .requests import members_path
 
 MOST = 20  # members that one PATCH may add (graph-contract: members@odata.bind)
 
@@ -51,8 +51,7 @@ class GroupList:
         for group_id, members in known.items():
             for user_id in user_ids & (members or {}).keys():
                 found.setdefault(user_id, set()).add(group_id)
-        paths = {group_id: f"{key_segment('groups', group_id)}/members?$select=id&$top=999" for group_id in group_ids if group_id not in known}
-        for group_id, answer in zip(paths, send_all(self._client, "v1.0", [Request("GET", path) for path in paths.values()])):
+        for group_id, answer in self._first_pages([group_id for group_id in group_ids if group_id not in known], "id"):
             for row in self._client.rows("v1.0", answer.checked()) if answer.status != 404 else ():  # a group that is gone since it was read
                 user_id = identifier(row).lower()
                 if user_id in user_ids:
@@ -63,9 +62,13 @@ class GroupList:
     def read_members(self, names: Iterable[str]) -> None:
         """Read all members of groups, which a list of licenses for them needs: pages of 999, the first ones of twenty groups in a request."""
         ids = sorted({self.ids[name] for name in names if name in self.ids})
-        answers = send_all(self._client, "v1.0", [Request("GET", principal_path(self.groups[group_id]) + MEMBERS) for group_id in ids])
-        for group_id, answer in zip(ids, answers):
+        for group_id, answer in self._first_pages(ids, MEMBER_FIELDS):
             self.groups[group_id] = with_members(self.groups[group_id], self._client.rows("v1.0", answer.checked()))
+
+    def _first_pages(self, group_ids: Sequence[str], fields: str) -> Iterator[tuple[str, Answer]]:
+        """The first 999 members of groups: twenty groups in a request."""
+        paths = [members_path(self.groups[group_id], fields) for group_id in group_ids]
+        return zip(group_ids, send_all(self._client, "v1.0", [Request("GET", path) for path in paths]))
 
     def _keep(self, name: str, group: Group) -> None:
         self.groups[group.id] = group

@@ -45,12 +45,11 @@ from .parse import (
     waiting_member_of,
     with_members,
 )
-from .requests import COLLECTIONS, assignments_path, principal_path
+from .requests import COLLECTIONS, assignments_path, members_path, principal_path
 
 SKUS = "/subscribedSkus?$select=accountId,skuId,skuPartNumber,appliesTo,capabilityStatus,consumedUnits,prepaidUnits,servicePlans"
 _POOL_FIELDS = "id,skuId,skuPartNumber,allottedUnits,consumedUnits,assignableTo,services,subscriptions"
 ALLOTMENTS = f"/admin/cloudLicensing/allotments?$select={_POOL_FIELDS}&$top=999"
-MEMBERS = f"/members?$select={MEMBER_FIELDS}&$top=999"
 EXPAND_ALLOTMENT = "$expand=allotment($select=id,skuId,skuPartNumber)"
 
 
@@ -87,7 +86,7 @@ class Reader:
 
     def with_members(self, group: Group) -> Group:
         """The group with its direct members: one request for each 999."""
-        return with_members(group, self._client.pages("v1.0", principal_path(group) + MEMBERS))
+        return with_members(group, self._client.pages("v1.0", members_path(group, MEMBER_FIELDS)))
 
     def members_in_error(self, group: Principal) -> list[Principal]:
         """The members of a group who do not have all of its licenses, each with licenses: a page of 999, then 20 in a request."""

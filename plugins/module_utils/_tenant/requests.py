@@ -37,6 +37,11 @@ def principal_path(principal: Principal) -> str:
     return "/me" if principal.is_me else key_segment(COLLECTIONS[principal.kind], principal.id)
 
 
+def members_path(group: Principal, fields: str) -> str:
+    """The path of the direct members of a group, in pages of 999."""
+    return f"{principal_path(group)}/members?$select={fields}&$top=999"
+
+
 def calls_of(operations: Iterable[Any], graph_url: str, route: str = "principal", version: str | None = None, located: Collection[str] = ()) -> list[Call]:
     """The requests that carry out the operations of one principal, all below one version of Graph: the one given, else the one they need.
 

@@ -256,7 +256,7 @@ def test_a_report_that_was_cut_off_is_taken_up(tenant, tmp_path):
 @pytest.mark.parametrize("content", ["license_people:\n  - user: alice\n", "[]\n", "\xff\n", "{}\n"])
 @pytest.mark.parametrize("check", [True, False])
 def test_a_file_that_is_no_report_is_not_lost(tenant, tmp_path, content, check):
-    """Somebody names the list of people itself, without resume."""
+    """The list of users itself is named, without resume."""
     path = tmp_path / "people.yml"
     path.write_text(content)
     result = tenant.run(BULK, users=users("grace", licenses=add("SPE_E3")), report_path=str(path), check=check)

@@ -104,7 +104,7 @@ def test_what_a_workflow_hands_on(tenant, path):
     """Errors by code, each user once, and a difference of bounded length in which nothing is a template."""
     users = [{"user": upn(name), "licenses": [{"sku": sku}], "usage_location": "DE"} for name, sku in (("alice", "STANDARDPACK"), ("grace", "SPE_E3"))]
     profiles = {"{{ lookup('pipe', 'id') }}": {"licenses": [{"sku": "POWER_BI_PRO"}]}}
-    users += [{"user": f"nobody{number}@contoso.example", "licenses": [{"sku": "SPE_E3"}]} for number in (1, 2)]
+    users += [{"user": f"unknown{number}@contoso.example", "licenses": [{"sku": "SPE_E3"}]} for number in (1, 2)]
     users += [{"user": upn("bob"), "profile": next(iter(profiles))}]
     stats = tenant.check(MODULE, users=users, profiles=profiles, user_errors="report")["ansible_stats"]["data"]["license_summary"]
     assert stats["users"]["errors"] == {"no_seats": 1, "not_found": 2}

@@ -92,6 +92,11 @@ class Lives(RuleBasedStateMachine):
         pool.units += more
         self.tenant.store.skus[self.sku_ids[sku]]["enabled"] += more
 
+    def assign(self, path: str, sku: str, is_added: bool) -> None:
+        """Assigns or removes a license, which Graph may reject."""
+        body = {"addLicenses": [{"skuId": self.sku_ids[sku]}] if is_added else [], "removeLicenses": [] if is_added else [self.sku_ids[sku]]}
+        self.tenant.graph("POST", f"/v1.0/{path}/assignLicense", body)
+
     def upn(self, name: str) -> str:
         return self.tenant.store.users[self.ids[name]]["userPrincipalName"]
 
@@ -131,14 +136,12 @@ class Lives(RuleBasedStateMachine):
 
     @rule(name=names, sku=skus, is_added=st.booleans())
     def license_by_hand(self, name, sku, is_added):
-        body = {"addLicenses": [{"skuId": self.sku_ids[sku]}] if is_added else [], "removeLicenses": [] if is_added else [self.sku_ids[sku]]}
-        self.tenant.graph("POST", f"/v1.0/users/{self.ids[name]}/assignLicense", body)  # Graph may reject it
+        self.assign(f"users/{self.ids[name]}", sku, is_added)
         self.apply()
 
     @rule(sku=skus, is_added=st.booleans())
     def license_a_group_by_hand(self, sku, is_added):
-        body = {"addLicenses": [{"skuId": self.sku_ids[sku]}] if is_added else [], "removeLicenses": [] if is_added else [self.sku_ids[sku]]}
-        self.tenant.graph("POST", f"/v1.0/groups/{self.group}/assignLicense", body)
+        self.assign(f"groups/{self.group}", sku, is_added)
         self.apply()
 
     @rule(name=names)

@@ -15,7 +15,7 @@ from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.model import License, Principal, Seats, ServicePlan, Sku
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.changes import AssignLicenses, SetUsageLocation
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.conflicts import service_plans_conflicts
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.licenses import plan_licenses
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.licenses import LicensePlanner, plan_licenses
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.show.rows import desired_user
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.tables.product_names import ProductNames
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.tables.service_plan_conflicts import broken_rules
@@ -255,6 +255,18 @@ def test_seats_of_a_subscription_in_grace_are_spoken_of():
         catalog = Catalog([replace(grace, seats=replace(grace.seats, consumed=consumed))])
         codes[consumed] = [finding.code for finding in plan_licenses(user(), catalog, desired_licenses({"licenses": {"add": [{"sku": "GRACE"}]}})).findings]
     assert codes == {1: [], 2: ["seats_in_grace"], 4: ["seats_in_grace"], 5: ["no_seats"]}
+
+
+def test_each_user_of_a_list_who_takes_a_seat_in_grace_is_spoken_of():
+    """Users who hold the same are decided once, and seats go on being taken meanwhile."""
+    grace = replace(sku("GRACE", "X"), seats=Seats(enabled=2, warning=2, consumed=1))
+    catalog, found = Catalog([grace]), []
+    planner, desired = LicensePlanner(catalog), desired_licenses({"licenses": {"add": [{"sku": "GRACE"}]}})
+    for name in ("ann", "bob", "cid", "dan"):
+        changes = planner.plan(replace(user(), id=guid(name), name=name), desired)
+        found.append([finding.code for finding in changes.findings])
+        catalog.take(grace.id, 1)
+    assert found == [[], ["seats_in_grace"], ["seats_in_grace"], ["no_seats"]]
 
 
 def test_no_seats_is_a_warning_when_graph_decides():

@@ -131,7 +131,7 @@ def _conflicts(state: CloudState, after: CloudState, operations: list[Any], desi
 
     cloudLicensing refuses those that exclude each other; what is needed and missing shows in assignmentErrors (graph-contract 4.4, 4.5).
     """
-    written = [one.assignment for one in operations if isinstance(one, (CreateAssignment, UpdateAssignment))]
+    written = _written(operations)
     if state.principal.kind != "user" or not written:
         return []
     if not state.are_rights_known:
@@ -145,11 +145,14 @@ def _conflicts(state: CloudState, after: CloudState, operations: list[Any], desi
 
 def _kept_on(state: CloudState, operations: list[Any], desired: DesiredAssignment) -> list[Problem]:
     """Service plans that are to be off and stay on through groups."""
-    written = [one.assignment for one in operations if isinstance(one, (CreateAssignment, UpdateAssignment))]
-    if desired.plans == ServicePlanRule():
-        return []
-    pools = {one.allotment_id: state.allotment(one.allotment_id) for one in written}
-    return [found for one in written if (pool := pools[one.allotment_id]) for found in kept_on(state.principal, pool.sku, one.disabled_plans, str)]
+    written = _written(operations) if desired.plans != ServicePlanRule() else []
+    pools = [(one, state.allotment(one.allotment_id)) for one in written]
+    return [found for one, pool in pools if pool for found in kept_on(state.principal, pool.sku, one.disabled_plans, str)]
+
+
+def _written(operations: list[Any]) -> list[Assignment]:
+    """The assignments that operations create or change, as they will be."""
+    return [one.assignment for one in operations if isinstance(one, (CreateAssignment, UpdateAssignment))]
 
 
 def _on(state: CloudState, sku_id: str | None) -> frozenset[str]:

@@ -18,6 +18,7 @@ from .choices import Choice, Option, Resolved
 from .conflicts import conflicts_of, kept_on
 from .paths import Memberships, SeatPlan, SeatsLeft, direct_after, memberships, plan_seats, possible, seen_as, through_groups, with_service_plans
 
+KINDS = 1_000  # of users that are decided once; a long list has few who hold the same, or it is not worth the memory
 _NO_MEMBERSHIPS = Memberships()
 
 
@@ -254,7 +255,7 @@ def _alternatives(who: Principal, choices: Sequence[Choice], chosen: Sequence[Op
 
 
 def _unlisted(who: Principal, chosen: Sequence[Option]) -> Iterable[Problem]:
-    """What is to be said of allow-lists that turn off what Microsoft has perhaps added."""
+    """What is to be said of allow-lists that turn off what Microsoft may have added."""
     for option in chosen:
         direct = who.direct(option.sku.id)
         off = option.plans.after(direct.disabled_plans, option.sku) if direct and direct.is_held else None

@@ -16,10 +16,8 @@ from ..resolve import Resolver
 from . import predict
 from .changes import Changes, EndState
 from .choices import Choice, Holdings, Resolved, choice_of
-from .end_state import Decider, Settings
+from .end_state import KINDS, Decider, Settings
 from .steps import steps_of
-
-_KINDS = 1_000  # of users; a long list has few who hold the same, or it is not worth the memory
 
 
 class LicensePlanner:
@@ -38,14 +36,22 @@ class LicensePlanner:
         Raises OptionError with every name that the tenant does not know.
         """
         key = desired, principal.licenses, principal.usage_location
-        changes, takes = self._known.get(key) or self._decided(principal, desired)
-        if principal.kind == "user" and not changes.findings and len(self._known) < _KINDS and not any(want.alternatives for want in desired.add):
-            self._known.setdefault(key, (changes, takes))
+        decided = self._known.get(key)
+        if decided is None:
+            decided = self._decided(principal, desired)
+            if len(self._known) < KINDS and self._holds_for_others(*decided, desired):
+                self._known[key] = decided
+        changes, takes = decided
         if changes.before is not principal:
             after = replace(principal, licenses=changes.after.licenses, usage_location=changes.after.usage_location)
             changes = replace(changes, before=principal, after=after, operations=tuple(replace(one, principal=principal) for one in changes.operations))
         problems = tuple(self._seats(principal, takes, desired))
         return replace(changes, findings=(*problems, *changes.findings)) if problems else changes
+
+    def _holds_for_others(self, changes: Changes, takes: frozenset[str], desired: DesiredLicenses) -> bool:
+        """Whether the decision is that of all users who hold the same, whatever seats are left by then."""
+        depends_on_seats = any(want.alternatives for want in desired.add) or any(self._catalog.sku(sku_id).seats.warning for sku_id in takes)
+        return changes.before.kind == "user" and not changes.findings and not depends_on_seats
 
     def _decided(self, principal: Principal, desired: DesiredLicenses) -> tuple[Changes, frozenset[str]]:
         """The changes, and the ids of the SKUs of which they take a seat."""

@@ -13,7 +13,7 @@ from ..seats import Claim, seat_key, stages_around, stages_of, supply_of
 from . import predict
 from .changes import EndState
 from .choices import Resolved
-from .end_state import Decider, Settings
+from .end_state import KINDS, Decider, Settings
 from .paths import SeatsLeft
 
 
@@ -75,7 +75,7 @@ class Planner:
                 states[index] = replace(alike, before=user, end=end)
                 continue
             state = states[index] = self._decider.decide(user, one, self._left)
-            if not state.problems and len(known) < _KINDS:
+            if not state.problems and len(known) < KINDS:
                 known[key] = state
         return states
 
@@ -155,7 +155,6 @@ class Planner:
         return predict.no_seats(what, owned, used, self._settings.seat_check, owned - used - max(left.get(key, 0), 0))
 
 
-_KINDS = 1_000  # of users; a long list has few who hold the same, or it is not worth the memory
 _ROUNDS = 20  # in practice two or three; every round is sound by itself
 
 
