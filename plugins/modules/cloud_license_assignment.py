@@ -60,7 +60,7 @@ options:
   disabled_plans:
     description:
       - Service plans, by name or id, that are off, and no others. An empty list turns all on. With O(plans_mode=merge), these are turned off.
-      - If unset, the service plans stay as they are. Those of a new assignment are all on.
+      - If unset, the service plans stay as they are. Those of a new assignment are as the user has them through groups, else all on.
     type: list
     elements: str
   enabled_plans:

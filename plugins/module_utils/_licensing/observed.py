@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from .._errors import Problem
 from .catalog import Catalog
-from .model import Allotment, Assignment, Group, Principal
+from .model import Allotment, Assignment, Group, Principal, UsageRight
 from .seats import seat_key
 
 _NO_GROUPS: frozenset[str] = frozenset()
@@ -17,19 +17,25 @@ _NO_GROUPS: frozenset[str] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """A user as it is. groups are the ids of those named groups that have the user as a member.
+    """A user as it is, or in a task on one assignment a group or device. groups are the ids of those named groups that have the user as a member.
 
-    seats are the assignments of cloudLicensing of the user's own, nothing where they were not read.
+    seats are the assignments of cloudLicensing of the user's own, nothing where they were not read. rights are the usage rights by any path, where they were.
     """
 
     user: Principal
     groups: frozenset[str] = _NO_GROUPS
     seats: tuple[Assignment, ...] | None = None
+    rights: tuple[UsageRight, ...] = ()
 
     @property
     def id(self) -> str:
         """The object id of the user."""
         return self.user.id
+
+    @property
+    def reached(self) -> frozenset[str]:
+        """The ids of the allotments on which the user has a seat by any path, as far as usage rights were read."""
+        return frozenset(allotment_id for right in self.rights for allotment_id in right.allotment_ids)
 
     def seats_of(self, sku_id: str) -> tuple[Assignment, ...]:
         """The assignments of a SKU whose allotment is known."""

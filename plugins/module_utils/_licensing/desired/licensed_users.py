@@ -13,24 +13,12 @@ from ..._errors import OptionError, Problem
 from ..model import Principal
 from ..resolve import ServicePlanRule
 from .dates import day_of, days_of, is_early, is_over, today_of
-from .licenses import WantedLicense, plan_rule, usage_location_of, wanted_license
+from .licenses import WantedLicense, WantedSeat, plan_rule, usage_location_of, wanted_license
 from .licensing_groups import DesiredGroup, desired_groups
 from .user_form import EARLIER, after_release_problems, profile_problems, user_problems
 from .validate import ListOf, nearest, problems_of
 
 _UNSAID = ServicePlanRule()
-
-
-@dataclass(frozen=True, slots=True)
-class WantedSeat:
-    """A seat of an allotment: one of sku and allotment is given. is_any says that of several allotments the one with most seats free is taken."""
-
-    where: str
-    sku: str | None = None
-    allotment: str | None = None
-    subscription_id: str | None = None
-    plans: ServicePlanRule = _UNSAID
-    is_any: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,16 +48,27 @@ class DesiredLicenses:
 
 
 @dataclass(frozen=True, slots=True)
-class DesiredAssignment:
-    """What M(m365.licensing.cloud_license_assignment) is asked for: one of sku and allotment is given."""
+class WantedSeat:
+    """A seat of an allotment: one of sku and allotment is given. is_any says that of several allotments the one with most seats free is taken.
 
+    An exclusive seat is the only one of its SKU.
+    """
+
+    where: str
     sku: str | None = None
     allotment: str | None = None
     subscription_id: str | None = None
     plans: ServicePlanRule = _UNSAID
-    is_present: bool = True
+    is_any: bool = False
     is_exclusive: bool = False
-    allotment_choice: str = "only"
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredAssignment:
+    """What M(m365.licensing.cloud_license_assignment) declares."""
+
+    seat: WantedSeat
+    is_present: bool = True
     seat_check: str = "enforce"
     plan_check: str = "enforce"
     usage_location: str | None = None
@@ -110,14 +121,11 @@ def desired_assignment(params: Mapping) -> DesiredAssignment:
     """The desired assignment of a task's options. Raises OptionError for what contradicts itself."""
     if params.get("usage_location") and not (params.get("user") or params.get("me")):
         raise OptionError("usage_location is for users: a group or device has none; leave it out")
+    is_any, is_exclusive = params.get("allotment_choice") == "most_available", bool(params.get("exclusive"))
+    seat = WantedSeat("", params.get("sku"), params.get("allotment"), params.get("subscription_id"), plan_rule(params, ""), is_any, is_exclusive)
     return DesiredAssignment(
-        sku=params.get("sku"),
-        allotment=params.get("allotment"),
-        subscription_id=params.get("subscription_id"),
-        plans=plan_rule(params, ""),
+        seat,
         is_present=params.get("state") != "absent",
-        is_exclusive=bool(params.get("exclusive")),
-        allotment_choice=params.get("allotment_choice") or "only",
         seat_check=params.get("seat_check") or "enforce",
         plan_check=params.get("plan_check") or "enforce",
         usage_location=usage_location_of(params.get("usage_location")),

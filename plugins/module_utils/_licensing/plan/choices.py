@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..._errors import Problem
-from ..desired.licenses import WantedLicense
+from ..desired.licenses import WantedLicense, WantedSeat
 from ..model import Allotment, Principal, Sku
 from ..observed import Observed, Tenant
 from ..resolve import ResolvedPlans, Resolver
 from . import predict
 
 if TYPE_CHECKING:  # a task on one user need not read them
-    from ..desired.licensed_users import DesiredRun, DesiredUser, Layer, WantedSeat
+    from ..desired.licensed_users import DesiredRun, DesiredUser, Layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +53,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A seat of one of some allotments of a SKU. is_any says that the one with most seats free is taken where several could serve."""
+    """A seat of one of some allotments of a SKU. With is_any, of several the one with most seats free is taken; with is_exclusive, other seats are deleted."""
 
     sku: Sku
     allotments: tuple[Allotment, ...]
     plans: ResolvedPlans
     where: str
     is_any: bool = False
+    is_exclusive: bool = False
 
     @property
     def first_id(self) -> str:
@@ -232,7 +233,7 @@ class ProfileResolver:
         if id(layer) not in self._layers:
             resolver = Resolver(self._tenant.catalog)
             choices = tuple(choice for want in layer.licenses if (choice := choice_of(want, resolver)) is not None)
-            seats = [_seat(want, resolver, self._tenant) for want in layer.seats]
+            seats = [seat_of(want, resolver, self._tenant) for want in layer.seats]
             problems = [*resolver.taken(), *(one for one in seats if isinstance(one, Problem))]
             groups = [(name, self._tenant.group_ids.get(name)) for name in layer.groups]
             for index, (name, group_id) in enumerate(groups):
@@ -274,26 +275,26 @@ def choice_of(want: WantedLicense, resolver: Resolver) -> Choice | None:
     return Choice(tuple(options), want.prefer) if options else None
 
 
-def _seat(want: WantedSeat, resolver: Resolver, tenant: Tenant) -> Seat | Problem | None:
-    """The allotments that could serve. Nothing when the SKU is unknown, of which the resolver has taken note."""
+def seat_of(want: WantedSeat, resolver: Resolver, tenant: Tenant, is_removed: bool = False) -> Seat | Problem | None:
+    """The allotments that could serve; with is_removed there may be none. Nothing when the SKU is unknown, of which the resolver has taken note."""
+    at = f"{want.where}." if want.where else ""
+    named = None if want.allotment else resolver.sku(want.sku or "", f"{at}sku")
     if want.allotment:
         found = [one for one in tenant.allotments if one.id.lower() == want.allotment.lower()]
-        if not found:
-            known = ", ".join(f"{one.id} ({one.sku.part_number})" for one in tenant.allotments) or "none"
-            return Problem(f"the tenant has no allotment {want.allotment!r}; it has {known}", code="name_unknown", where=f"{want.where}.allotment")
-        sku = found[0].sku
+        known = ", ".join(f"{one.id} ({one.sku.part_number})" for one in tenant.allotments) or "none"
+        problem = Problem(f"the tenant has no allotment {want.allotment!r}; it has {known}", code="name_unknown", where=f"{at}allotment")
+    elif named is None:
+        return None
     else:
-        named = resolver.sku(want.sku or "", f"{want.where}.sku")
-        if named is None:
-            return None
-        sku, found = named, [one for one in tenant.allotments if one.sku.id == named.id]
-        if not found:
-            return Problem(f"the tenant has no allotment of {named.part_number}", "assign it as a license", "name_unknown", where=f"{want.where}.sku")
-    if want.subscription_id:
+        found = [one for one in tenant.allotments if one.sku.id == named.id]
+        problem = Problem(f"the tenant has no allotment of {named.part_number}", "assign it as a license", "name_unknown", where=f"{at}sku")
+    if found and want.subscription_id:
         known = ", ".join(sorted(one for pool in found for one in pool.subscription_ids)) or "none"
         found = [one for one in found if want.subscription_id.lower() in one.subscription_ids]
-        if not found:
-            return Problem(f"no allotment has it; known are {known}", code="name_unknown", where=f"{want.where}.subscription_id")
+        problem = Problem(f"no allotment has it; known are {known}", code="name_unknown", where=f"{at}subscription_id")
+    sku = found[0].sku if found else named
+    if sku is None or not (found or (is_removed and not want.subscription_id)):
+        return problem
     owned = tenant.catalog.sku(sku.id)
-    plans = resolver.rule(owned, want.plans, f"{want.where}.")
-    return Seat(owned if owned.is_owned else sku, tuple(sorted(found, key=lambda one: one.id)), plans, want.where, want.is_any)
+    sku = owned if owned.is_owned else sku
+    return Seat(sku, tuple(sorted(found, key=lambda one: one.id)), resolver.rule(sku, want.plans, at), want.where, want.is_any, want.is_exclusive)

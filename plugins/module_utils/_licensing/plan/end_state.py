@@ -16,7 +16,7 @@ from . import predict
 from .changes import Awaited, Change, EndState, off_before, service_plans_on, unlisted_service_plans
 from .choices import Choice, Option, Resolved
 from .conflicts import conflicts_of, kept_on
-from .paths import Memberships, SeatPlan, SeatsLeft, direct_after, memberships, plan_seats, possible, seen_as, through_groups, with_service_plans
+from .paths import Memberships, SeatPlan, SeatsLeft, direct_after, memberships, plan_seats, possible, seat_changes, seen_as, through_groups, with_service_plans
 
 KINDS = 1_000  # of users that are decided once; a long list has few who hold the same, or it is not worth the memory
 _NO_MEMBERSHIPS = Memberships()
@@ -56,7 +56,7 @@ class Decider:
         removed -= seats.desired
         gone = removed | {one.sku_id or "" for one in seats.deleted}
         passed = [self._catalog.sku(sku_id) for sku_id in sorted(gone)] if self._settings.carry_plans else []
-        with_service_plans(seats, user, resolved, passed)
+        with_service_plans(seats, user, seen, resolved, passed, self._tenant.group_name)
         licenses = {key: off for key, off in licenses.items() if key not in removed}
         inherited = "assign" if resolved.is_return else self._settings.inherited
         assigned = {option.sku.id for option in chosen if self._want(seen, who, option, passed, licenses, problems, inherited)}
@@ -227,7 +227,7 @@ class Decider:
         if location != user.user.usage_location:
             yield Change("set", "usage_location", "", user.user.usage_location, location)
         yield from _license_changes(user.user, licenses, assigned)
-        yield from _seat_changes(user, seats)
+        yield from seat_changes(user, seats)
         for group_id in sorted(found.joined):
             yield Change("add", "membership", group_id, None, group_id, self._licensed(group_id))
         for group_id in sorted(found.left):
@@ -285,13 +285,3 @@ def _license_changes(user: Principal, licenses: Mapping[str, frozenset[str]], as
             yield Change("add", "license", sku_id, before, after, sku_id)
         elif before != after:
             yield Change("update", "license", sku_id, before, after, sku_id)
-
-
-def _seat_changes(user: Observed, seats: SeatPlan) -> Iterable[Change]:
-    """What becomes of seats."""
-    held = {one.allotment_id: one.disabled_plans for one in user.seats or ()}
-    for allotment_id, (sku_id, off) in sorted(seats.after.items()):
-        if sku_id in seats.desired and held.get(allotment_id) != off:
-            yield Change("update" if allotment_id in held else "add", "seat", allotment_id, held.get(allotment_id), off, sku_id)
-    for one in sorted(seats.deleted, key=lambda one: one.allotment_id or ""):
-        yield Change("remove", "seat", one.allotment_id or "", one.disabled_plans, None, one.sku_id or "")

@@ -1,19 +1,21 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The assignment paths of a user besides direct licenses: memberships of licensing groups, and seats of allotments, as they will be."""
+"""The assignment paths of a principal next to direct licenses: memberships of licensing groups, and seats of allotments, as they will be."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from ..._errors import Problem
 from ..model import Allotment, Assignment, Group, License, Principal, Sku, shared
 from ..observed import Observed, Tenant
+from ..resolve import ResolvedPlans
 from ..seats import seat_key
 from . import predict
-from .changes import off_before
+from .changes import Change, off_before, unlisted_service_plans
 from .choices import Choice, Holdings, Option, Resolved, Seat
+from .conflicts import kept_on
 
 SeatsLeft = Callable[[str], int]
 
@@ -86,21 +88,23 @@ def _as_assigned(lic: License, group: Group) -> License:
 
 @dataclass
 class SeatPlan:
-    """The seats of a user as they will be: disabled service plans by the id of the allotment, the assignments to delete, and what is to be said about it.
+    """The seats of a principal as they will be: disabled service plans by allotment id, the assignments to delete, and the problems.
 
-    seen are the SKUs of which an assignment shows, desired those of which a seat is desired, replaced those of which it takes the place of what the user held.
+    seen are the SKUs of which an assignment shows, desired those of which a seat is desired, kept the ids of their allotments, the best one first.
+    replaced are the SKUs of which a seat replaces what the principal held.
     """
 
     after: dict[str, tuple[str, frozenset[str]]] = field(default_factory=dict)
     deleted: list[Assignment] = field(default_factory=list)
     desired: frozenset[str] = frozenset()
     seen: frozenset[str] = frozenset()
+    kept: list[str] = field(default_factory=list)
     replaced: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
 
 
 def plan_seats(user: Observed, resolved: Resolved, removed: Collection[str], wanted: Collection[str], tenant: Tenant, left: SeatsLeft) -> SeatPlan:
-    """The seats of a user, with the service plans of now. removed are SKUs whose direct license goes, wanted those that are desired as licenses.
+    """Plan the seats of a principal. removed are SKUs whose direct license is removed, wanted those that are desired as licenses.
 
     A direct license and the assignment behind it are one holding (graph-contract 3.4): a seat replaces it, and then the old assignment is deleted by its id.
     """
@@ -126,76 +130,104 @@ def plan_seats(user: Observed, resolved: Resolved, removed: Collection[str], wan
 
 
 def _take(plan: SeatPlan, user: Observed, seat: Seat, resolved: Resolved, is_removed: bool, left: SeatsLeft) -> None:
-    """Keeps a seat that the user has in one of the allotments, else takes one, and deletes what it replaces.
+    """Keep a seat that the principal has in one of the allotments, else take one, and delete what it replaces.
 
-    With is_removed, it replaces the direct license, and with it every other seat of the SKU; else seats of previous profiles alone.
+    With is_removed, it replaces the direct license, and with it every other seat of the SKU; so does an exclusive one. Else it replaces seats of
+    previous profiles alone.
     """
     own = user.seats_of(seat.sku.id)
     held = _held(plan, user, seat)
-    chosen = None if held else _chosen(plan, seat, left)
+    chosen = None if held else _chosen(plan, user, seat, left)
     kept_id = held.allotment_id if held else chosen.id if chosen else None
     if kept_id is None:
         return
+    ended = {one.id for one in seat.allotments if one.has_ended}
+    alike = (one.allotment_id or "" for one in own if held and one.allotment_id in seat.allotment_ids and (one.allotment_id in ended) == (kept_id in ended))
+    plan.kept += [kept_id] if seat.is_exclusive else dict.fromkeys((kept_id, *alike))
     plan.after[kept_id] = seat.sku.id, held.disabled_plans if held else frozenset()
+    is_only = is_removed or seat.is_exclusive
     desired_ids = {one.id for other in resolved.seats for one in other.allotments if other.sku.id == seat.sku.id}
-    gone = [one for one in own if one.allotment_id != kept_id and (is_removed or one.allotment_id in resolved.removable.allotment_ids - desired_ids)]
-    others = [one for one in own if one.allotment_id != kept_id and one not in gone]
+    gone = [one for one in own if one.allotment_id != kept_id and (is_only or one.allotment_id in resolved.removable.allotment_ids - desired_ids)]
     if seat.sku.id in resolved.keep:
-        others, gone = [*others, *gone], []
+        gone = []
     elif gone or is_removed:
         plan.replaced.add(seat.sku.id)
     for one in gone:
         _delete(plan, one)
     allotment = next(one for one in seat.allotments if one.id == kept_id)
     if is_removed and user.user.direct(seat.sku.id) and not own and seat.sku.id not in resolved.keep:
-        plan.problems.append(_unseen(user.user, allotment))
-    elif not held and others:
-        plan.problems.append(predict.second_seat(user.user, allotment, tuple(sorted(one.allotment_id or "" for one in others))))
-    elif not held and not gone and user.user.direct(seat.sku.id):
-        plan.problems.append(predict.both_apis(user.user, allotment))
+        plan.problems.append(predict.assignment_unseen(user.user, allotment))
+    elif not held:
+        plan.problems += _second_seats(user, allotment, {one.allotment_id for one in gone})
+
+
+def _second_seats(user: Observed, allotment: Allotment, gone: Collection[str | None]) -> Iterator[Problem]:
+    """Whether a new seat is the second one of its SKU: next to one of an allotment, or of a license that shows in no allotment."""
+    sku_id = allotment.sku.id
+    if allotment.id in user.reached:
+        return
+    rights = [right for right in user.rights if right.sku_id == sku_id]
+    others = {one.allotment_id or "" for one in user.seats_of(sku_id)}.union(*(right.allotment_ids for right in rights)) - {allotment.id}
+    if others - set(gone):
+        yield predict.second_seat(user.user, allotment, tuple(sorted(one for one in others if one not in gone)))
+    elif not others and (rights or user.user.direct(sku_id)):
+        yield predict.both_apis(user.user, allotment)
 
 
 def _held(plan: SeatPlan, user: Observed, seat: Seat) -> Assignment | None:
-    """The seat that the user keeps: one of an allotment with an active subscription, unless there is no such allotment."""
-    ended = {one.id for one in seat.allotments if one.has_ended}
+    """The seat that the principal keeps: one of an allotment with an active subscription, unless no such allotment could serve."""
+    pools = {one.id: one for one in seat.allotments}
     own = sorted(
-        (one for one in user.seats_of(seat.sku.id) if one.allotment_id in seat.allotment_ids), key=lambda one: (one.allotment_id in ended, one.id or "")
+        (one for one in user.seats_of(seat.sku.id) if one.allotment_id in pools), key=lambda one: _rank(one, pools[one.allotment_id or ""], user, seat)
     )
-    if not own or own[0].allotment_id not in ended:
+    if not own or not pools[own[0].allotment_id or ""].has_ended:
         return own[0] if own else None
-    if any("user" in one.assignable_to for one in seat.allotments if not one.has_ended):
-        plan.problems.append(predict.held_in_ended_pool(user.user, seat.sku, own[0], is_exclusive=False))
+    if any(user.user.kind in one.assignable_to and one.sku.is_owned for one in seat.allotments if not one.has_ended):
+        plan.problems.append(predict.held_in_ended_pool(user.user, seat.sku, own[0], seat.is_exclusive))
         return None
     plan.problems.append(predict.only_in_ended_pool(user.user, seat.sku, own[0]))
     return own[0]
 
 
-def with_service_plans(plan: SeatPlan, user: Observed, resolved: Resolved, passed: Iterable[Sku]) -> None:
-    """Gives the desired seats their service plans. A new seat begins with those of the direct license, else with those that removed SKUs pass on."""
+def _rank(held: Assignment, pool: Allotment, user: Observed, seat: Seat) -> tuple:
+    """The order in which assignments are kept: by the subscriptions of the allotment, its assignableTo and its seats, then where nothing has to change."""
+    states = {sub.state.lower() for sub in pool.subscriptions}
+    latest = max((sub.next_lifecycle_date or "" for sub in pool.subscriptions), default="")
+    age = tuple(-ord(sign) for sign in latest)  # a later end is better
+    is_poor = pool.has_ended, "active" not in states, user.user.kind not in pool.assignable_to, pool.allotted < max(pool.consumed, 1)
+    is_changed = seat.plans.after(held.disabled_plans, seat.sku) != held.disabled_plans
+    return (not pool.sku.is_owned, *is_poor, age if pool.sku.is_owned else (), is_changed, held.id or "")
+
+
+def with_service_plans(plan: SeatPlan, user: Observed, seen: Principal, resolved: Resolved, passed: Iterable[Sku], name_of: Callable[[str], str]) -> None:
+    """Set the service plans of the desired seats. A new seat starts with those of the direct license, else with those that removed SKUs pass on.
+
+    seen is the principal with the groups of the end state, name_of gives the name of a group.
+    """
     held, listed = {one.allotment_id: one.disabled_plans for one in user.seats or ()}, list(passed)
     for seat in resolved.seats:
-        for allotment in (one for one in seat.allotments if one.id in plan.after):
+        for allotment in (one for one in seat.allotments if one.id in plan.after and one.id in plan.kept):
             before = held.get(allotment.id)
             begins = off_before(user.user, seat.sku, listed) if before is None else before
             known = {one.id for one in allotment.sku.service_plans} or {one.id for one in seat.sku.service_plans}
             off = seat.plans.after(begins, seat.sku)
             plan.after[allotment.id] = seat.sku.id, off if off == before else off & known
+            names = unlisted_service_plans(seat.plans, before, off, seat.sku) if before is not None else []
+            plan.problems += [predict.service_plans_not_listed(user.user, seat.sku, names)] if names else []
+            plan.problems += kept_on(seen, seat.sku, off, name_of) if seat.plans != ResolvedPlans() else []
 
 
-def _chosen(plan: SeatPlan, seat: Seat, left: SeatsLeft) -> Allotment | None:
-    """The allotment to draw on: the only one for users, or the one with most seats free."""
+def _chosen(plan: SeatPlan, user: Observed, seat: Seat, left: SeatsLeft) -> Allotment | None:
+    """The allotment to draw on: the only one for this kind of principal, or the one with most seats free."""
     living = [one for one in seat.allotments if not one.has_ended]
-    fitting = [one for one in living if "user" in one.assignable_to]
+    fitting = [one for one in living if user.user.kind in one.assignable_to]
     if not fitting:
-        plan.problems.append(predict.wrong_kind(living[0], "user") if living else predict.pool_ended(seat.allotments[0]))
-        return None
+        plan.problems.append(predict.wrong_kind(living[0], user.user.kind) if living else predict.pool_ended(seat.allotments[0]))
+        return (living or seat.allotments)[0]
     if len(fitting) > 1 and not seat.is_any:
-        listed = ", ".join(f"{one.id} ({one.free} of {one.allotted} seats free)" for one in fitting)
-        cause = f"{len(fitting)} allotments of {seat.sku.part_number} could serve: {listed}"
-        remedy = "name one with allotment or subscription_id, or set allotment_choice: most_available"
-        plan.problems.append(Problem(cause, remedy, "allotment_ambiguous", where=seat.where))
+        plan.problems.append(predict.allotment_ambiguous(seat.sku, fitting, seat.where))
         return None
-    return min(fitting, key=lambda one: (-left(seat_key(one.id)), -one.free, one.id))
+    return min(fitting, key=lambda one: (one.id not in user.reached, -left(seat_key(one.id)), -one.free, one.id))
 
 
 def _delete(plan: SeatPlan, one: Assignment) -> None:
@@ -203,10 +235,14 @@ def _delete(plan: SeatPlan, one: Assignment) -> None:
     plan.after.pop(one.allotment_id or "", None)
 
 
-def _unseen(user: Principal, allotment: Allotment) -> Problem:
-    """What a seat replaces can be deleted only by the id of its assignment (graph-contract 3.4)."""
-    cause = f"{user.name} holds {allotment.sku.part_number} directly, and Graph does not show the assignment behind it, which a seat of {allotment.id} replaces"
-    return Problem(cause, "keep the direct license in the profile, or remove it first", "assignment_unseen")
+def seat_changes(user: Observed, seats: SeatPlan) -> Iterator[Change]:
+    """The changes of seats. What is deleted waits for what is created."""
+    held = {one.allotment_id: one.disabled_plans for one in user.seats or ()}
+    for allotment_id, (sku_id, off) in sorted(seats.after.items()):
+        if sku_id in seats.desired and held.get(allotment_id) != off:
+            yield Change("update" if allotment_id in held else "add", "seat", allotment_id, held.get(allotment_id), off, sku_id)
+    for one in sorted(seats.deleted, key=lambda one: one.allotment_id or ""):
+        yield Change("remove", "seat", one.allotment_id or "", one.disabled_plans, None, one.sku_id or "", is_late=True)
 
 
 def direct_after(user: Principal, licenses: dict[str, frozenset[str]], plan: SeatPlan) -> tuple[License, ...]:

@@ -193,6 +193,13 @@ def pool_ended(pool: Allotment) -> Problem:
     return Problem(cause, "renew one, or choose another allotment", "sku_not_assignable")
 
 
+def allotment_ambiguous(sku: Sku, allotments: list[Allotment], where: str) -> Problem:
+    """Several allotments could serve, and nothing says which one."""
+    listed = ", ".join(f"{one.id} ({one.free} of {one.allotted} seats free)" for one in sorted(allotments, key=lambda one: one.id))
+    cause = f"{len(allotments)} allotments of {sku.part_number} could serve: {listed}"
+    return Problem(cause, "name one with allotment or subscription_id, or set allotment_choice: most_available", "allotment_ambiguous", where=where)
+
+
 def held_in_ended_pool(principal: Principal, sku: Sku, held: Assignment, is_exclusive: bool) -> Problem:
     """An assignment on an allotment that no subscription feeds any more does not count as held: another one is created."""
     cause = f"{principal.name} holds {sku.part_number} in allotment {held.allotment_id}, whose subscription has ended, and gets a seat of another one"
@@ -216,6 +223,12 @@ def second_seat(principal: Principal, pool: Allotment, others: tuple[str, ...]) 
     """Who is reached from two allotments takes a seat of each (graph-contract 2.1)."""
     cause = f"{principal.name} has a seat of {pool.sku.part_number} in allotment {' and '.join(others)} already, and takes a second one in {pool.id}"
     return Problem(cause, "leave one with exclusive: true, unless that is meant", "second_seat", severity="warning")
+
+
+def assignment_unseen(principal: Principal, pool: Allotment) -> Problem:
+    """What a seat replaces can be deleted only by the id of its assignment (graph-contract 3.4)."""
+    cause = f"{principal.name} holds {pool.sku.part_number} directly, and Graph does not show the assignment behind it, which a seat of {pool.id} replaces"
+    return Problem(cause, "keep the direct license in the profile, or remove it first", "assignment_unseen")
 
 
 def both_apis(principal: Principal, pool: Allotment) -> Problem:
