@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 try:
@@ -39,8 +40,16 @@ def with_origins(answer: dict, given: Mapping) -> dict:
             one["msg"] = placed(one["msg"])
     for name in ("warnings", "lines"):
         if answer.get(name):
-            answer[name] = [placed(str(text)) for text in answer[name]]
+            answer[name] = [_reworded(one, placed) for one in answer[name]]
     return answer
+
+
+def _reworded(one: Any, placed: Callable[[str], str]) -> Any:
+    """A text with origins. ansible-core 2.19 and later keeps the text of a warning in an event."""
+    event = getattr(one, "event", None)
+    if isinstance(one, str) or event is None:
+        return placed(str(one))
+    return replace(one, event=replace(event, msg=placed(event.msg)))
 
 
 def _with_origin(place: str, given: Mapping, origins: dict[str, str]) -> str:

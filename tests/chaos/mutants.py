@@ -1,10 +1,11 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Small mistakes put into the planner and the engine, one at a time: the fast tests must fail for each.
+"""Small mistakes put into the planner and the engine, one at a time: a test that runs the changed line must fail for each.
 
     python mutants.py [--count 400] [--seed 1] [--jobs 2] [--only run_plan.py:123]
 
-A mutant that the tests don't see is printed with its line. Those in mutants.txt are the same program, or can't be told from it, each with a reason.
+Which tests run which line is measured first. A mutant that the tests don't see is printed with its line. Those in mutants.txt are the same program,
+or can't be told from it, each with a reason.
 """
 
 from __future__ import annotations
@@ -21,35 +22,21 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
 from pathlib import Path
 from queue import Queue
+from xml.etree import ElementTree
+
+from coverage import CoverageData
 
 HERE = Path(__file__).resolve().parent
 COLLECTION = HERE.parent.parent
 TREE = COLLECTION.parents[2]
 UTILS = Path("plugins/module_utils")
 ROOMS = ("_licensing/plan", "_engine")
-MODULES = "tests/unit/modules"
-FAST = ("tests/unit/plan", "tests/unit/engine"), tuple(f"{MODULES}/test_licensed_{name}.py" for name in ("users", "paths", "groups", "leavers"))
-SINGLE = tuple(f"{MODULES}/test_{name}.py" for name in ("contract", "groups", "bulk", "holders"))
-# further tests that know a file, beside those that run first for all
-MORE = {
-    "assignments.py": (SINGLE,),
-    "licenses.py": (SINGLE,),
-    "changes.py": (SINGLE,),
-    "predict.py": (SINGLE,),
-    "conflicts.py": (SINGLE,),
-    "end_state.py": ((f"{MODULES}/test_gaps.py", "tests/unit/show"),),
-    "paths.py": ((f"{MODULES}/test_gaps.py",),),
-    "groups.py": ((f"{MODULES}/test_group_lists.py", f"{MODULES}/test_members.py"),),
-    "record.py": (("tests/unit/graph/test_files.py",),),
-    "report.py": (("tests/unit/graph/test_files.py", f"{MODULES}/test_bulk.py"),),
-    "report_file.py": (("tests/unit/graph/test_files.py", f"{MODULES}/test_info.py"),),
-    "run.py": ((f"{MODULES}/test_bulk.py", f"{MODULES}/test_contract.py"),),
-    "task.py": ((f"{MODULES}/test_bulk.py", f"{MODULES}/test_contract.py"),),
-    "results.py": ((f"{MODULES}/test_bulk.py", "tests/unit/show"),),
-}
-LONGEST = 300  # seconds for the tests of one mutant: one that never ends is seen as well
+TESTS = tuple(f"tests/unit/{room}" for room in ("plan", "engine", "modules", "show", "graph"))
+LONGEST = 120  # seconds for the tests of one mutant: one that never ends is seen as well
+BUDGETS = (15.0, 75.0)  # seconds of tests that are run first, and then of all where nothing was seen
 SWAPS = {
     ast.Eq: ast.NotEq,
     ast.NotEq: ast.Eq,
@@ -126,38 +113,68 @@ def sites() -> list[tuple[str, int]]:
     return found
 
 
-def mutant(path: str, number: int) -> tuple[str, str]:
-    """The text of a file with the mistake, and where it is: file, line, before and after."""
+def mutant(path: str, number: int) -> tuple[str, str, int]:
+    """The text of a file with the mistake, where it is (file, line, before and after), and the line."""
     text = (COLLECTION / path).read_text()
     place = _Place(number)
     tree = place.visit(ast.parse(text))
     plain, made = ast.unparse(ast.parse(text)).splitlines(), ast.unparse(ast.fix_missing_locations(tree)).splitlines()
     before, after = next(((one, other) for one, other in zip(plain, made) if one != other), ("", ""))
-    return "\n".join(made) + "\n", f"{Path(path).name}:{place.line}: {before.strip()}  ->  {after.strip()}"
+    return "\n".join(made) + "\n", f"{Path(path).name}:{place.line}: {before.strip()}  ->  {after.strip()}", place.line
 
 
-def is_seen(tree: Path, path: str, text: str) -> bool:
-    """Whether a test fails with a file of that text."""
+class Reach:
+    """Which tests run which line, and how long they take."""
+
+    def __init__(self, folder: Path) -> None:
+        """Runs the tests once, on the collection as it is. Raises CalledProcessError when they fail."""
+        rooms = [f"--cov={UTILS / room}" for room in ROOMS]
+        options = ["-q", "-n", "2", "-p", "no:cacheprovider", "-m", "not plays", f"--junitxml={folder}/times.xml", "--cov-report=", "--cov-context=test"]
+        environment = {**os.environ, "COVERAGE_FILE": f"{folder}/coverage"}
+        subprocess.run([sys.executable, "-m", "pytest", *options, *rooms, *TESTS], cwd=COLLECTION, env=environment, check=True, stdout=subprocess.DEVNULL)
+        self._data = CoverageData(f"{folder}/coverage")
+        self._data.read()
+        cases = ElementTree.parse(f"{folder}/times.xml").iter("testcase")
+        self._seconds = {f"{case.get('classname', '').replace('.', '/')}.py::{case.get('name')}": float(case.get("time", 0)) for case in cases}
+
+    def tests(self, path: str, line: int) -> list[str]:
+        """The tests that run a line, or where it runs on import those that run any line of its file: of each function the fastest first."""
+        by_line = self._data.contexts_by_lineno(str(COLLECTION / path))
+        named = {name for name in by_line.get(line, ()) if name} or {name for names in by_line.values() for name in names if name}
+        functions: dict[str, list[str]] = {}
+        for name in sorted({name.partition("|")[0] for name in named}, key=self.seconds):
+            functions.setdefault(name.partition("[")[0], []).append(name)
+        ranked = [(rank, self.seconds(name), name) for names in functions.values() for rank, name in enumerate(names)]
+        return [name for dummy, dummy_too, name in sorted(ranked)]
+
+    def seconds(self, name: str) -> float:
+        """How long a test took."""
+        return self._seconds.get(name, 1.0)
+
+    def within(self, names: list[str], budget: float) -> list[str]:
+        """The first tests that together take no longer than a budget in seconds."""
+        sums = accumulate(map(self.seconds, names))
+        return [name for name, total in zip(names, sums) if total <= budget] or names[:1]
+
+
+def is_seen(tree: Path, path: str, text: str, runs: list[list[str]]) -> bool:
+    """Whether a test fails with a file of that text. runs are lists of tests, one after the other."""
     root = tree / COLLECTION.relative_to(TREE)
-    env = {**os.environ, "PYTHONPATH": str(tree), "ANSIBLE_COLLECTIONS_PATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(tree), "ANSIBLE_COLLECTIONS_PATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
     (root / path).write_text(text)
     try:
-        return any(
-            subprocess.run(
-                [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", "not plays", *tests],
-                cwd=root,
-                env=env,
-                timeout=LONGEST,
-                check=False,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            ).returncode
-            for tests in (*FAST, *MORE.get(Path(path).name, ()))
-        )
+        return any(_fails(root, environment, names) for names in runs if names)
     except subprocess.TimeoutExpired:
         return True
     finally:
         shutil.copy(COLLECTION / path, root / path)
+
+
+def _fails(root: Path, environment: dict[str, str], names: list[str]) -> bool:
+    (root / "mutant.args").write_text("\n".join(names))
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly", "@mutant.args"]
+    done = subprocess.run(command, cwd=root, env=environment, timeout=LONGEST, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return done.returncode != 0
 
 
 def excused() -> Iterator[str]:
@@ -185,16 +202,19 @@ def main() -> None:
     known, began, survivors = set(excused()), time.monotonic(), []
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(options.jobs) as pool:
         trees: Queue = Queue()
+        reach = Reach(Path(folder))
         for number in range(options.jobs):
             trees.put(Path(shutil.copytree(TREE, f"{folder}/{number}", symlinks=True)))
 
         def judged(one: tuple[str, int]) -> tuple[str, bool]:
-            text, said = mutant(*one)
+            text, said, line = mutant(*one)
             if _without_line(said) in known:
                 return said, True
+            tests = reach.tests(one[0], line)
+            first, more = (reach.within(tests, budget) for budget in BUDGETS)
             tree = trees.get()
             try:
-                return said, is_seen(tree, one[0], text)
+                return said, is_seen(tree, one[0], text, [first, [name for name in more if name not in set(first)]])
             finally:
                 trees.put(tree)
 
