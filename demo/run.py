@@ -102,6 +102,7 @@ def _table(before: dict, after: dict, runs: list, refused: tuple) -> None:
         print(f"{title.split(':')[0]:32}  {changed:13}  {writes:11}")
     verdict = "an error, as it should be" if refused[0] else "NO error"
     print(f"\nNo seat for Kim: {verdict}, by the dry run, with {refused[2]} writes sent.")
+    print("The sandbox tenant is stopped. Next: docs/docsite/rst/guide_quick_start.rst")
 
 
 def _say(text: str) -> None:

@@ -51,9 +51,9 @@ from ansible_collections.m365.licensing.plugins.module_utils._module.names_file 
 
 
 def service_plan_name(value, names):
-    """The name of a service plan that people know."""
+    """The friendly name of a service plan."""
     try:
-        return wrap_var(read_names(names, "service_plan_name").service_plan_name(str(value)) or value)  # what a file says is no template
+        return wrap_var(read_names(names, "service_plan_name").service_plan_name(str(value)) or value)  # the content of a file is not a template
     except OptionError as error:
         raise AnsibleFilterError(error.message) from error
 

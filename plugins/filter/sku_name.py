@@ -51,9 +51,9 @@ from ansible_collections.m365.licensing.plugins.module_utils._module.names_file 
 
 
 def sku_name(value, names):
-    """The product name of a SKU."""
+    """The product display name of a SKU."""
     try:
-        return wrap_var(read_names(names, "sku_name").sku_name(str(value)) or value)  # what a file says is no template
+        return wrap_var(read_names(names, "sku_name").sku_name(str(value)) or value)  # the content of a file is not a template
     except OptionError as error:
         raise AnsibleFilterError(error.message) from error
 

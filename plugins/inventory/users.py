@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The users of a tenant as hosts, so that limits, serial and job slicing work on people."""
+"""The users of a tenant as hosts, so that limits, serial and job slicing work on users."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ from ansible_collections.m365.licensing.plugins.module_utils._module.options imp
 from ansible_collections.m365.licensing.plugins.module_utils._module.session import Session
 
 GROUP = "m365_users"
-_NAME = re.compile(r"[\w.!#^~'+@-]+")  # what a host may be called: nothing that a template, a pattern or a path is made of
+_NAME = re.compile(r"[\w.!#^~'+@-]+")  # a valid host name: nothing that a template, a pattern or a path is made of
 _VARIABLE = re.compile(r"m365_[a-z0-9_]+")
 _CAPITAL = re.compile("(?<=[a-z0-9])([A-Z])")
 
@@ -96,11 +96,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     NAME = "m365.licensing.users"
 
     def verify_file(self, path):
-        """Whether a file is one of this plugin."""
+        """Whether a file belongs to this plugin."""
         return super().verify_file(path) and path.endswith(("m365_users.yml", "m365_users.yaml"))
 
     def parse(self, inventory, loader, path, cache=True):
-        """Reads the users, out of the cache when it has them, and makes hosts of them."""
+        """Read the users, from the cache if it has them, and add a host for each."""
         super().parse(inventory, loader, path, cache)
         self._check(self._read_config_data(path), path)
         session = None
@@ -115,7 +115,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 session.close()
 
     def _users(self, session, params, path, cache):
-        """The variables of every user, out of the cache when it has them."""
+        """The variables of every user, from the cache if it has them."""
         if not self.get_option("cache"):
             return self._read(session)[1]
         key = f"{self.get_cache_key(path)}_{self._fingerprint(session, params)}"
@@ -128,13 +128,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return users
 
     def _fingerprint(self, session, params):
-        """By what the cache knows these options and the connection that is used; secrets are in it only as a hash."""
+        """The key in the cache for these options and the connection that is used; secrets are in it only as a hash."""
         chosen = [self.get_option(name) for name in ("filter", "properties", "licenses")]
         used = {name: value for name, value in params.items() if name not in ("timeout", "max_wait", "token_cache")}
         return hashlib.sha256(json.dumps([chosen, used, session.ambient_identity()], sort_keys=True).encode()).hexdigest()[:32]
 
     def _is_private(self, key):
-        """Whether no other user can write or read the cache, as far as it is in files: what is written there would be taken for Graph's answer."""
+        """Whether no other user can write or read the cache, as far as it is in files: its content is treated as Graph's answer."""
         place = self.get_option("cache_connection")
         if not place or not self.get_option("cache_plugin").endswith(("jsonfile", "yaml", "pickle")):
             return True
@@ -142,7 +142,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         os.makedirs(folder, mode=0o700, exist_ok=True)
         files = os.listdir(folder)
         if os.stat(folder).st_uid == os.geteuid() and all(self.NAME in name for name in files):
-            os.chmod(folder, 0o700)  # Ansible's own plugins make it, and its files, readable for everybody
+            os.chmod(folder, 0o700)  # Ansible's own plugins make it, and its files, readable for all users
         loose = [path for path in (folder, *_parents(folder)) if not _is_own(path, is_parent=path != folder)]
         loose += [path for name in files if name.endswith(key) and not _is_own_file(path := os.path.join(folder, name))]
         for name in files if not loose else ():
@@ -150,14 +150,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 os.chmod(os.path.join(folder, name), 0o600)
         if loose:
             remedy = "Set cache_connection to a folder of your own, for this inventory alone"
-            self.display.warning(f"{self.NAME}: others can write {loose[0]}, so the cache is not used. {remedy}")
+            self.display.warning(f"{self.NAME}: other users can write {loose[0]}, so the cache is not used. {remedy}")
         return not loose
 
     def _cached(self, key, tenant_id):
         """The users in the cache, None where it has none, is of another tenant, or holds something else than this plugin writes."""
         try:
             found = self._cache.get(key)
-        except AnsibleError:  # a file that is no cache; Ansible has deleted it
+        except AnsibleError:  # not a cache file; Ansible has deleted it
             return None
         users = found.get("users") if isinstance(found, dict) else None
         if not isinstance(users, list) or not all(_is_row(row) for row in users):
@@ -166,7 +166,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return users if isinstance(tenant, str) and (tenant.lower() == wanted or not is_guid(wanted)) else None
 
     def _check(self, config, path):
-        """Refuses options that nobody knows: a misspelled filter would make hosts of everybody."""
+        """Reject unknown options: with a misspelled filter, every user would become a host."""
         known = constants.config.get_configuration_definitions("inventory", self._load_name)
         unknown = sorted(set(config) - set(known))
         if unknown:
@@ -205,7 +205,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         strict = self.get_option("strict")
         is_constructed = any(self.get_option(option) for option in ("compose", "groups", "keyed_groups"))
         for row in users:
-            user = {name: wrap_var(value) for name, value in row.items()}  # what people call themselves is no template, nor is what is made of it
+            user = {name: wrap_var(value) for name, value in row.items()}  # names of users are not templates, nor is what is made of them
             host = host_of(row)
             if host is None:
                 raise AnsibleParserError(f"{self.NAME}: a user has neither a name nor an id that can be a host: {row['m365_id']!r}")
@@ -240,7 +240,7 @@ def _is_own_file(path):
 
 
 def _is_row(row):
-    """Whether a row of a cache is of the form that this plugin writes."""
+    """Whether a row of a cache has the form that this plugin writes."""
     if not isinstance(row, dict) or not all(_VARIABLE.fullmatch(str(name)) for name in row):
         return False
     name, skus_held = row.get("m365_user_principal_name"), row.get("m365_skus", [])
@@ -249,7 +249,7 @@ def _is_row(row):
 
 
 def host_of(row):
-    """How the host of a user is called: by name, or by id where the name is none for a host; None where neither will do."""
+    """The host name of a user: the name, or the id where the name is not a valid host name; None where neither is."""
     return next((name for name in (row.get("m365_user_principal_name"), row["m365_id"]) if name and _NAME.fullmatch(name)), None)
 
 
@@ -264,6 +264,6 @@ def skus(user, catalog):
 
 
 def run_command(command, **dummy):
-    """Status, output and errors of a program, as AnsibleModule's own gives them."""
+    """Run a program, and return status, output and errors as AnsibleModule.run_command does."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr

@@ -97,7 +97,7 @@ from ansible_collections.m365.licensing.plugins.module_utils._files import read_
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.user_table import csv_rows, entries_of, rows_of_sheet
 
 OPTIONS = {"columns", "ignore_other_columns", "date_format", "delimiter", "encoding", "sheet"}
-# what openpyxl raises for a file that is none of Excel's, or a damaged one
+# what openpyxl raises for a file that is not an Excel workbook, or a damaged one
 BROKEN = (OSError, ValueError, LookupError, AttributeError, TypeError, SyntaxError, zipfile.BadZipFile, zlib.error)
 
 
@@ -115,7 +115,7 @@ class LookupModule(LookupBase):
         for term in terms:
             path = self.find_file_in_search_path(variables, "files", str(term))
             if path is None:
-                raise AnsibleLookupError(f"read_users: no file {term!r} beside the playbook or in its folder files; check the path")
+                raise AnsibleLookupError(f"read_users: no file {term!r} next to the playbook or in its folder files; check the path")
             try:
                 for entry in self._entries(path):
                     if first.setdefault(entry["user"].lower(), term) != term:
@@ -134,7 +134,7 @@ class LookupModule(LookupBase):
         return entries_of(rows, self.get_option("columns"), self.get_option("ignore_other_columns"), self.get_option("date_format"))
 
     def _sheet(self, content):
-        """The rows of a sheet. How large it is, is not believed: some programs write that wrongly."""
+        """The rows of a sheet. The size that it states is ignored: some programs write it wrongly."""
         try:
             import openpyxl
         except ImportError:
@@ -147,5 +147,5 @@ class LookupModule(LookupBase):
                 sheets[name].reset_dimensions()
                 return rows_of_sheet(sheets[name].iter_rows(values_only=True))
         except BROKEN as error:
-            raise OptionError(f"it is no workbook of Excel: {error}; save it as .xlsx or as CSV UTF-8") from None
-        raise OptionError(f"sheet is {name!r}: there are {', '.join(sheets) or 'no tables in it'}")
+            raise OptionError(f"it is not an Excel workbook: {error}; save it as .xlsx or as CSV UTF-8") from None
+        raise OptionError(f"the workbook has no sheet {name!r}; its sheets are {', '.join(sheets) or 'none with a table'}")

@@ -23,6 +23,8 @@ _REMEDIES = {
 
 
 def sign_in_remedy(text: str) -> str | None:
-    """The remedy for the AADSTS code in a text, if there is one."""
+    """The remedy for the AADSTS code in a text, if there is one. msal reports an unknown tenant in words of its own."""
+    if "authority configuration" in text:
+        return _REMEDIES["90002"]
     found = re.search(r"AADSTS([0-9]+)", text)
     return _REMEDIES.get(found.group(1)) if found else None

@@ -7,6 +7,7 @@ from __future__ import annotations
 import ssl
 import threading
 import warnings
+from urllib.parse import urlsplit
 
 from .._errors import LicensingError, OptionError, TransportError
 from .certificates import choose_trust
@@ -23,6 +24,10 @@ except ImportError as error:
     REQUESTS_IMPORT_ERROR: ImportError | None = error
 else:
     REQUESTS_IMPORT_ERROR = None
+
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_NO_SANDBOX = "start the sandbox tenant again, or open a new shell for your own tenant, without MSGRAPH_URL"
 
 
 class LostConnectionError(TransportError):
@@ -123,7 +128,8 @@ class Transport:
         if isinstance(fault, requests.exceptions.ProxyError):
             return LostConnectionError(f"the proxy did not connect to {host}: {_reason(fault)}", was_sent=False)
         if isinstance(fault, requests.exceptions.ConnectTimeout) or any(name in shown for name in _NEVER_CONNECTED):
-            return LostConnectionError(f"cannot connect to {host}: {_reason(fault)}", was_sent=False)
+            hint = f"; {_NO_SANDBOX}" if urlsplit(url).hostname in _LOOPBACK else ""
+            return LostConnectionError(f"cannot connect to {host}: {_reason(fault)}{hint}", was_sent=False)
         if isinstance(fault, _LOST) and ("EOF" in shown or not isinstance(fault, requests.exceptions.SSLError)):
             return LostConnectionError(f"no answer from {host}: {_reason(fault)}", was_sent=True)
         return TransportError(f"no connection to {host} that can be used: {_reason(fault)}; check the address")

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The record of leavers as values: an episode for each time that something was removed from a user, and what was restored since."""
+"""License records of leavers as values: one episode for each removal from a user, and what was restored since."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _STATES = ("recorded", "rejected", "released", "restored", "partly_restored")
 
 @dataclass(frozen=True, slots=True)
 class HeldLicense:
-    """A direct license, or with allotment_id a seat, as it was. is_new says of one that was assigned on release that the user had none before.
+    """A direct license, or with allotment_id a seat, as it was. is_new marks a license that was assigned on release and that the user did not have before.
 
-    Of one that is_partial, the license is restored, and service plans that were off and are gone remain.
+    is_partial marks a restored license. What remains are disabled service plans that the SKU no longer has.
     """
 
     sku_id: str
@@ -84,7 +84,7 @@ class Episode:
 class LeaverRecord:
     """The episodes of a file that are not restored yet, by the id of the user, and the names that users had in it.
 
-    restored are users who got everything back, ids the users of a name. lines is how many lines the file has, to tell whether it is worth to be compacted.
+    restored are users with everything restored, ids the ids of users by name. lines counts the lines of the file, to decide whether to compact it.
     """
 
     def __init__(self, tenant: str) -> None:
@@ -119,7 +119,7 @@ class LeaverRecord:
             del known[places[-1]]
 
     def covers(self, episode: Episode) -> bool:
-        """Whether the last episode of the user has all of this one: an interrupted run has recorded it, or nothing has changed since."""
+        """Whether the last episode of the user includes this one: an interrupted run recorded it, or nothing has changed since."""
         last = next(iter(self.open.get(episode.user_id, [])[-1:]), None)
         if last is None:
             return False
@@ -127,7 +127,7 @@ class LeaverRecord:
         return all(set(one) <= set(other) for one, other in parts)
 
     def compacted(self) -> Iterator[dict]:
-        """The lines that are still needed: the head, open episodes, and one line for each user who got everything back."""
+        """The lines that are still needed: the head, open episodes, and one line for each user with everything restored."""
         yield head_line(self.tenant)
         for key, episode in self.restored.items():
             if key not in self.open:
@@ -152,7 +152,7 @@ def record_of(text: str, tenant: str | None, path: str) -> LeaverRecord:
         if number > 1:
             record.add(_episode(found))
         elif tenant is not None and found["tenant"] != tenant:
-            raise OptionError(f"record_path: {path} is of tenant {found['tenant']}, and this is tenant {tenant}; give another path")
+            raise OptionError(f"record_path: {path} belongs to tenant {found['tenant']}, and this is tenant {tenant}; give another path")
     return record
 
 
@@ -167,7 +167,7 @@ def _parsed(line: str, number: int, path: str) -> Any:
     if problem is None and number == 1 and found["version"] == VERSION:
         return found
     what = "is no record of leavers" if number == 1 else f"is damaged in line {number}"
-    raise OptionError(f"record_path: {path} {what}; take the file out of a backup, or give another path")
+    raise OptionError(f"record_path: {path} {what}; restore the file from a backup, or give another path")
 
 
 def _episode(line: Mapping) -> Episode:
@@ -196,7 +196,7 @@ def _held(row: Mapping) -> HeldLicense:
 
 
 def episode_of(state: EndState, tenant: Tenant, now: str) -> Episode | None:
-    """What a release removes from a user, or gives other service plans, and what it assigns; nothing where nothing is removed or assigned."""
+    """Return the episode of a release: the licenses that it removes, changes in service plans or assigns. None if there are none."""
     before = state.before
     direct = [one for one in state.changes if one.kind == "license"]
     licenses = [HeldLicense(one.key, one.before) for one in direct if one.verb != "add" and isinstance(one.before, frozenset)]

@@ -3,7 +3,7 @@
 """What a tenant has, as values: SKUs, service plans, seats, principals, licenses, allotments and assignments.
 
 Ids of SKUs, service plans and directory objects are lower case, so that they compare as Graph compares them.
-Ids of allotments and assignments are opaque and stay as Graph gives them (graph-contract 1.6, no. 7).
+Ids of allotments and assignments are opaque and are kept as Graph returns them (graph-contract 1.6, no. 7).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-# loaded first, as it tells an older Python what is needed
+# loaded first: it reports the required version to an older Python
 from .. import _errors  # noqa: F401  # pylint: disable=unused-import
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -25,7 +25,7 @@ def is_guid(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ServicePlan:
-    """A part of a SKU. Only a switchable one (it applies to people) can be turned off."""
+    """A part of a SKU. Only a switchable one (it applies to users) can be turned off."""
 
     id: str
     name: str
@@ -49,13 +49,13 @@ class Seats:
 
     @property
     def free(self) -> int:
-        """Seats that nobody uses; below zero when more are assigned than owned."""
+        """Unused seats; below zero when more are assigned than owned."""
         return self.owned - self.consumed
 
 
 @dataclass(frozen=True, slots=True)
 class Sku:
-    """What is licensed. One that the tenant does not own (any more) has is_owned false and no service plans."""
+    """A licensed product. A SKU that the tenant does not own (any more) has is_owned false and no service plans."""
 
     id: str
     part_number: str
@@ -70,7 +70,7 @@ class Sku:
 class License:
     """One path by which a principal holds a SKU: direct, or inherited from the group of group_id.
 
-    is_known is false when Graph lists the SKU as held, but not by which path: it must not be taken for direct.
+    is_known is false when Graph lists the SKU as held, but not by which path. Such a license must not be treated as direct.
     """
 
     sku_id: str
@@ -93,13 +93,13 @@ class License:
 
 @lru_cache(maxsize=10_000)
 def shared(lic: License) -> License:
-    """The one license that stands for all equal ones: a large tenant has few kinds of them, and each is kept once."""
+    """Return one shared object for all equal licenses: a large tenant has few kinds of them, and each is kept once."""
     return lic
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A user, group or device. Of a user, whether the account is enabled and was ever used, null where that was not read or Graph does not say."""
+    """A user, group or device. is_enabled and last_sign_in are of users, null where they were not read or Graph does not report them."""
 
     kind: str
     id: str
@@ -117,19 +117,19 @@ class Principal:
         return next((lic for lic in self.licenses if lic.sku_id == sku_id and lic.is_direct), None)
 
     def not_direct(self, sku_id: str) -> tuple[License, ...]:
-        """The licenses of a SKU that come from elsewhere and are in effect."""
+        """The licenses of a SKU that are not direct and are in effect."""
         return tuple(lic for lic in self.licenses if lic.sku_id == sku_id and not lic.is_direct and lic.is_held)
 
     def holds(self, sku_id: str) -> bool:
-        """Whether the SKU is in effect in any way: then assigning it takes no further seat."""
+        """Whether the SKU is in effect by any path. If so, assigning it takes no further seat."""
         return any(lic.sku_id == sku_id and lic.is_held for lic in self.licenses)
 
 
 @dataclass(frozen=True, slots=True)
 class Group(Principal):
-    """A group that licenses are given to. members are the names of its direct user members by id, null where they were not read.
+    """A group to which licenses are assigned. members are the names of its direct user members by id, null where they were not read.
 
-    nested are the names of groups among the members. managed_by says who else decides on the members, if anything does.
+    nested are the names of groups among the members. managed_by says what else determines the members, such as a rule.
     """
 
     is_security_enabled: bool = True
@@ -147,7 +147,7 @@ class Group(Principal):
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """What feeds an allotment. Dates are as YYYY-MM-DD (graph-contract 1.6, no. 11)."""
+    """A subscription that feeds an allotment. Dates are as YYYY-MM-DD (graph-contract 1.6, no. 11)."""
 
     id: str
     state: str = ""
@@ -157,7 +157,7 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Allotment:
-    """A pool of seats in cloudLicensing."""
+    """An allotment of cloudLicensing: a pool of seats of one SKU."""
 
     id: str
     sku: Sku
@@ -168,12 +168,12 @@ class Allotment:
 
     @property
     def free(self) -> int:
-        """Seats that nobody uses."""
+        """Unused seats."""
         return self.allotted - self.consumed
 
     @property
     def has_ended(self) -> bool:
-        """Whether every subscription that feeds it is over; a state that nobody knows yet is taken for a living one."""
+        """Whether every subscription that feeds it has ended. An unknown state counts as active."""
         return bool(self.subscriptions) and all(sub.state.lower() in ("suspended", "lockedout", "deleted") for sub in self.subscriptions)
 
     @property
@@ -184,7 +184,7 @@ class Allotment:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A principal's claim on an allotment; id is None for one that is still to be created."""
+    """An assignment of an allotment to a principal; id is None until it is created."""
 
     id: str | None
     allotment_id: str | None
@@ -194,7 +194,7 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds an assignment, waits for a seat or has an error, as far as Graph says."""
+    """The principal that holds an assignment, waits for a seat or has an error, as far as Graph reports it."""
 
     kind: str | None
     id: str | None
@@ -223,7 +223,7 @@ class WaitingMember:
 
 @dataclass(frozen=True, slots=True)
 class CompanySubscription:
-    """A subscription of the tenant that gives seats of a SKU. The date is as YYYY-MM-DD."""
+    """A subscription of the tenant that provides seats of a SKU. The date is as YYYY-MM-DD."""
 
     sku_id: str
     status: str
@@ -245,7 +245,7 @@ class UsageRight:
 class CloudState:
     """A principal with its assignments, and the tenant's allotments.
 
-    rights are what the principal may use by any path, as far as Graph says so: its licenses, whoever gave them.
+    rights are what the principal may use by any path, as far as Graph reports it.
     """
 
     principal: Principal
@@ -264,5 +264,5 @@ class CloudState:
         return next((pool for pool in self.allotments if pool.id == allotment_id), None)
 
     def with_principal(self, principal: Principal) -> CloudState:
-        """The same state, with more known of the principal."""
+        """Return the same state with an updated principal."""
         return replace(self, principal=principal)

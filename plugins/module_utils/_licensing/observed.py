@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a run has read: users as they are, what the tenant has to assign to them, and the seats of which it counts."""
+"""What a run has read: users as they are, what the tenant can assign to them, and the seats that are free."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NO_GROUPS: frozenset[str] = frozenset()
 class Observed:
     """A user as it is, or in a task on one assignment a group or device. groups are the ids of those named groups that have the user as a member.
 
-    seats are the assignments of cloudLicensing of the user's own, nothing where they were not read. rights are the usage rights by any path, where they were.
+    seats are the user's own assignments of cloudLicensing, None where they were not read. rights are the usage rights by any path, where they were.
     """
 
     user: Principal
@@ -47,8 +47,8 @@ class Tenant:
     """What a tenant has. groups are those that a run names or that assign licenses to its users, by id, with the licenses that they will have.
 
     group_ids are ids by the name that a file uses, and faults say what is wrong with such a name.
-    group_seats are the assignments of groups by their id. lost are the pairs of group and SKU that a run takes from groups, changed the ids of groups
-    whose licenses it changes, taken the seats of a SKU that members who are not listed take of what it assigns to groups, and getting the ids of those
+    group_seats are the assignments of groups by their id. lost are the pairs of group and SKU that a run removes. changed are the ids of groups
+    whose licenses it changes. taken counts the seats of a SKU that unlisted members take of what it assigns to groups. getting has the ids of members
     who are listed.
     """
 
@@ -75,7 +75,7 @@ class Tenant:
 def claims(before: Observed, end: Principal, after: Mapping[str, tuple[str, frozenset[str]]], tenant: Tenant) -> tuple[frozenset[str], frozenset[str]]:
     """The seats that a user takes and frees, by key. after are the seats that the user will have: SKU and service plans by allotment.
 
-    Of each allotment by which a user is reached, one seat is in use (graph-contract 2.1).
+    A user that an allotment reaches by several paths uses one seat of it (graph-contract 2.1).
     """
     now = {one.allotment_id or "": one.sku_id or "" for one in before.seats or ()}
     later = {allotment_id: sku_id for allotment_id, (sku_id, dummy) in after.items()}
@@ -86,7 +86,7 @@ def claims(before: Observed, end: Principal, after: Mapping[str, tuple[str, froz
 
 
 def _used(user: Principal, own: Mapping[str, str], tenant: Tenant, are_seats_known: bool) -> tuple[set[str], dict[str, int]]:
-    """The ids of the allotments by which a user is reached, and the seats of each SKU. What no assignment explains is one seat elsewhere."""
+    """The ids of the allotments by which a user is reached, and the seats of each SKU. A license without a known assignment is one seat elsewhere."""
     reached = dict(own)
     elsewhere = set()
     for lic in (lic for lic in user.licenses if lic.is_held):
@@ -103,10 +103,10 @@ def _used(user: Principal, own: Mapping[str, str], tenant: Tenant, are_seats_kno
 
 
 def free_seats(tenant: Tenant, users: Iterable[Observed], claimed: Mapping[str, frozenset[str]] | None = None) -> dict[str, int]:
-    """The seats that are left, by key: without those that members take of what the run assigns to groups, and those that go to a queue first.
+    """The free seats by key, less those that members take through groups of the run and those that a queue receives first.
 
-    claimed are the keys of seats that users take by what is desired of them, by their id: as members they take no other one. Where members are more than
-    seats are, the number is below zero, as what is freed goes to them first.
+    claimed are the keys of seats that users take through their own entries, by user id; as members they take no second one. With more members than
+    seats, the number is below zero, as freed seats are assigned to them first.
     """
     free = {sku.id: sku.seats.free - tenant.taken.get(sku.id, 0) for sku in tenant.catalog}
     for sku_id, ids in tenant.getting.items():
@@ -118,7 +118,7 @@ def free_seats(tenant: Tenant, users: Iterable[Observed], claimed: Mapping[str, 
 
 
 def _queued(user: Observed, tenant: Tenant) -> set[str]:
-    """The keys of the seats for which a user waits as the member of a group: what is freed goes there first (graph-contract 2.1)."""
+    """The keys of the seats for which a user waits as the member of a group: a freed seat is assigned there first (graph-contract 2.1)."""
     waiting = [lic for lic in user.user.licenses if lic.group_id and not lic.is_held and (lic.error or "").lower().startswith("countviolation")]
     named = [(one.allotment_id, one.sku_id, lic.sku_id) for lic in waiting for one in tenant.group_seats.get(lic.group_id or "", ())]
     return {lic.sku_id for lic in waiting} | {seat_key(one) for one, own, sku_id in named if one and own == sku_id}

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From names to ids: every SKU and service plan that a task names is found here, or noted as a problem with what is near."""
+"""Resolve the names of SKUs and service plans to ids, and note unknown names as problems with the nearest names."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from .catalog import Catalog
 from .model import ServicePlan, Sku, is_guid
 
 
+_SHOWN = 10  # names of an error that has none that is near
+
+
 @dataclass(frozen=True, slots=True)
 class ServicePlanRule:
-    """What is to become of service plans: exactly these off, exactly these on, or (merge) these off and those on."""
+    """The desired service plans: exactly these off, exactly these on, or (merge) these off and those on."""
 
     disabled: tuple[str, ...] | None = None
     enabled: tuple[str, ...] | None = None
@@ -23,14 +26,14 @@ class ServicePlanRule:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedPlans:
-    """What is to be off and on of a SKU's service plans, by id; nothing of the one that is not said."""
+    """The service plans of a SKU that must be off or on, by id; None for a list that is not given."""
 
     disabled: frozenset[str] | None = None
     enabled: frozenset[str] | None = None
     is_merge: bool = False
 
     def after(self, current: frozenset[str], sku: Sku) -> frozenset[str]:
-        """The ids of the service plans that are off, once this was applied to those that are off now. Every list leaves alone what people cannot switch."""
+        """The ids of the service plans that are off once this is applied to current. No list changes service plans that users cannot switch."""
         if self.is_merge:
             return (current | (self.disabled or frozenset())) - (self.enabled or frozenset())
         switchable = frozenset(plan.id for plan in sku.service_plans if plan.is_switchable)
@@ -42,7 +45,7 @@ class ResolvedPlans:
 
 
 class Resolver:
-    """Turns what a task names into SKUs and service plans, and collects every name that fails into one error."""
+    """Resolves the names of a task to SKUs and service plans, and collects all unknown names in one error."""
 
     def __init__(self, catalog: Catalog, held_ids: Iterable[str] = ()) -> None:
         self._catalog = catalog
@@ -50,10 +53,11 @@ class Resolver:
         self._problems: list[Problem] = []
 
     def sku(self, name: str, where: str, may_be_gone: bool = False) -> Sku | None:
-        """The SKU of a part number, id or product name, else None and a problem is noted. An id is known, also when the tenant does not own it.
+        """Return the SKU of a part number, id or product display name, or note a problem and return None. An id is valid even if the tenant does not own it.
 
-        With may_be_gone, a name of Microsoft's file is enough: what is to be removed, or to stay, may be a product that the tenant gave up.
+        With may_be_gone, a name of Microsoft's file is enough: a SKU to remove or keep may be a product that the tenant no longer owns.
         """
+        name = name.strip()
         if is_guid(name):
             return self._catalog.sku(name.lower())
         found = self._owned(name) or self._by_product_name(name)
@@ -72,7 +76,7 @@ class Resolver:
         return None
 
     def sku_ids(self, name: str, where: str) -> frozenset[str]:
-        """The ids of what a name may mean, for SKUs that stay: all of a product name, also those that the tenant gave up."""
+        """The ids that a name of SKUs to keep may stand for: all of a product display name, also those that are no longer owned."""
         named = frozenset(sku.id for sku in self._owned(name)) or self._catalog.names.sku_ids(name)
         return named or frozenset(sku.id for sku in [self.sku(name, where)] if sku)
 
@@ -81,12 +85,12 @@ class Resolver:
         return [sku for sku in self._catalog if name.lower() in (sku.id, sku.part_number.lower())]
 
     def _by_product_name(self, name: str) -> list[Sku]:
-        """The SKUs of a product name that the tenant owns or the principal holds; the tenant decides between those of one name."""
+        """The SKUs of a product display name that the tenant owns, else those that the principal holds."""
         ids = self._catalog.names.sku_ids(name)
         return [sku for sku in self._catalog if sku.id in ids] or [self._catalog.sku(sku_id) for sku_id in sorted(ids & self._held_ids)]
 
     def plans(self, sku: Sku, names: Iterable[str], where: str, must_switch: bool = False) -> frozenset[str]:
-        """The ids of service plans of a SKU. With must_switch, one that people cannot switch off is a problem.
+        """The ids of service plans of a SKU. With must_switch, one that users cannot switch off is a problem.
 
         Of a SKU that the tenant does not own, nothing is known but ids.
         """
@@ -105,6 +109,7 @@ class Resolver:
         return ResolvedPlans(off, on, named.is_merge)
 
     def _plan(self, sku: Sku, name: str, where: str, must_switch: bool) -> ServicePlan | None:
+        name = name.strip()
         found = [plan for plan in sku.service_plans if name.lower() in (plan.id, plan.name.lower())]
         if not found:
             named = self._catalog.names.service_plan_ids(name)
@@ -119,8 +124,8 @@ class Resolver:
         if must_switch and not found[0].is_switchable:
             self._note(
                 where,
-                f"service plan {found[0].name} of {sku.part_number} applies to the organization, not to people, "
-                "and cannot be switched off for one of them; leave it out",
+                f"service plan {found[0].name} of {sku.part_number} applies to the organization, not to users, "
+                "and cannot be turned off for a single user; leave it out",
             )
         return found[0]
 
@@ -128,17 +133,17 @@ class Resolver:
         if not name:
             self._note(where, f"an empty name; give a {what} or leave the entry out")
             return
-        hint = _nearest(name, known)
+        hint = _nearest(name, known) or _some(known)
         if what == "SKU" and self._catalog.names.sku_ids(name):
             hint = " (a product that the tenant does not own)"
         self._note(where, f"no {what} {name!r} {whose}{hint}")
 
     def problem(self, text: str) -> None:
-        """Notes a problem that is not about a single name."""
+        """Note a problem that is not about a single name."""
         self._note("", text)
 
     def twice(self, text: str) -> None:
-        """Notes a problem once, however often it is found."""
+        """Note a problem once, however often it is found."""
         if text not in [problem.cause for problem in self._problems]:
             self._note("", text)
 
@@ -146,12 +151,12 @@ class Resolver:
         self._problems.append(Problem(cause, where=where))
 
     def taken(self) -> tuple[Problem, ...]:
-        """Every problem noted so far, which is then forgotten."""
+        """Return and clear the problems noted so far."""
         problems, self._problems = self._problems, []
         return tuple(replace(problem, code="name_unknown") for problem in problems)
 
     def check(self) -> None:
-        """Raises one OptionError that lists every problem noted so far."""
+        """Raise one OptionError that lists every problem noted so far."""
         if self._problems:
             raise OptionError(*self._problems)
 
@@ -166,8 +171,14 @@ def _nearest(name: str, known: list[str]) -> str:
     return f" (nearest: {', '.join(near)})" if near else ""
 
 
+def _some(known: list[str]) -> str:
+    """A few of the names that there are, where none is near."""
+    more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
+    return f" (known: {', '.join(sorted(known)[:_SHOWN])}{more})" if known else ""
+
+
 def sku_ids_of(catalog: Catalog, names: list[str], option: str) -> list[str]:
-    """The ids of SKUs by any name. An id that the tenant does not own is taken as it is: a user may still hold it."""
+    """The ids of SKUs by any name. An id that the tenant does not own is valid: a user may still hold it."""
     resolver = Resolver(catalog)
     found = [resolver.sku(name, option if len(names) == 1 else f"{option}[{index}]") for index, name in enumerate(names)]
     resolver.check()

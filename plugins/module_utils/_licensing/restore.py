@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a user who comes back gets: all that was recorded and is possible today. The rest stays open in the record."""
+"""Restore the licenses of returning users: all that was recorded and is possible today. The rest stays open in the record."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .resolve import ResolvedPlans
 
 @dataclass
 class _Return:
-    """The union of what is to be restored, while it is made."""
+    """Collects the licenses to restore for a user."""
 
     choices: list[Choice] = field(default_factory=list)
     seats: list[Seat] = field(default_factory=list)
@@ -29,7 +29,7 @@ class _Return:
     is_whole: bool = True
 
     def leave_open(self, cause: str) -> None:
-        """Something is impossible today."""
+        """Note something that cannot be restored today."""
         self.problems.append(Problem(cause, "it stays open in the record", "not_restorable", "warning"))
         self.is_whole = False
 
@@ -37,7 +37,7 @@ class _Return:
 def returns_of(
     users: Mapping[int, Observed], aliases: Mapping[int, frozenset[str]], record: LeaverRecord, tenant: Tenant
 ) -> dict[str, tuple[Resolved, Episode | None]]:
-    """What users who come back get, and what was recorded of them, by their id. users are by the place of the entry.
+    """The licenses to restore for returning users, and their episodes, by user id. users are by the place of the entry.
 
     aliases are the ids under which the record has the name of an entry. A name that another user has now, or that several users had, is an error.
     """
@@ -47,20 +47,20 @@ def returns_of(
         others = sorted(aliases.get(index, frozenset()) - {user.id})
         if others and user.id in aliases.get(index, ()):
             cause = f"the record has several users of this name: {', '.join(sorted({user.id, *others}))}"
-            made[user.id] = Resolved(problems=(Problem(cause, "name the user by the id that is meant", "not_recorded"),)), None
+            made[user.id] = Resolved(problems=(Problem(cause, "give the object id of the user", "not_recorded"),)), None
         elif episode is not None:
             made[user.id] = restoration_of(episode, user, tenant), episode
         elif user.id in record.restored:
             made[user.id] = Resolved(), None
         else:
-            cause = f"the record has nothing of {user.user.name} ({user.id})" + (f"; of that name, it has {', '.join(others)}" if others else "")
-            remedy = "name the user by the id that is meant" if others else "check the name, and whether record_path is the right file"
+            cause = f"the record has no entry of {user.user.name} ({user.id})" + (f", but one of that name with id {', '.join(others)}" if others else "")
+            remedy = "give the object id of the user" if others else "check the name, and whether record_path is the right file"
             made[user.id] = Resolved(problems=(Problem(cause, remedy, "not_recorded"),)), None
     return made
 
 
 def union_of(episodes: Iterable[Episode]) -> Episode | None:
-    """One episode for all of a user: the newest service plans of each license, without what a release itself had assigned."""
+    """Merge the episodes of a user: the newest service plans of each license, without what a release itself had assigned."""
     whole: Episode | None = None
     for one in episodes:
         whole = _joined(whole, one) if whole else one
@@ -68,7 +68,7 @@ def union_of(episodes: Iterable[Episode]) -> Episode | None:
 
 
 def _joined(whole: Episode, one: Episode) -> Episode:
-    """Two episodes as one, of which the second is the newer one."""
+    """Merge two episodes, of which the second is newer."""
     ours = {(held.sku_id, held.disabled_plans) for held in whole.assigned}
     licenses = {held.sku_id: held for held in whole.licenses}
     licenses |= {held.sku_id: held for held in one.licenses if (held.sku_id, held.disabled_plans) not in ours}
@@ -90,9 +90,9 @@ def _joined(whole: Episode, one: Episode) -> Episode:
 
 
 def restoration_of(episode: Episode, user: Observed, tenant: Tenant) -> Resolved:
-    """What a user is to have again, as far as it is possible today. Whether seats are left, the planner decides.
+    """The licenses to restore for a user, as far as possible today. The planner decides whether seats are left.
 
-    What a release had assigned in exchange is removed only when everything else comes back.
+    What a release had assigned in exchange is removed only when everything else is restored.
     """
     made = _Return()
     seated = {one.sku_id for one in episode.seats}
@@ -112,7 +112,7 @@ def restoration_of(episode: Episode, user: Observed, tenant: Tenant) -> Resolved
 
 
 def _license(made: _Return, held: HeldLicense, episode: Episode, user: Observed, tenant: Tenant) -> None:
-    """Adds a direct license. Service plans that the SKU no longer has cannot be turned off."""
+    """Add a direct license. Service plans that the SKU no longer has cannot be turned off."""
     sku = tenant.catalog.sku(held.sku_id)
     problem = predict.unassignable(sku)
     if problem and not user.user.direct(sku.id):
@@ -127,7 +127,7 @@ def _license(made: _Return, held: HeldLicense, episode: Episode, user: Observed,
 
 
 def _seat(made: _Return, held: HeldLicense, episode: Episode, user: Observed, tenant: Tenant) -> None:
-    """Adds a seat; a direct license where that is the same, or where the allotment is gone."""
+    """Add a seat, or a direct license where that is the same or the allotment no longer exists."""
     allotment = tenant.allotment(held.allotment_id)
     sku = tenant.catalog.sku(held.sku_id)
     if any(choice.first_id == held.sku_id for choice in made.choices):
@@ -138,7 +138,7 @@ def _seat(made: _Return, held: HeldLicense, episode: Episode, user: Observed, te
         made.leave_open(f"{problem.cause}, so it is not restored")
     elif allotment is None or allotment.has_ended or "user" not in allotment.assignable_to:
         if predict.unassignable(sku) is None:
-            made.leave_open(f"allotment {held.allotment_id} of {sku.part_number} is gone, so the license is assigned directly")
+            made.leave_open(f"allotment {held.allotment_id} of {sku.part_number} is no longer available, so the license is assigned directly")
         _license(made, held, episode, user, tenant)
     elif is_direct and is_only(allotment, tenant):
         _license(made, held, episode, user, tenant)
@@ -153,10 +153,10 @@ def is_only(allotment: Allotment, tenant: Tenant) -> bool:
 
 
 def _group(made: _Return, group_id: str, episode: Episode, user: Observed, tenant: Tenant) -> None:
-    """Adds a membership."""
+    """Add a membership."""
     group, name = tenant.groups.get(group_id), episode.names.get(group_id, group_id)
     if group is None:
-        made.leave_open(f"group {name} is gone, so {user.user.name} is not added to it")
+        made.leave_open(f"group {name} no longer exists, so {user.user.name} is not added to it")
         return
     problems = join_problems(user.user, group) if group_id not in user.groups else []
     if problems:
@@ -166,7 +166,7 @@ def _group(made: _Return, group_id: str, episode: Episode, user: Observed, tenan
 
 
 def still_open(episode: Episode, state: EndState, tenant: Tenant) -> Episode:
-    """What of an episode is not restored, once a user is as planned."""
+    """The part of an episode that is not restored once the plan of the user is carried out."""
     end, seats = state.after, {one.allotment_id for one in state.before.seats or ()}
     seats |= {one.key for one in state.changes if one.kind == "seat" and one.verb == "add"}
     seats -= {one.key for one in state.changes if one.kind == "seat" and one.verb == "remove"}
@@ -193,7 +193,7 @@ def _is_kept(held: HeldLicense, state: EndState) -> bool:
 
 
 def _left_of(held: HeldLicense, state: EndState, tenant: Tenant) -> list[HeldLicense]:
-    """What of a license is not restored: all of it, or the service plans that were off and are gone."""
+    """The part of a license that is not restored: all of it, or the disabled service plans that the SKU no longer has."""
     if state.after.direct(held.sku_id) is None:
         return [] if held.is_partial else [held]
     known = {plan.id for plan in tenant.catalog.sku(held.sku_id).service_plans}

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One count of seats over a whole run: who takes a seat that another user frees, and in which stage."""
+"""Count seats over a whole run: which user takes a seat that another user frees, and in which stage."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ALLOTMENT = "allotment "  # how the key of an allotment begins
 
 
 def seat_key(allotment_id: str) -> str:
-    """By what the seats of an allotment are counted; those of a SKU are by its id."""
+    """The key under which the seats of an allotment are counted; those of a SKU are counted under its id."""
     return ALLOTMENT + allotment_id
 
 
@@ -26,7 +26,7 @@ class Claim:
 
 
 def supply_of(claims: Iterable[Claim], free: Mapping[str, int]) -> dict[str, int]:
-    """The seats that are free or are freed by anybody."""
+    """The seats that are free or that any claim frees."""
     supply = dict(free)
     for claim in claims:
         for key in claim.frees:
@@ -35,7 +35,7 @@ def supply_of(claims: Iterable[Claim], free: Mapping[str, int]) -> dict[str, int
 
 
 def plenty_of(takes: Iterable[frozenset[str]], free: Mapping[str, int]) -> frozenset[str]:
-    """The keys of seats that are free for all who take them, so that no user waits for one that another user frees."""
+    """The keys with enough free seats for all claims, so that no user waits for a seat that another user frees."""
     taken = Counter(key for keys in takes for key in keys)
     return frozenset(key for key, count in taken.items() if count <= free.get(key, 0))
 
@@ -44,8 +44,8 @@ def stages_of(claims: Sequence[Claim], free: Mapping[str, int]) -> dict[int, int
     """The stage of each claim that can be served, by its place in the list; a claim that cannot is missing, and so is what it would free.
 
     A claim of a stage needs only seats that are free, or that an earlier stage frees. Where claims of one seat each can all be served in any order,
-    they are. Otherwise those that free a seat go before those that keep one, and then who comes first in the list is served first.
-    Less than no seat is free where more are used than owned: the first ones that are freed then serve nobody.
+    they are. Otherwise claims that free a seat come before claims that free none, and then the list order decides.
+    Where more seats are used than owned, the first seats that are freed serve no claim.
     """
     seats = _Seats(free)
     stages: dict[int, int] = {}
@@ -69,9 +69,9 @@ def stages_of(claims: Sequence[Claim], free: Mapping[str, int]) -> dict[int, int
 
 
 def stages_around(claims: Sequence[Claim], are_late: Sequence[bool], free: Mapping[str, int]) -> tuple[dict[int, int], int | None]:
-    """Stages as stages_of has them, where what is late is freed by an event behind a stage, and that stage.
+    """Stages as stages_of returns them, where late claims free their seats by an event after a stage; and that stage.
 
-    Who needs such a seat comes behind the event, everybody else before it. Where that serves fewer, the event comes first, and has no stage.
+    Claims that need such a seat come after the event, all others before it. If that serves fewer claims, the event comes first and has no stage.
     """
     whole = stages_of(claims, free)
     early = stages_of([replace(one, frees=frozenset()) if is_late else one for one, is_late in zip(claims, are_late)], free)
@@ -86,7 +86,7 @@ def stages_around(claims: Sequence[Claim], are_late: Sequence[bool], free: Mappi
 
 
 class _Seats:
-    """The seats that are free, and those that are freed in a stage. Of an overused SKU, as many as are used too much serve nobody: the earliest."""
+    """The seats that are free, and those that are freed in a stage. Of an overused SKU, the first seats that are freed only cover the excess."""
 
     def __init__(self, free: Mapping[str, int]) -> None:
         self._free = {key: max(count, 0) for key, count in free.items()}
@@ -99,14 +99,14 @@ class _Seats:
         return self._free.get(key, 0) > 0 or bool(self._freed.get(key))
 
     def take(self, key: str) -> int:
-        """Takes a seat. The first stage in which that can be done."""
+        """Take a seat, and return the first stage in which that is possible."""
         if self._free.get(key, 0) > 0:
             self._free[key] -= 1
             return 0
         return heappop(self._freed[key]) + 1
 
     def give(self, key: str, stage: int) -> None:
-        """A seat is freed in a stage."""
+        """Free a seat in a stage."""
         absorbed = self._absorbed.setdefault(key, [])
         if len(absorbed) < self._overused.get(key, 0):
             heappush(absorbed, -stage)
@@ -143,7 +143,7 @@ def _main(keys: frozenset[str]) -> frozenset[str]:
 
 
 def _edge(index: int, takes: frozenset[str], frees: frozenset[str]) -> tuple[Hashable, Hashable]:
-    """From what to what; an end that is no seat is a point of its own."""
+    """The edge of a claim; an end without a seat is a point of its own."""
     return next(iter(takes), 2 * index), next(iter(frees), 2 * index + 1)
 
 
@@ -152,7 +152,7 @@ def _starts_free(point: Hashable, free: Mapping[str, int]) -> bool:
 
 
 def _circuits(edges: Mapping[int, tuple[Hashable, Hashable]]) -> Iterator[list[int | None]]:
-    """Every connected part as one circuit. Nothing stands for an edge that leads back."""
+    """Every connected part as one circuit. None is an edge that leads back."""
     outgoing: dict[Hashable, list[tuple[int | None, Hashable]]] = {}
     balance: dict[Hashable, int] = {}
     for index in sorted(edges, reverse=True):

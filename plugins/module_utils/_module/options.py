@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 
-from .._errors import OptionError
+from .._errors import OptionError, Problem
 from .._graph.authentication import METHODS
 from .._graph.clouds import CLOUDS
 from .._licensing.desired.users import check_user
@@ -110,10 +110,51 @@ class GraphModule(AnsibleModule):
             check_texts(self.params)
         except OptionError as error:  # Ansible cannot even log such a text
             self.fault, self.params = error, _escaped(self.params)
+        mistakes: list[Problem] = []
+        self.params = _of_form(self.params, self.argument_spec, "", mistakes)
+        if mistakes:
+            self.fault = self.fault or OptionError(*mistakes)
 
     def forget(self, option: str) -> None:
         """Lets go of a long list: it would take memory all along, and travel back with the answer as what the module was called with."""
         del self.params[option], self.validation_result.validated_parameters[option]
+
+
+def _of_form(params: Mapping, spec: Mapping[str, dict], where: str, mistakes: list[Problem]) -> dict[str, Any]:
+    """The options with a dictionary where the spec has one, so that Ansible goes on to what is noted in mistakes: its own message names no option."""
+    made = dict(params)
+    for name, value in params.items():
+        option, place = spec.get(name, {}), f"{where}{name}"
+        if isinstance(value, str) and option.get("type") == "dict" and option.get("options") and not _is_dictionary(value):
+            mistakes.append(Problem(f"{value!r} is not a dictionary", f"give its keys: {', '.join(option['options'])}", where=place))
+            del made[name]
+        elif isinstance(value, Mapping) and option.get("options"):
+            made[name] = _of_form(value, option["options"], f"{place}.", mistakes)
+        elif option.get("elements") == "dict" and option.get("options"):
+            listed = value if isinstance(value, list) else [value]
+            made[name] = [_entry(one, option["options"], f"{place}[{index}]", mistakes) for index, one in enumerate(listed)]
+        elif option.get("elements") == "str" and isinstance(value, list):
+            for index, one in enumerate(value):
+                if isinstance(one, Mapping):
+                    text = next(iter(one.values()), "")
+                    mistakes.append(Problem("it is a dictionary", f"give the text alone: {text}", where=f"{place}[{index}]"))
+    return made
+
+
+def _entry(value: Any, spec: Mapping[str, dict], where: str, mistakes: list[Problem]) -> Any:
+    """An entry of a list of dictionaries."""
+    if isinstance(value, Mapping):
+        return _of_form(value, spec, f"{where}.", mistakes)
+    if isinstance(value, str) and not _is_dictionary(value):
+        key = next(iter(spec))
+        mistakes.append(Problem(f"{value!r} is not a dictionary", f"write it as - {key}: {value}", where=where))
+        return {key: value}
+    return value
+
+
+def _is_dictionary(text: str) -> bool:
+    """Whether Ansible takes a text for a dictionary: JSON, or key=value."""
+    return text.lstrip().startswith("{") or "=" in text
 
 
 def _escaped(value: Any) -> Any:

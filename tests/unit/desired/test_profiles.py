@@ -41,7 +41,7 @@ def test_who_is_past_the_last_day(last_day):
     task = {"today": today, "grace_days": grace, "lead_days": 0, "remove": "nothing", "record_path": "x", "users": users}
     first, second = desired_run(task).users
     assert (first.state, second.state) == ("released" if is_over else "licensed", "licensed")
-    assert desired_run({**task, "leavers": "only"}).users[1].skipped == "no last day is over"
+    assert desired_run({**task, "leavers": "only"}).users[1].skipped == "no last day has passed"
 
 
 # title: (groups, what is said)

@@ -28,7 +28,7 @@ MISTAKES = {
     "nothing desired": (USER, ERIN, ["licenses, usage_location"], False),
     "license without SKU": (USER, {**ERIN, "licenses": {"add": [{"disabled_plans": []}]}}, ["sku"], False),
     "blank SKU": (USER, {**ERIN, "licenses": {"add": [{"sku": ""}]}}, ["sku"], False),
-    "location": (USER, {**ERIN, "usage_location": "Sweden"}, ["usage_location: 'Sweden' is no country code", "two letters"], False),
+    "location": (USER, {**ERIN, "usage_location": "Sweden"}, ["usage_location: 'Sweden' is not a country code", "two letters"], False),
     "both lists": (USER, {**ERIN, "licenses": {"add": [{"sku": "SPE_E5", "disabled_plans": [], "enabled_plans": []}]}}, ["licenses.add[0].", "merge"], False),
     "all names in one message": (
         USER,

@@ -103,7 +103,7 @@ MISTAKES = {
     "an empty set": ({"users": users("bob", licenses={"set": []})}, ["users[0]: licenses.set is empty"]),
     "a malformed user": ({"users": [{"user": "bob"}, {"user": "carol"}], "licenses": add("SPE_E5")}, ["users[0].user is 'bob'", "users[1].user is 'carol'"]),
     "no entry": ({"users": users("bob")}, ["users[0]: one of licenses and usage_location must be given"]),
-    "a location": ({"users": users("bob", usage_location="Germany")}, ["users[0]: usage_location: 'Germany' is no country code"]),
+    "a location": ({"users": users("bob", usage_location="Germany")}, ["users[0]: usage_location: 'Germany' is not a country code"]),
     "too many removals": (
         {"users": users("bob", "carol", licenses={"remove": ["SPE_E3"]}), "max_removals": 1},
         ["2 licenses would be removed, and max_removals is 1"],
@@ -492,9 +492,9 @@ def test_a_group_takes_the_seats_of_its_members(tenant):
 
 # title: (protect and allow_empty of the task, those of the entry, what is said)
 GUARDS = {
-    "protect of the task": ({"protect": ["SPE_E5"]}, {}, "names SPE_E5, which protect forbids to remove"),
-    "protect of the entry": ({}, {"protect": ["SPE_E5"]}, "names SPE_E5, which protect forbids to remove"),
-    "both add up": ({"protect": ["SPE_E5"]}, {"protect": ["POWER_BI_PRO"]}, "names SPE_E5, which protect forbids to remove"),
+    "protect of the task": ({"protect": ["SPE_E5"]}, {}, "SPE_E5 cannot be removed, as protect names it"),
+    "protect of the entry": ({}, {"protect": ["SPE_E5"]}, "SPE_E5 cannot be removed, as protect names it"),
+    "both add up": ({"protect": ["SPE_E5"]}, {"protect": ["POWER_BI_PRO"]}, "SPE_E5 cannot be removed, as protect names it"),
     "the task denies what the entry allows": ({"allow_empty": False}, {"allow_empty": True, "licenses": {"set": []}}, "licenses.set is empty"),
 }
 

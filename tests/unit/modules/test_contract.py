@@ -58,7 +58,7 @@ def test_user_task(tenant, title):
 
 # title: (options, code of the finding, part of the message)
 USER_ERRORS = {
-    "no seats": ({"user": "heidi", "add": [{"sku": "STANDARDPACK"}]}, "no_seats", "no free seat of STANDARDPACK: 1 in use, of 1"),
+    "no seats": ({"user": "heidi", "add": [{"sku": "STANDARDPACK"}]}, "no_seats", "no free seat of STANDARDPACK (1 of 1 in use)"),
     "no location": ({"user": "alice", "add": [{"sku": "SPE_E5"}]}, "usage_location_missing", "usage_location"),
     "inherited only": ({"user": "ivan", "remove": ["SPE_E3"], "remove_inherited": "fail"}, "inherited_only", "group Support desk ("),
     "inherited, fail": ({"user": "ivan", "add": [{"sku": "SPE_E3"}], "inherited": "fail"}, "already_inherited", "Support desk"),

@@ -34,10 +34,10 @@ TASKS = {
     "exactly": ([entry("Support desk", licenses=BI, exactly=True)], {}, ["changed"], None),
     "an error stops no other": ([entry("Nobody"), entry("Field 1")], {}, ["failed", "changed"], "1 of 2 failed: Nobody: groups[0].group: no group has"),
     "unless it shall": ([entry("Nobody"), entry("Field 1")], {"on_error": "stop"}, ["failed", "skipped"], "1 of 2 failed"),
-    "protected by the task": ([entry("Support desk", remove=["SPE_E3"])], {"protect": ["SPE_E3"]}, ["failed"], "protect forbids to remove"),
+    "protected by the task": ([entry("Support desk", remove=["SPE_E3"])], {"protect": ["SPE_E3"]}, ["failed"], "SPE_E3 cannot be removed, as protect names it"),
     "too many removals": ([entry("Support desk", remove=["SPE_E3"])], {"max_removals": 1}, ["skipped"], "2 licenses would be removed"),
     "one group twice": ([entry("Field 1"), entry("Field 1")], {}, None, "groups[1].group: Field 1 is also groups[0]"),
-    "no list": ("Field 1", {}, None, "groups: 'Field 1' is no list"),
+    "no list": ("Field 1", {}, None, "groups: 'Field 1' is not a list"),
     "a text": ("[{group: Field 1, licenses: [{sku: POWER_BI_PRO}]}]", {}, ["changed"], None),
     "a time to wait, and no wait": ([entry("Field 1")], {"wait_timeout": 5}, None, "wait_timeout is given, and wait is false"),
 }

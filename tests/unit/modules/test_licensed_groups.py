@@ -76,7 +76,7 @@ def test_what_a_group_frees_serves_users(tenant):
 MISTAKES = {
     "no such SKU": ([{"group": "Support desk", "licenses": [{"sku": "SPE_E33"}]}], "licensing_groups[0].licenses[0].sku: no SKU 'SPE_E33'"),
     "no such group": ([{"group": "Suport desk", "licenses": [{"sku": "SPE_E3"}]}], "licensing_groups[0].group: no group has the display name"),
-    "protected": ([{"group": "Support desk", "remove": ["SPE_E3"], "protect": ["SPE_E3"]}], "protect forbids to remove"),
+    "protected": ([{"group": "Support desk", "remove": ["SPE_E3"], "protect": ["SPE_E3"]}], "SPE_E3 cannot be removed, as protect names it"),
 }
 
 
@@ -104,10 +104,10 @@ def test_an_unknown_name_in_remove_removes_nothing(tenant):
 @pytest.mark.parametrize(
     ("groups", "said"),
     [
-        ("x", "licensing_groups: 'x' is no list"),
+        ("x", "licensing_groups: 'x' is not a list"),
         ([{"group": "a"}], "licensing_groups[0]: give licenses or remove"),
         ([{"group": "a", "remove": ["x"], "max_removals": -1}], "licensing_groups[0].max_removals: -1 is below zero"),
-        ([{"group": "a", "licenses": [{"sku": "x"}], "exact": True}], "licensing_groups[0].exact: there is no such key"),
+        ([{"group": "a", "licenses": [{"sku": "x"}], "exact": True}], "licensing_groups[0].exact: unknown key"),
     ],
 )
 def test_form(tenant, groups, said):

@@ -129,7 +129,7 @@ def test_what_a_leaver_is_to_get_does_not_vanish_without_a_word(tenant, path, ke
     desired = {"licenses": [{"sku": "SPE_E3"}], "groups": ["Support desk"], "allotments": [{"sku": "POWER_BI_PRO"}]}[key]
     path.touch()
     result = tenant.run(MODULE, users=[{"user": upn("bob"), key: desired}], state=state, record_path=str(path))
-    assert f"users[0].{key}: it does not count for a user whose state is {state}" in result["msg"]
+    assert f"users[0].{key}: it has no effect for a user whose state is {state}" in result["msg"]
     rows = [{"user": upn("bob"), "profile": "office", "usage_location": "DE", "last_day": "2020-01-01"}]
     more = {"profiles": {"office": {"licenses": [{"sku": "SPE_E3"}]}}}
     if state == "released":
@@ -148,7 +148,7 @@ def test_keep(tenant, path):
 DAYS = {
     "over": ({"last_day": "2026-01-01"}, {}, "changed", None),
     "skipped": ({"last_day": "2026-01-01", "profile": "p"}, {"leavers": "skip"}, "skipped", "the last day was 2026-01-01"),
-    "only, and no leaver": ({"profile": "p"}, {"leavers": "only"}, "skipped", "no last day is over"),
+    "only, and no leaver": ({"profile": "p"}, {"leavers": "only"}, "skipped", "no last day has passed"),
     "only": ({"last_day": "2026-01-01", "profile": "p"}, {"leavers": "only"}, "changed", None),
     "grace": ({"last_day": "2026-11-20"}, {"grace_days": 30, "state": "released"}, "skipped", "the last day is 2026-11-20"),
     "never": ({"last_day": "9999-12-31"}, {"state": "released"}, "skipped", "the last day is 9999-12-31"),
@@ -182,7 +182,7 @@ def test_the_file_must_be_there_unless_it_may_be_created(tenant, path):
 
 def test_a_file_of_another_tenant_and_a_damaged_one(tenant, path):
     path.write_text('{"version": 2, "tenant": "other"}\n')
-    assert "is of tenant other" in release(tenant, path, "bob")["msg"]
+    assert "belongs to tenant other" in release(tenant, path, "bob")["msg"]
     path.write_text("{}\n")
     assert "is no record of leavers" in release(tenant, path, "bob")["msg"]
     release(tenant, path.with_name("good"), "bob")
@@ -343,7 +343,7 @@ def test_a_rejected_release_is_not_restored_later(tenant, path):
     assert release(tenant, path, "bob")["failed"]
     assert states(path) == []
     result = restore(tenant, path, "bob")
-    assert "has nothing of bob" in result["msg"]
+    assert "has no entry of bob" in result["msg"]
 
 
 def test_two_seats_of_one_sku_come_back(tenant, path):
@@ -404,9 +404,9 @@ def test_a_sku_that_only_the_record_knows_can_be_kept(tenant, path):
 
 TEXTS = {
     "YAML": ("[{user: bob@contoso.example, usage_location: SE}]", None),
-    "a text": ("bob@contoso.example", "users: a list belongs here, and this is a text"),
+    "a text": ("bob@contoso.example", "users: expected a list, got text"),
     "half of a surrogate pair": ('["a\\ud800b@x"]', "it holds a character"),
-    "a circle": ("&a [*a]", "users: a list belongs here"),
+    "a circle": ("&a [*a]", "users: expected a list"),
 }
 
 

@@ -410,4 +410,4 @@ def test_a_second_seat_that_goes_with_the_direct_license_is_named(tenant):
             tenant.store.add_claim(pool, "user", tenant.user_id("grace"), ())
     users = [moved("grace", "base", "figures"), entry("alice", usage_location="DE", allotments=[{"sku": "SPE_E3", "allotment_choice": "most_available"}])]
     result = tenant.check(MODULE, users=users, profiles=PROFILES, remove="previous")
-    assert "loses all 2 seats of POWER_BI_PRO" in str(result["results"][0]["findings"])
+    assert "all 2 seats of POWER_BI_PRO are removed from" in str(result["results"][0]["findings"])

@@ -104,7 +104,7 @@ def test_a_group_loses_its_license_behind_the_stage_of_who_replaces_it_and_befor
 @pytest.mark.parametrize(
     ("groups", "said"),
     [
-        ("x", "licensing_groups: 'x' is no list"),
+        ("x", "licensing_groups: 'x' is not a list"),
         ([{"group": "a", "remove": ["x"], "max_removals": -1}], "licensing_groups[0].max_removals: -1 is below zero"),
         ([{"group": "a", "licenses": [{"sku": "x", "disabled_plans": [], "enabled_plans": []}]}], "exclude each other"),
     ],

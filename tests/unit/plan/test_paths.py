@@ -501,10 +501,10 @@ def test_a_service_plan_that_is_gone():
 
 
 def test_who_is_not_in_the_record():
-    assert "the record has nothing of ann" in restored(LeaverRecord("t"), ann())[0].users[0].errors[0].message
+    assert "the record has no entry of ann" in restored(LeaverRecord("t"), ann())[0].users[0].errors[0].message
     other = Episode("other", "ann@contoso.example", "now", (HeldLicense(E3.id),))
     made, dummy = restored(recorded(other), ann(), aliases={0: frozenset({"other"})})
-    assert "of that name, it has other" in made.users[0].errors[0].message
+    assert "one of that name with id other" in made.users[0].errors[0].message
     mine = Episode(ANN, "ann@contoso.example", "now", (HeldLicense(E3.id),))
     both, dummy = restored(recorded(other, mine), ann(), aliases={0: frozenset({"other", ANN})})
     assert "several users of this name" in both.users[0].errors[0].message

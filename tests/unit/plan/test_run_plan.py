@@ -281,29 +281,29 @@ MISTAKES = {
         {"users": [{"user": "ann", "profile": "leed"}, {"user": "b@c.d"}], "profiles": PROFILES},
         ["users[0].user is 'ann'", "users[0].profile: there is no profile 'leed' (nearest: lead)", "users[1]: nothing is desired"],
     ),
-    "a text": ({"users": "ann@contoso.example"}, ["users: a list belongs here, and this is a text"]),
+    "a text": ({"users": "ann@contoso.example"}, ["users: expected a list, got text"]),
     "a text with dates": ({"users": "[{'user': 'a@b.c', 'last_day': datetime.date(2026, 1, 1)}]"}, ["put dates into quotes"]),
     "the last run": ({"users": [], "previous_users": [{"profile": "x"}]}, ["previous_users[0]: user is missing"]),
-    "profiles as a list": ({"users": [], "profiles": ["x"]}, ["profiles: a dictionary of profiles by name belongs here"]),
+    "profiles as a list": ({"users": [], "profiles": ["x"]}, ["profiles: expected a dictionary of profiles by name"]),
     "circular": ({"users": [], "profiles": {"a": {"inherits": "b"}, "b": {"inherits": "a"}}}, ["profiles.a.inherits: circular inheritance"]),
     "no such parent": ({"users": [], "profiles": {"a": {"inherits": "b"}}}, ["profiles.a.inherits: there is no profile 'b'"]),
-    "a key": ({"users": [{"user": "a@b.c", "profil": "x"}]}, ["users[0].profil: there is no such key (nearest: profile)"]),
+    "a key": ({"users": [{"user": "a@b.c", "profil": "x"}]}, ["users[0].profil: unknown key (nearest: profile)"]),
     "a key of before": (
         {"users": [{"user": "a@b.c", "cloud_assignments": []}], "profiles": {"a": {"pools": []}}},
-        ["users[0].cloud_assignments: the name of this key is allotments now", "profiles.a.pools: the name of this key is allotments now"],
+        ["users[0].cloud_assignments: this key is now named allotments", "profiles.a.pools: this key is now named allotments"],
     ),
     "both ends of a seat": ({"users": [{"user": "a@b.c", "allotments": [{"sku": "x", "allotment": "y"}]}]}, ["users[0].allotments[0]: give one of sku and"]),
     "keys of another state": (
         {"users": [{"user": "a@b.c", "state": "released", "profile": "lead"}], "profiles": PROFILES, "record_path": "x"},
-        ["users[0].profile: it does not count for a user whose state is released"],
+        ["users[0].profile: it has no effect for a user whose state is released"],
     ),
     "no record": ({"users": [{"user": "a@b.c", "last_day": "2020-01-01"}]}, ["record_path: users[0] (a@b.c) is released, and record_path is not given"]),
     "exchange without a day": (
         {"users": [{"user": "a@b.c", "profile": "lead", "state": "licensed", "after_release": {"licenses": []}}], "profiles": PROFILES},
-        ["users[0].after_release: it counts only with last_day or state: released"],
+        ["users[0].after_release: it has no effect without last_day or state: released"],
     ),
-    "a day": ({"users": [{"user": "a@b.c", "profile": "lead", "last_day": "soon"}], "profiles": PROFILES}, ["users[0].last_day: 'soon' is no day"]),
-    "a location": ({"users": [{"user": "a@b.c", "usage_location": "Germany"}]}, ["users[0].usage_location: 'Germany' is no country code"]),
+    "a day": ({"users": [{"user": "a@b.c", "profile": "lead", "last_day": "soon"}], "profiles": PROFILES}, ["users[0].last_day: 'soon' is not a date"]),
+    "a location": ({"users": [{"user": "a@b.c", "usage_location": "Germany"}]}, ["users[0].usage_location: 'Germany' is not a country code"]),
     "both lists": ({"users": [{"user": "a@b.c", "licenses": [{"sku": "x", "disabled_plans": [], "enabled_plans": []}]}]}, ["exclude each other"]),
     "today": ({"users": [], "today": "now"}, ["today is 'now'"]),
     "days": ({"users": [], "grace_days": -1}, ["grace_days is -1"]),
@@ -497,7 +497,7 @@ def test_accept_leaves_a_direct_license_in_error_alone():
 def test_service_plans_that_stay_on_through_a_group(rule):
     made = plan(tenant(user(License(E3.id, group_id="g"))), [{"user": ANN.name, "licenses": [{"sku": "E3", **rule}]}])
     (warning,) = [problem for problem in made.users[0].problems if problem.code == "plans_stay_on"]
-    assert "service plans SWAY of E3 are to be off, and stay on for ann@contoso.example through group g" in warning.message
+    assert "service plans SWAY of E3 must be off, but group g keeps them on for ann@contoso.example" in warning.message
 
 
 def test_figures_count_each_user_once_and_those_who_are_not_there_yet():
@@ -509,7 +509,7 @@ def test_figures_count_each_user_once_and_those_who_are_not_there_yet():
 
 @pytest.mark.parametrize("entry", [{"from": "analyst", "usage_location": "DE"}])
 def test_a_key_that_nothing_could_make_count(entry):
-    with pytest.raises(OptionError, match="from: it counts only together with profile"):
+    with pytest.raises(OptionError, match="from: it has no effect without profile"):
         plan(tenant(ANN), [{"user": ANN.name, **entry}])
 
 

@@ -71,7 +71,7 @@ def test_a_ready_file_of_a_dead_sandbox_is_no_hindrance(tmp_path):
     [
         ("seed.json", "{", "cannot read the seed"),
         ("seed.json", '{"tenant": {}}', "seed has no skus; seed has no allotments"),
-        ("seed.json", "[]", "seed is no object"),
+        ("seed.json", "[]", "seed is not of type object"),
         ("seed.yml", "a: [", "not YAML"),
         ("none.json", None, "No such file"),
     ],

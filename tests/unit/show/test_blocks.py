@@ -74,6 +74,7 @@ BLOCKS = {
         """
         bob@contoso.example
           ~ SPE_E3  turns SWAY on, turns TEAMS1 off, still without YAMMER_ENTERPRISE
+          * disabled_plans does not name SWAY of SPE_E3, off for bob@contoso.example until now: add to disabled_plans what must stay off, or set plans_mode: merge; the rest is turned on
         """,
     ),
     "a leaver": (
@@ -88,7 +89,7 @@ BLOCKS = {
         {"user": upn("grace"), "profile": "full"},
         """
         grace@contoso.example (full)
-          ! no free seat of STANDARDPACK: 1 in use, of 1: free or buy a seat, or let Graph decide with seat_check: try
+          ! no free seat of STANDARDPACK (1 of 1 in use): buy or free a seat, or set seat_check: try
         """,
     ),
     "a conflict": (
@@ -97,7 +98,7 @@ BLOCKS = {
         heidi@contoso.example (full)
           ! SPE_E3 through group Support desk (held) and STANDARDPACK (not held yet) bring service plans that exclude each other, and both would be on: \
 EXCHANGE_S_ENTERPRISE and EXCHANGE_S_STANDARD, SHAREPOINTENTERPRISE and SHAREPOINTSTANDARD: turn all but one off, or remove the SKU that brings the other; \
-if this tenant allows it, let Graph decide with plan_check: try
+if this tenant allows it, set plan_check: try
         """,
     ),
     "a typo": (

@@ -58,7 +58,7 @@ ROWS = {
     "assignment of no SKU": (rows.assignment_row(Assignment("a1", "pool", None), HOLDER, CATALOG), {"sku": None, "disabled_plans": []}),
     "error": (
         rows.cloud_error_row(AssignmentError("e", "noAvailableLicenses", "none", "2026-01-01", E3.id), HOLDER, CATALOG),
-        {"sku": "E3", "code": "noAvailableLicenses", "cause": "Graph gives an error that is not documented"},
+        {"sku": "E3", "code": "noAvailableLicenses", "cause": "Graph reports an undocumented error"},
     ),
     "error of no SKU": (
         rows.cloud_error_row(AssignmentError("e", "CountViolation", None, None, None), HOLDER, CATALOG),

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""First and last days of people, and what they mean on a day."""
+"""First and last days of users, and what they mean on a day."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ def day_of(text: Any) -> date:
 
 
 def today_of(text: Any) -> date:
-    """The day of a run. Raises OptionError for what is none."""
+    """The day of a run. Raises OptionError for an invalid date."""
     try:
         return day_of(text)
     except ValueError:
-        raise OptionError(f"today is {text!r}: give a day, such as 2026-12-31") from None
+        raise OptionError(f"today is {text!r}: give a date such as 2026-12-31") from None
 
 
 def days_of(value: Any, option: str) -> int:
-    """A number of days. Raises OptionError for what is none."""
+    """A number of days. Raises OptionError for an invalid one."""
     if not re.fullmatch("[0-9]{1,5}", str(value)) or int(value) > MOST_DAYS:
         raise OptionError(f"{option} is {value!r}: give a number of days, from 0 to {MOST_DAYS}")
     return int(value)
 
 
 def is_over(last_day: date, today: date, grace_days: int) -> bool:
-    """Whether a last day and the days of grace after it are over. 9999-12-31, the last day of all, never is."""
+    """Whether a last day and the days of grace after it have passed. 9999-12-31, the last possible day, never has."""
     return last_day.toordinal() + grace_days < today.toordinal()
 
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who holds one of a chain of SKUs: which one somebody gets, keeps, moves to or loses."""
+"""Holders of a chain of SKUs: which SKU is assigned to a user, kept, replaced or removed."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def chain_of(entries: Sequence[Mapping]) -> tuple[WantedLicense, ...]:
 
 
 def desired_holder(user: Principal, chain: Sequence[tuple[Sku, WantedLicense]], catalog: Catalog, is_wanted: bool, params: Mapping) -> DesiredLicenses:
-    """What one user is to hold: exactly one SKU of the chain, or none.
+    """The desired licenses of one user: exactly one SKU of the chain, or none.
 
-    Who holds one keeps the most preferred of those held, or with prefer: first moves up as soon as there is a seat. Everybody else gets the first
-    SKU of which a seat is free. All that changes travels in one call.
+    A holder keeps the most preferred SKU held, or with prefer: first moves up as soon as there is a seat. Every other user gets the first
+    SKU with a free seat. All changes are made in one call.
     """
     direct = [sku for sku, dummy in chain if user.direct(sku.id)]
     held = [sku for sku in direct if (lic := user.direct(sku.id)) and lic.is_held]
@@ -49,5 +49,5 @@ def _target(user: Principal, chain: Sequence[tuple[Sku, WantedLicense]], held: l
 
 
 def first_free(principal: Principal, skus: Sequence[Sku], catalog: Catalog) -> Sku | None:
-    """The first SKU that the principal can have without anybody losing a seat: held already in any way, or with a free seat."""
+    """The first SKU that the principal already holds in any way, or that has a free seat."""
     return next((sku for sku in skus if principal.holds(sku.id) or catalog.sku(sku.id).seats.free > 0), None)

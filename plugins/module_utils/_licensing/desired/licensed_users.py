@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What M(m365.licensing.licensed_users) declares: profiles, and users with a state of their own. Names stay names, each with its place."""
+"""What M(m365.licensing.licensed_users) declares: profiles, and users with a state of their own. Names are still as written, each with its place."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _UNSAID = ServicePlanRule()
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """What one place of a file declares. A later layer replaces what an earlier one says of the same SKU; groups of all layers add up."""
+    """What one place of a file declares. A later layer replaces an earlier one's entry of the same SKU; groups of all layers add up."""
 
     where: str
     licenses: tuple[WantedLicense, ...] = ()
@@ -41,7 +41,7 @@ class Layer:
 class DesiredUser:
     """A user with a state and the layers that apply, base first.
 
-    came_from is the profile of before, keep are the SKUs that stay in any case. is_named says that a released user is so by name, not by date.
+    came_from is the previous profile, keep are the SKUs that are kept in any case. is_named says that a user is released by state, not by date.
     after_release is what a released user gets in exchange. skipped says why nothing is done, is_early that the first day is ahead.
     """
 
@@ -59,7 +59,7 @@ class DesiredUser:
 
     @property
     def needs_record(self) -> bool:
-        """Whether the user leaves or comes back today."""
+        """Whether the user is released or restored today."""
         return self.state != "licensed" and self.skipped is None
 
 
@@ -67,7 +67,7 @@ class DesiredUser:
 class DesiredRun:
     """The users of a task, and its profiles with what they inherit, base first. earlier are the profiles of the last run, by the name of the user.
 
-    keep are SKUs that no released user loses. licensing_groups come first, before users are put into them. faults are errors of single entries.
+    keep are SKUs that every released user keeps. licensing_groups come first, before users are added to them. faults are errors of single entries.
     """
 
     users: tuple[DesiredUser, ...]
@@ -80,7 +80,7 @@ class DesiredRun:
     faults: Mapping[int, Problem] = field(default_factory=dict)
 
     def previous_of(self, desired: DesiredUser, user: Principal) -> tuple[str, ...]:
-        """The profiles whose licenses a user loses unless the layers give them. The last run may have named the user otherwise."""
+        """The profiles whose licenses are removed from a user unless the layers assign them. The last run may have named the user differently."""
         if not desired.profile or self.remove == "nothing" or desired.state != "licensed":
             return ()
         if self.remove == "other_profiles":
@@ -108,13 +108,13 @@ class DesiredRun:
 
     @property
     def has_records(self) -> bool:
-        """Whether a user leaves or comes back today."""
+        """Whether a user is released or restored today."""
         return any(one.needs_record for one in self.users)
 
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """What a task says for all of its users."""
+    """The options of a task that apply to all of its users."""
 
     today: date
     grace_days: int
@@ -125,7 +125,7 @@ class _Task:
     layers: Mapping[str, tuple[Layer, ...]]
 
     def user(self, index: int, entry: Mapping) -> DesiredUser:
-        """The user of an entry, which is of the form."""
+        """The user of a valid entry."""
         where, state = f"users[{index}]", entry.get("state") or self.state
         keep = tuple(entry.get("keep") or ())
         if state == "restored":
@@ -143,11 +143,11 @@ class _Task:
         return DesiredUser(*base, skipped=skipped, is_early=is_ahead)
 
     def is_over(self, entry: Mapping) -> bool:
-        """Whether the last day of an entry, and the days of grace, are over."""
+        """Whether the last day of an entry, and the days of grace, have passed."""
         return bool(entry.get("last_day")) and is_over(day_of(entry["last_day"]), self.today, self.grace_days)
 
     def _not_released(self, entry: Mapping, is_named: bool) -> str | None:
-        """Why a user is not released today. Who is named to be released is so also where leavers are skipped, but not before the last day."""
+        """Why a user is not released today. A user with state released is, also where leavers are skipped, but not before the last day."""
         if not self.is_over(entry):
             return f"the last day is {entry['last_day']}" if entry.get("last_day") else None
         return f"the last day was {entry['last_day']}" if self.leavers == "skip" and not is_named else None
@@ -156,7 +156,7 @@ class _Task:
         """Why a user is not licensed today, and whether that is because the first day is ahead."""
         is_ahead = bool(entry.get("first_day")) and is_early(day_of(entry["first_day"]), self.today, self.lead_days)
         if self.leavers == "only":
-            return "no last day is over", False
+            return "no last day has passed", False
         return (f"the first day is {entry['first_day']}", True) if is_ahead else (None, False)
 
 
@@ -168,6 +168,9 @@ def desired_run(params: Mapping) -> DesiredRun:
     exchange, state = params.get("after_release") or {}, params.get("state") or "licensed"
     problems = [*profile_problems(profiles), *user_problems(users, profiles, state), *after_release_problems(exchange, "after_release")]
     problems += problems_of(earlier, ListOf(EARLIER), "previous_users")
+    if earlier and not users:
+        cause = f"the list is empty, and previous_users has {len(earlier)}"
+        problems.append(Problem(cause, "check the file with the users, or leave previous_users out", where="users"))
     try:
         groups = desired_groups(params.get("licensing_groups"))
     except OptionError as error:
@@ -195,15 +198,15 @@ def desired_run(params: Mapping) -> DesiredRun:
 
 def _over_and_restored(where: str, entry: Mapping) -> Problem:
     cause = f"the last day was {entry['last_day']}, and state is restored"
-    return Problem(cause, "take last_day out, or set it to a later day", where=f"{where}.last_day")
+    return Problem(cause, "delete last_day, or set it to a later date", where=f"{where}.last_day")
 
 
 def _list_of(value: Any, option: str) -> list:
     if isinstance(value, (list, tuple)):
         return list(value)
     is_dated = isinstance(value, str) and "datetime.date(" in value
-    remedy = "put dates into quotes, as ansible-core 2.18 makes a text of a list with dates" if is_dated else "give one entry for each user"
-    raise OptionError(Problem(f"a list belongs here, and this is a {'text' if isinstance(value, str) else type(value).__name__}", remedy, where=option))
+    remedy = "put dates into quotes, as ansible-core 2.18 turns a list with dates into text" if is_dated else "give one entry for each user"
+    raise OptionError(Problem(f"expected a list, got {'text' if isinstance(value, str) else type(value).__name__}", remedy, where=option))
 
 
 def _as_entry(user: Any) -> Any:

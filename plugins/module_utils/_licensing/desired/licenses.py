@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a task wants, read out of its options. Names are still as written; where says which option wrote them."""
+"""The desired licenses of a task, read from its options. Names are still as written; where is the option that names them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _UNSAID = ServicePlanRule()
 
 @dataclass(frozen=True, slots=True)
 class WantedLicense:
-    """A SKU to hold, with its service plans, and what may stand in for it when no seat is free, in order of preference."""
+    """A desired SKU with its service plans, and the alternatives that replace it when no seat is free, in order of preference."""
 
     sku: str
     plans: ServicePlanRule
@@ -26,13 +26,13 @@ class WantedLicense:
 
     @property
     def choices(self) -> tuple[WantedLicense, ...]:
-        """The SKUs of which one is to be held."""
+        """The SKUs of which the user must have one."""
         return (self, *self.alternatives)
 
 
 @dataclass(frozen=True, slots=True)
 class DesiredLicenses:
-    """What M(m365.licensing.user_assign_license) and M(m365.licensing.group_assign_license) are asked for."""
+    """The desired state of M(m365.licensing.user_assign_license) and M(m365.licensing.group_assign_license)."""
 
     add: tuple[WantedLicense, ...] = ()
     remove: tuple[str, ...] = ()
@@ -97,7 +97,7 @@ def desired_licenses(params: Mapping) -> DesiredLicenses:
     licenses = params.get("licenses") or {}
     is_set = licenses.get("set") is not None
     if is_set and not licenses["set"] and not params.get("allow_empty"):
-        raise OptionError("licenses.set is empty, which removes every direct license: give allow_empty: true if that is meant")
+        raise OptionError("licenses.set is empty, which removes every direct license: set the option allow_empty: true, next to licenses, if that is intended")
     max_removals = params.get("max_removals")
     if max_removals is not None and max_removals < 0:
         raise OptionError(f"max_removals is {max_removals}: give zero or more")
@@ -137,5 +137,5 @@ def _names(names: list[str] | None) -> tuple[str, ...] | None:
 
 
 def usage_location_of(value: str | None) -> str | None:
-    """A country code in capitals. Raises OptionError for what is none."""
+    """A country code in capitals. Raises OptionError for an unknown code."""
     return None if value is None else country_code(value, "usage_location")

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What licensing groups are to assign to their members, as a file declares it. Names stay names, each with its place."""
+"""What licensing groups must assign to their members, as a file declares it. Names are still as written, each with its place."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _DAYS = {"first_day": str, "last_day": str}
 _ENTRY = {"user": str, "profile": str, "from": str, **_DESIRED, "keep": ListOf(str), **_DAYS, "state": Choice(STATES), "after_release": AFTER_RELEASE}
 USER = Record(_ENTRY, ("user",))
 EARLIER = Record({"user": str, "profile": str}, ("user",), is_open=True)
-# keys of a user who gets licenses: they end with the last day
+# keys of a licensed user: they have no effect after the last day
 _LICENSED = ("profile", "from", "usage_location", "licenses", "groups", "allotments", "first_day")
 _ASSIGNED = ("licenses", "groups", "allotments")
 _ENOUGH = ("profile", "licenses", "groups", "allotments", "usage_location", "last_day", "state")  # one of which says what is desired
@@ -34,7 +34,7 @@ _FORMER = ("pools", "cloud_assignments")
 def profile_problems(profiles: Any) -> Iterator[Problem]:
     """Every mistake in profiles."""
     if not isinstance(profiles, Mapping):
-        yield Problem("a dictionary of profiles by name belongs here", where="profiles")
+        yield Problem("expected a dictionary of profiles by name", where="profiles")
         return
     for name, profile in profiles.items():
         yield from _former_keys(profile, f"profiles.{name}")
@@ -69,7 +69,7 @@ def user_problems(users: list, profiles: Any, state: str) -> Iterator[Problem]:
 
 
 def after_release_problems(value: Any, where: str) -> Iterator[Problem]:
-    """Every mistake in what is assigned in exchange for what a leaver loses."""
+    """Every mistake in the licenses that replace those of a leaver."""
     of_form = list(problems_of(value, AFTER_RELEASE, where)) if value else []
     yield from of_form or _layer_problems(value or {}, where)
 
@@ -87,7 +87,7 @@ def _entry_problems(entry: Mapping, where: str, profiles: Mapping, state: str) -
             if entry.get(key):
                 day_of(entry[key])
         except ValueError:
-            yield Problem(f"{entry[key]!r} is no day, such as 2026-12-31", where=f"{where}.{key}")
+            yield Problem(f"{entry[key]!r} is not a date such as 2026-12-31", where=f"{where}.{key}")
     yield from _idle_keys(entry, where, state)
     if state == "licensed" and not any(entry.get(key) for key in _ENOUGH):
         yield Problem("nothing is desired; give profile, licenses, groups, allotments or usage_location", where=where)
@@ -96,21 +96,21 @@ def _entry_problems(entry: Mapping, where: str, profiles: Mapping, state: str) -
 
 
 def _idle_keys(entry: Mapping, where: str, common: str) -> Iterator[Problem]:
-    """Keys that nothing could make count, as another key of the same entry excludes them, or common, the state of all entries without one.
+    """Keys without effect, as another key of the same entry excludes them, or common, the state of all entries without one.
 
     Rows of a list of joiners may be given to a task for leavers: their profile and usage location are no mistake.
     """
     state = entry.get("state") or common
     if entry.get("from") and not entry.get("profile"):
-        yield Problem("it counts only together with profile; leave it out, or give profile", where=f"{where}.from")
+        yield Problem("it has no effect without profile; leave it out, or give profile", where=f"{where}.from")
     for key in (_LICENSED if entry.get("state") else _ASSIGNED) if state in ("released", "restored") else ():
         if entry.get(key):
-            yield Problem(f"it does not count for a user whose state is {state}; leave one of them out", where=f"{where}.{key}")
+            yield Problem(f"it has no effect for a user whose state is {state}; leave one of them out", where=f"{where}.{key}")
     for key in ("keep", "after_release") if state == "restored" else ():
         if entry.get(key):
-            yield Problem("it does not count for a user whose state is restored; leave one of them out", where=f"{where}.{key}")
+            yield Problem("it has no effect for a user whose state is restored; leave one of them out", where=f"{where}.{key}")
     if entry.get("state") == "licensed" and entry.get("after_release") and not entry.get("last_day"):
-        yield Problem("it counts only with last_day or state: released; leave it out, or give one of them", where=f"{where}.after_release")
+        yield Problem("it has no effect without last_day or state: released; leave it out, or give one of them", where=f"{where}.after_release")
 
 
 def _layer_problems(entry: Mapping, where: str) -> Iterator[Problem]:
@@ -132,7 +132,7 @@ def _layer_problems(entry: Mapping, where: str) -> Iterator[Problem]:
 
 def _former_keys(entry: Any, where: str) -> Iterator[Problem]:
     for key in [key for key in _FORMER if key in entry] if isinstance(entry, Mapping) else ():
-        yield Problem("the name of this key is allotments now; rename it", where=f"{where}.{key}")
+        yield Problem("this key is now named allotments; rename it", where=f"{where}.{key}")
 
 
 def _known(entry: Any) -> Any:

@@ -34,7 +34,7 @@ Row = tuple[int, list[Any]]  # line of the file, cells
 
 
 def csv_rows(content: bytes, encoding: str | None = None, delimiter: str | None = None) -> list[Row]:
-    """The rows of a CSV file: its encoding and delimiter are found out unless they are given. Raises OptionError for what is no text, or no CSV."""
+    """The rows of a CSV file, whose encoding and delimiter are detected unless they are given. Raises OptionError if it is not text or not CSV."""
     lines = _decoded(content, encoding).replace("\r\n", "\n").replace("\r", "\n").split("\n")
     skipped = 0
     if lines and re.fullmatch(r"sep=.", lines[0]):  # Excel's own mark
@@ -71,7 +71,7 @@ def _decoded(content: bytes, encoding: str | None) -> str:
             continue
         if "\0" not in text:
             return text
-    raise OptionError(f"the file is no text in {found or 'UTF-8 or the code page of Western Windows'}: save it as CSV UTF-8, or give encoding")
+    raise OptionError(f"the file is not text in {found or 'UTF-8 or the code page of Western Windows'}: save it as CSV UTF-8, or give encoding")
 
 
 def _delimiter_of(header: str) -> str:
@@ -83,7 +83,7 @@ def _delimiter_of(header: str) -> str:
 def entries_of(rows: Sequence[Row], columns: Mapping[str, Any], ignore_others: bool = False, date_format: str | None = None) -> list[dict]:
     """The entries of a table, whose first row that is not blank has the header names.
 
-    columns maps header names to keys of an entry, and to nothing those that are to be ignored. Raises OptionError with every fault.
+    columns maps header names to keys of an entry, or to nothing to ignore them. Raises OptionError with every fault.
     """
     filled = [(line, [_clean(cell) for cell in cells]) for line, cells in rows]
     filled = [(line, cells) for line, cells in filled if any(cell != "" for cell in cells)]
@@ -114,20 +114,20 @@ def _keys_of(header: list[str], columns: Mapping[str, Any], ignore_others: bool,
         if key and (not isinstance(key, str) or key not in HEADERS):
             faults.append(f"columns.{name} is {key!r}: give one of {', '.join(HEADERS)}, or nothing to ignore the column")
         if _plain(str(name)) not in map(_plain, header):
-            faults.append(f"columns.{name}: line {line} has no such header; there are {', '.join(map(repr, header))}")
+            faults.append(f"columns.{name}: line {line} has no such header; the headers are {', '.join(map(repr, header))}")
     keys: list[str | None] = []
     for index, name in enumerate(header):
         plain, place = _plain(name), f"line {line}, column {_letter(index)}"
         key = mapped[plain] if plain in mapped else known.get(plain)
         if not key and plain and plain not in mapped and not ignore_others:
             near = get_close_matches(plain, known, n=1)
-            hint = f" Is {known[near[0]]} meant?" if near else ""
-            faults.append(f"{place}: the header {name!r} is not known.{hint} Map it with columns, to nothing to ignore it, or set ignore_other_columns")
+            hint = f" Did you mean {known[near[0]]}?" if near else ""
+            faults.append(f"{place}: unknown header {name!r}.{hint} Map it with columns, map it to nothing to ignore it, or set ignore_other_columns")
         if key and key in keys:
-            faults.append(f"{place}: {name!r} is {key} again, as column {_letter(keys.index(key))}; map one of them to nothing with columns")
+            faults.append(f"{place}: {name!r} is mapped to {key}, like column {_letter(keys.index(key))}; map one of them to nothing with columns")
         keys.append(key or None)
     if "user" not in keys and not faults:
-        faults.append(f"line {line}: no column holds the users; there are {', '.join(map(repr, header))}. Map one to user with columns")
+        faults.append(f"line {line}: no column holds the users; the headers are {', '.join(map(repr, header))}. Map one to user with columns")
     return keys
 
 
@@ -139,7 +139,7 @@ def _entry(line: int, cells: list[Any], header: list[Any], keys: list[str | None
         return entry
     for index, (cell, key) in enumerate(zip(cells, keys)):
         if cell != "" and header[index] == "":
-            faults.append(f"line {line}, column {_letter(index)}: there is {str(cell)!r} below a blank header; name the column, or empty the cell")
+            faults.append(f"line {line}, column {_letter(index)}: {str(cell)!r} is below a blank header; name the column, or empty the cell")
         if key is None or cell == "":
             continue
         try:
@@ -152,7 +152,7 @@ def _entry(line: int, cells: list[Any], header: list[Any], keys: list[str | None
 
 
 def _value(key: str, cell: Any, date_format: str | None) -> Any:
-    """What a cell says. Raises OptionError for what it cannot be."""
+    """The value of a cell. Raises OptionError for an invalid one."""
     if key == "last_day":
         return _day(cell, date_format)
     text = str(cell)
@@ -169,7 +169,7 @@ def _value(key: str, cell: Any, date_format: str | None) -> Any:
 def _parts(text: str, are_skus: bool) -> Iterator[str]:
     """The members of a list in a cell: at line ends, semicolons and bars; of SKUs also at the plus signs of the admin center's export.
 
-    At commas only between SKUs' part numbers, as names of products and of groups hold commas themselves.
+    At commas only between SKUs' part numbers, as product display names and names of groups can have commas.
     """
     for part in re.split(r"[\n;|]|(?<=\S)\+(?=\S)" if are_skus else r"[\n;|]", text):
         listed = [one.strip() for one in part.split(",")]
@@ -189,10 +189,10 @@ def _day(cell: Any, date_format: str | None) -> str:
         except ValueError:
             continue
         except re.error:
-            raise OptionError(f"date_format is {form!r}, which is no form of a day: give one such as '%m/%d/%Y'") from None
+            raise OptionError(f"date_format is {form!r}, which is not a date format: give one such as '%m/%d/%Y'") from None
     if re.fullmatch(r"[0-9]{5}(\.[0-9]+)?", text):
-        raise OptionError(f"{text!r} is the serial number of a day: format the column as a date, and save the table again")
-    raise OptionError(f"{text!r} is no day such as 2026-12-31: write it so, or give date_format, such as '%m/%d/%Y'")
+        raise OptionError(f"{text!r} is the serial number of a date: format the column as a date, and save the table again")
+    raise OptionError(f"{text!r} is not a date such as 2026-12-31: write it in that form, or give date_format, such as '%m/%d/%Y'")
 
 
 def _clean(cell: Any) -> Any:

@@ -9,7 +9,7 @@ from ..model import is_guid
 
 
 def check_user(name: str, where: str) -> None:
-    """Raises OptionError for what can be no name of a user."""
+    """Raise OptionError for an invalid name of a user."""
     if not is_guid(name) and not _is_upn(name):
         raise OptionError(f"{where} is {name!r}: give an object id or a user principal name such as alice@contoso.com")
 

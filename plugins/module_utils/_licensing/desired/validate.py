@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The form of files that people write: which keys there are, and what stands behind them. Every fault is named by its place."""
+"""Validate the form of files: their keys, and the types of the values. Every fault is reported with its place."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Choice:
     def problems(self, value: Any, where: str) -> Iterator[Problem]:
         """What is wrong with a value."""
         if not isinstance(value, str) or value not in self.values:
-            yield Problem(f"{value!r} is none of {', '.join(self.values)}", where=where)
+            yield Problem(f"{value!r} is not one of {', '.join(self.values)}", where=where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class ListOf:
     def problems(self, value: Any, where: str) -> Iterator[Problem]:
         """What is wrong with a value."""
         if not isinstance(value, Sequence) or isinstance(value, str):
-            yield Problem(f"{value!r} is no list", where=where)
+            yield Problem(f"{value!r} is not a list", where=where)
             return
         for index, part in enumerate(value):
             yield from problems_of(part, self.form, f"{where}[{index}]")
@@ -58,7 +58,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A dictionary of known keys. Of the required ones, none may be missing. One that is open may have others."""
+    """A dictionary of known keys. No required key may be missing. An open record may have other keys."""
 
     keys: Mapping[str, Any]
     required: tuple[str, ...] = ()
@@ -76,8 +76,8 @@ class Record:
             if name not in self.keys and self.is_open:
                 continue
             if name not in self.keys:
-                known = nearest(str(name), self.keys) or f"; there are {', '.join(self.keys)}"
-                yield Problem(f"there is no such key{known}", where=f"{where}.{name}")
+                known = nearest(str(name), self.keys) or f"; known keys are {', '.join(self.keys)}"
+                yield Problem(f"unknown key{known}", where=f"{where}.{name}")
             elif part is not None:
                 yield from problems_of(part, self.keys[name], f"{where}.{name}")
 
@@ -92,6 +92,6 @@ def problems_of(value: Any, form: Any, where: str) -> Iterator[Problem]:
 
 
 def nearest(name: str, known: Mapping[str, Any]) -> str:
-    """Names like one that is unknown, in parentheses; nothing where none is near."""
+    """The names nearest to an unknown one, in parentheses; an empty text where none is near."""
     near = get_close_matches(name, [str(one) for one in known], n=3, cutoff=0.6)
     return f" (nearest: {', '.join(near)})" if near else ""

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is to be done: operations, the changes they make up, and the arithmetic of service plans."""
+"""Operations, the changes that they carry out, and the arithmetic of service plans."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from ..._errors import LicensingError, Problem
 from ..catalog import Catalog
 from ..model import Assignment, Group, License, Principal, Sku, shared
 from ..observed import Observed
-from ..resolve import ResolvedPlans, ServicePlanRule
 from ..seats import seat_key
 
 _NONE: frozenset[str] = frozenset()
@@ -28,7 +27,7 @@ class SetUsageLocation:
 
 @dataclass(frozen=True, slots=True)
 class AssignLicenses:
-    """One assignLicense call: adds (or gives other service plans to) and removes, all or nothing."""
+    """One assignLicense call: adds licenses, changes their service plans and removes licenses, all or nothing."""
 
     principal: Principal
     add: tuple[License, ...]
@@ -61,7 +60,7 @@ class DeleteAssignment:
 
 @dataclass(frozen=True, slots=True)
 class JoinGroup:
-    """Makes a user a member of a group."""
+    """Adds a user to a group."""
 
     principal: Principal
     group_id: str
@@ -69,7 +68,7 @@ class JoinGroup:
 
 @dataclass(frozen=True, slots=True)
 class LeaveGroup:
-    """Ends the membership of a user in a group."""
+    """Removes a user from a group."""
 
     principal: Principal
     group_id: str
@@ -77,7 +76,7 @@ class LeaveGroup:
 
 @dataclass(frozen=True, slots=True)
 class Reprocess:
-    """Makes Graph look at a principal's licenses (or its assignments, over cloudLicensing) anew: it declares nothing, and changes nothing declared."""
+    """Makes Graph reprocess a principal's licenses (or its assignments, over cloudLicensing). It declares nothing, and changes nothing declared."""
 
     principal: Principal
     is_cloud: bool
@@ -85,7 +84,7 @@ class Reprocess:
 
 @dataclass
 class Outcome:
-    """What only the real run learns: the id of a created assignment, and of a group how far its processing came, and the members in error if they were read."""
+    """What only a real run reports: the id of a created assignment, a group's processing state, and its members in error if they were read."""
 
     created_id: str | None = None
     processing_state: str | None = None
@@ -95,9 +94,9 @@ class Outcome:
 
 @dataclass
 class Written:
-    """What became of one principal's operations: those carried out, the id of what was created, Graph's request id, and why the rest was not.
+    """The result of one principal's operations: those carried out, the id of what was created, Graph's request id, and the error of the rest.
 
-    is_waiting says that the rest was not sent, as what it depends on does not show yet, was_lost that an attempt had no answer.
+    is_waiting says that the rest was not sent, as what it depends on does not show yet. was_lost says that an attempt had no answer.
     """
 
     done: list[Any] = field(default_factory=list)
@@ -110,10 +109,10 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What is, what will be, the operations that lead there, and what is to be said about it.
+    """The state before and after, the operations that lead there, and the findings.
 
     before and after are of one type: Principal for licenses, CloudState for assignments.
-    subject is the assignment that a task on one of them is about, as it will be.
+    subject is the assignment of a task on a single one, as it will be.
     """
 
     before: Any
@@ -130,12 +129,12 @@ class Changes:
 
     @property
     def is_change(self) -> bool:
-        """Whether anything will be other than it was; reprocessing alone is no change."""
+        """Whether anything changes; reprocessing alone is no change."""
         return any(not isinstance(operation, Reprocess) for operation in self.operations)
 
     @property
     def new_sku_ids(self) -> frozenset[str]:
-        """The SKUs that assignLicense gives to a principal that has no direct license of them."""
+        """The SKUs that assignLicense assigns to a principal that has no direct license of them."""
         calls = [operation for operation in self.operations if isinstance(operation, AssignLicenses)]
         return frozenset(lic.sku_id for call in calls for lic in call.add if call.principal.direct(lic.sku_id) is None)
 
@@ -146,7 +145,7 @@ class Changes:
 
     @property
     def wants_members(self) -> bool:
-        """Whether a group gets something new, so that it matters how many members it has, and nobody has counted them."""
+        """Whether a group gets a new license, so that its number of members matters, and that number is not known."""
         principal = getattr(self.before, "principal", self.before)
         is_new = bool(self.new_sku_ids) or any(isinstance(operation, CreateAssignment) for operation in self.operations)
         return is_new and isinstance(principal, Group) and principal.member_count is None
@@ -170,7 +169,7 @@ class Change:
     verb is add, update, remove or set; kind is usage_location, license, seat or membership. key is the id of the SKU, the allotment or the group,
     sku_id that of the SKU of a license or seat, or of one that the group assigns.
     before and after are the ids of disabled service plans of a license or seat, the id of a group, or a country code; nothing where there is none.
-    A change that is_late waits until what replaces it succeeded and shows. reason says for what.
+    A change that is_late waits until its replacement has succeeded and shows. reason says for what.
     """
 
     verb: str
@@ -193,7 +192,7 @@ class Awaited(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class EndState:
-    """A user as it is, the changes that lead to what will be, and what is to be said about it.
+    """A user as it is, the planned changes, and their problems.
 
     takes and frees are keys of seats. end is the user as it will be, where more than direct licenses change.
     """
@@ -208,7 +207,7 @@ class EndState:
 
     @property
     def after(self) -> Principal:
-        """The user as it will be; it is made when it is asked for, as a long list holds many."""
+        """The user as it will be, made on demand, as a long list holds many."""
         return self.end or end_of(self.before.user, self.changes)
 
     @property
@@ -260,21 +259,14 @@ def off_before(principal: Principal, sku: Sku, removed: Iterable[Sku]) -> frozen
     return frozenset(service_plan_id for service_plan_id in carried if service_plan_id)
 
 
-def unlisted_service_plans(rule: ServicePlanRule | ResolvedPlans, before: frozenset[str], after: frozenset[str], sku: Sku) -> list[str]:
-    """The names of service plans that an allow-list turns off although it was in force before: some were off, and all that it names were on."""
-    if rule.enabled is None or rule.is_merge or not before or not before <= after:
-        return []
-    return sorted(plan.name for plan in sku.service_plans if plan.id in after - before)
-
-
 def plan_reprocess(user: Principal, catalog: Catalog, is_forced: bool) -> Changes:
-    """Reprocessing of what a user inherits (graph-contract 3.3)."""
+    """Plan to reprocess the licenses that a user inherits (graph-contract 3.3)."""
     is_needed = is_forced or any(lic.error or not lic.is_held for lic in user.licenses)
     return _reprocessing(user, catalog, is_needed, is_cloud=False)
 
 
 def plan_cloud_reprocess(principal: Principal, troubles: Sequence | None, is_forced: bool) -> Changes:
-    """Reprocessing of assignments (graph-contract U7). troubles are what Graph says stands in the way, None when it does not say."""
+    """Plan to reprocess assignments (graph-contract U7). troubles are the obstacles that Graph reports, None when they are unknown."""
     return _reprocessing(principal, Catalog(), is_forced or troubles is None or bool(troubles), is_cloud=True)
 
 

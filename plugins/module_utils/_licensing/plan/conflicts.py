@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Service plans that exclude or need each other in what a principal will hold, with the SKUs that bring them; and those that stay on through groups."""
+"""Service plans that exclude or need each other in what a principal will hold, with the SKUs that bring them; and those that groups keep on."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import replace
 from ..._errors import Problem
 from ..catalog import Catalog
 from ..model import License, Principal, Sku
+from ..resolve import ResolvedPlans
 from ..tables.service_plan_conflicts import BrokenRule, broken_rules
 from . import predict
 from .changes import EndState, service_plans_on
@@ -18,7 +19,7 @@ from .changes import EndState, service_plans_on
 def conflicts_of(seen: Principal, state: EndState, is_strict: bool, plan_check: str, catalog: Catalog) -> list[Problem]:
     """The conflicts of an end state that the user does not have yet. seen is the user with the names of groups.
 
-    What is removed late is on for a while beside what replaces it.
+    A license that is removed late is on for a while together with its replacement.
     """
     user, after = state.before.user, state.after
     before, on = service_plans_on(user.licenses, catalog), service_plans_on(after.licenses, catalog)
@@ -33,11 +34,28 @@ def conflicts_of(seen: Principal, state: EndState, is_strict: bool, plan_check: 
 
 
 def kept_on(principal: Principal, sku: Sku, off: frozenset[str], name_of: Callable[[str], str]) -> Iterator[Problem]:
-    """Service plans that are to be off, and that groups keep on (graph-contract 3.3). name_of gives the name of a group that the principal does not say."""
+    """Service plans that must be off and that groups keep on (graph-contract 3.3). name_of returns the name of a group that the principal does not have."""
     for path in principal.not_direct(sku.id):
         names = sorted(plan.name for plan in sku.service_plans if plan.is_switchable and plan.id in off - path.disabled_plans)
         if path.group_id and names:
             yield predict.stays_on(principal, sku, path.group_id, principal.group_names.get(path.group_id) or name_of(path.group_id), names)
+
+
+def unnamed(principal: Principal, sku: Sku, plans: ResolvedPlans, before: frozenset[str], after: frozenset[str]) -> Iterator[Problem]:
+    """Service plans that a whole list changes without naming them, of a license with some turned off.
+
+    An allow-list that was in force turns off what Microsoft has added since then (graph-contract 3.3). A list of disabled ones turns the others on.
+    """
+    if plans.is_merge or not before:
+        return
+    if plans.enabled is not None and before < after:
+        yield predict.service_plans_not_listed(principal, sku, _names(sku, after - before), is_allowing=True)
+    if plans.disabled and before - after:
+        yield predict.service_plans_not_listed(principal, sku, _names(sku, before - after), is_allowing=False)
+
+
+def _names(sku: Sku, ids: frozenset[str]) -> list[str]:
+    return sorted(plan.name for plan in sku.service_plans if plan.id in ids)
 
 
 def service_plans_conflicts(
@@ -71,7 +89,7 @@ def _conflict(code: str, cause: str, remedy: str, is_error: bool, plan_check: st
         return Problem(cause, remedy, code, severity="warning")
     if plan_check == "try":
         return Problem(cause, "Graph decides, as plan_check is try", code, severity="warning")
-    return Problem(cause, f"{remedy}; if this tenant allows it, let Graph decide with plan_check: try", code)
+    return Problem(cause, f"{remedy}; if this tenant allows it, set plan_check: try", code)
 
 
 def _sources(name: str, principal: Principal, licenses: Iterable[License], catalog: Catalog) -> Iterator[tuple[str, str | None]]:
@@ -86,5 +104,5 @@ def _sources(name: str, principal: Principal, licenses: Iterable[License], catal
 
 
 def _one_of(names: tuple[str, ...]) -> str:
-    """The first few of names that would all do."""
+    """The first few names, any of which is enough."""
     return " or ".join(names[:3]) + (" or another of their kind" if len(names) > 3 else "")

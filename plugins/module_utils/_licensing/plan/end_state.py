@@ -13,12 +13,12 @@ from ..model import License, Principal, Sku
 from ..observed import Observed, Tenant, claims
 from ..resolve import ResolvedPlans
 from . import predict
-from .changes import Awaited, Change, EndState, off_before, service_plans_on, unlisted_service_plans
+from .changes import Awaited, Change, EndState, off_before, service_plans_on
 from .choices import Choice, Option, Resolved
-from .conflicts import conflicts_of, kept_on
+from .conflicts import conflicts_of, kept_on, unnamed
 from .paths import Memberships, SeatPlan, SeatsLeft, direct_after, memberships, plan_seats, possible, seat_changes, seen_as, through_groups, with_service_plans
 
-KINDS = 1_000  # of users that are decided once; a long list has few who hold the same, or it is not worth the memory
+KINDS = 1_000  # of users that share a decision; a long list has few kinds, or it is not worth the memory
 _NO_MEMBERSHIPS = Memberships()
 
 
@@ -39,7 +39,7 @@ class Decider:
         self._tenant, self._catalog, self._settings = tenant, tenant.catalog, settings
 
     def decide(self, user: Observed, resolved: Resolved, left: SeatsLeft) -> EndState:
-        """What a user will have. left says of a key how many seats are left for this user, where there are alternatives."""
+        """Return the end state of a user. left returns how many seats of a key are left for this user, where there are alternatives."""
         who = user.user
         resolved = possible(user, resolved, self._tenant, left) if resolved.is_return else resolved
         has_groups = resolved.group_ids or resolved.removable.group_ids or resolved.is_release or self._is_in_changed(who)
@@ -60,7 +60,7 @@ class Decider:
         licenses = {key: off for key, off in licenses.items() if key not in removed}
         inherited = "assign" if resolved.is_return else self._settings.inherited
         assigned = {option.sku.id for option in chosen if self._want(seen, who, option, passed, licenses, problems, inherited)}
-        problems += () if resolved.is_release else _unlisted(who, chosen)
+        problems += () if resolved.is_release else _unnamed(who, chosen)
         location = resolved.usage_location or who.usage_location
         listed = sorted(self._difference(user, licenses, location, assigned, found, seats), key=lambda one: one.verb == "remove")
         changes = _shared(tuple(listed))
@@ -97,7 +97,7 @@ class Decider:
         problems: list[Problem],
         inherited: str,
     ) -> bool:
-        """Puts a license into the end state. Whether the user is to hold it directly: what a group assigns may be enough.
+        """Put a license into the end state, and return whether the user must hold it directly: what a group assigns may be enough.
 
         seen is the user with the groups of the end state, who the user as it is.
         """
@@ -143,7 +143,7 @@ class Decider:
         return EndState(state.before, changes, tuple(problems), takes, frees, pending, end)
 
     def _awaited(self, who: Principal, resolved: Resolved, end: Principal) -> tuple[Awaited, ...]:
-        """What groups are to assign and do not yet. What is in error matters only where the user would lose what it would have on."""
+        """Licenses that groups must assign and do not yet. One in error matters only where its service plans would be turned off."""
         paths = {(lic.group_id, lic.sku_id): lic for lic in who.licenses}
         lost = service_plans_on(who.licenses, self._catalog) - service_plans_on(end.licenses, self._catalog)
         named = [(group_id, lic, paths.get((group_id, lic.sku_id))) for group_id in resolved.group_ids for lic in self._tenant.groups[group_id].licenses]
@@ -168,7 +168,7 @@ class Decider:
         return replace(change, reason=reason, is_late=True)
 
     def _is_late(self, change: Change, state: EndState, end: Principal, awaited: tuple[Awaited, ...]) -> bool:
-        """Whether the removal of a direct license waits for groups or new seats: unless it travels with a license that replaces it."""
+        """Whether the removal of a direct license waits for groups or new seats: unless the same call assigns its replacement."""
         fresh = {one.sku_id for one in state.changes if one.kind == "seat" and one.verb == "add"}
         is_joining = any(one.kind == "membership" and one.verb == "add" and one.sku_id for one in state.changes)
         if not (awaited or fresh or is_joining):
@@ -247,25 +247,24 @@ def _plain(user: Observed, changes: tuple[Change, ...]) -> EndState:
 
 
 def _alternatives(who: Principal, choices: Sequence[Choice], chosen: Sequence[Option]) -> Iterable[Problem]:
-    """What is to be said of alternatives that stand in for what comes first in the profile."""
+    """The warnings about alternatives that replace the first choice of a profile."""
     for choice, option in zip(choices, chosen):
         first = choice.options[0]
         if option.sku.id != first.sku.id and (choice.prefers_first or not who.holds(option.sku.id)):
             yield predict.alternative_taken(first.sku, option.sku, choice.prefers_first)
 
 
-def _unlisted(who: Principal, chosen: Sequence[Option]) -> Iterable[Problem]:
-    """What is to be said of allow-lists that turn off what Microsoft may have added."""
+def _unnamed(who: Principal, chosen: Sequence[Option]) -> Iterable[Problem]:
+    """The warnings about lists that change service plans which they do not name."""
     for option in chosen:
         direct = who.direct(option.sku.id)
-        off = option.plans.after(direct.disabled_plans, option.sku) if direct and direct.is_held else None
-        if direct and off and (names := unlisted_service_plans(option.plans, direct.disabled_plans, off, option.sku)):
-            yield predict.service_plans_not_listed(who, option.sku, names)
+        if direct and direct.is_held:
+            yield from unnamed(who, option.sku, option.plans, direct.disabled_plans, option.plans.after(direct.disabled_plans, option.sku))
 
 
 @lru_cache(maxsize=10_000)
 def _shared(changes: tuple[Change, ...]) -> tuple[Change, ...]:
-    """The one tuple that stands for all equal ones: a long list has few kinds of them, and each is kept once."""
+    """Return one shared tuple for all equal ones: a long list has few kinds of them, and each is kept once."""
     return changes
 
 
@@ -275,7 +274,7 @@ def _one(keys: frozenset[str]) -> frozenset[str]:
 
 
 def _license_changes(user: Principal, licenses: Mapping[str, frozenset[str]], assigned: set[str]) -> Iterable[Change]:
-    """What becomes of direct licenses. One that is to be assigned and is in error is added again, so that Graph tries it once more."""
+    """The changes of direct licenses. A desired license that is in error is added again, so that Graph retries it."""
     for sku_id in sorted(licenses.keys() | {lic.sku_id for lic in user.licenses if lic.is_direct}):
         direct, after = user.direct(sku_id), licenses.get(sku_id)
         before = direct.disabled_plans if direct else None

@@ -207,7 +207,7 @@ def plan_members(
         cause = f"group {group.name} can carry directory roles, and only its owners, and RoleManagement.ReadWrite.Directory, may change its members"
         findings.append(Problem(cause, "make sure of that, or use another group for licenses", "group_role_assignable", "warning"))
     if max_removals is not None and len(remove) > max_removals:
-        findings.append(too_many_removals(len(remove), max_removals))
+        findings.append(too_many_removals(len(remove), max_removals, sorted(remove.values())))
     return MemberChanges(group, _by_name(add), _by_name(remove), tuple(findings))
 
 

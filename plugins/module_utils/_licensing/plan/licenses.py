@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The direct licenses of one user or group: names become ids here, and the decider of a run makes the end state of them."""
+"""The direct licenses of one user or group: resolve names to ids, and let the decider of a run make the end state."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .steps import steps_of
 class LicensePlanner:
     """Plans direct licenses against one catalog, whose seats are counted as they are when a plan is made.
 
-    Users who hold the same and are to hold the same are decided once, unless something is to be said of them, or seats decide between alternatives.
+    Users with the same licenses and the same desired licenses share a decision, unless it has findings or seats decide between alternatives.
     """
 
     def __init__(self, catalog: Catalog) -> None:
@@ -31,7 +31,7 @@ class LicensePlanner:
         self._known: dict[tuple, tuple[Changes, frozenset[str]]] = {}
 
     def plan(self, principal: Principal, desired: DesiredLicenses) -> Changes:
-        """The changes that give a user or group the desired direct licenses and take none that is neither asked for nor left out of set.
+        """Return the changes to the desired direct licenses. A license is removed only if the task names it or licenses.set leaves it out.
 
         Raises OptionError with every name that the tenant does not know.
         """
@@ -49,7 +49,7 @@ class LicensePlanner:
         return replace(changes, findings=(*problems, *changes.findings)) if problems else changes
 
     def _holds_for_others(self, changes: Changes, takes: frozenset[str], desired: DesiredLicenses) -> bool:
-        """Whether the decision is that of all users who hold the same, whatever seats are left by then."""
+        """Whether the decision applies to all users with the same licenses, whatever seats are left by then."""
         depends_on_seats = any(want.alternatives for want in desired.add) or any(self._catalog.sku(sku_id).seats.warning for sku_id in takes)
         return changes.before.kind == "user" and not changes.findings and not depends_on_seats
 
@@ -60,10 +60,10 @@ class LicensePlanner:
         state = Decider(self._tenant, settings).decide(Observed(principal), resolved, lambda sku_id: self._catalog.sku(sku_id).seats.free)
         operations = tuple(operation for step in steps_of(state) for operation in step.operations)
         changes = Changes(principal, state.after, operations, (), self._catalog)
-        return replace(changes, findings=(*problems, *_guards(state, desired), *_of_group(changes), *state.problems)), state.takes
+        return replace(changes, findings=(*problems, *_guards(state, desired, self._catalog), *_of_group(changes), *state.problems)), state.takes
 
     def _seats(self, principal: Principal, takes: frozenset[str], desired: DesiredLicenses) -> Iterator[Problem]:
-        """Seats that a user would take and that are not free. Members of a group go without (graph-contract 2.1)."""
+        """Seats that a user would take and that are not free. Members of a group without a seat get no license (graph-contract 2.1)."""
         for sku in (self._catalog.sku(sku_id) for sku_id in sorted(takes)):
             if principal.kind == "user" and predict.unassignable(sku) is None and sku.seats.free < 1:
                 yield predict.no_seats(sku.part_number, sku.seats.owned, sku.seats.consumed, desired.seat_check)
@@ -75,7 +75,7 @@ def plan_licenses(principal: Principal, catalog: Catalog, desired: DesiredLicens
 
 
 def _resolved(principal: Principal, catalog: Catalog, desired: DesiredLicenses) -> tuple[Resolved, list[Problem]]:
-    """What is desired, by id, and what is to be said of removals. A SKU that is to be removed is no alternative."""
+    """The desired licenses by id, and the problems of removals. A SKU to remove is no alternative."""
     resolver = Resolver(catalog, [lic.sku_id for lic in principal.licenses])
     asked = [sku for index, name in enumerate(desired.remove) if (sku := resolver.sku(name, f"licenses.remove[{index}]", may_be_gone=True))]
     choices = [choice for want in desired.add if (choice := choice_of(want, resolver))]
@@ -95,7 +95,7 @@ def _resolved(principal: Principal, catalog: Catalog, desired: DesiredLicenses) 
 
 
 def _staying(choice: Choice, principal: Principal, asked: list[Sku], protected: set[str]) -> Choice:
-    """The choice between what is not to be removed. No better alternative replaces one that is protected."""
+    """The choice without SKUs to remove. No better alternative replaces a protected SKU."""
     options = tuple(option for option in choice.options if option.sku not in asked) or choice.options
     is_fixed = any(option.sku.id in protected and principal.direct(option.sku.id) for option in options)
     return Choice(options, "" if is_fixed else choice.prefer)
@@ -108,7 +108,7 @@ def _check_twice(skus: list[Sku], resolver: Resolver) -> None:
 
 
 def _of_removals(principal: Principal, asked: list[Sku], protected: set[str], is_error: bool) -> Iterator[Problem]:
-    """What is to be said of SKUs that a task removes by name. is_error is for what only a group assigns."""
+    """The problems of SKUs that a task removes by name. is_error is for SKUs that only a group assigns."""
     for sku in asked:
         if sku.id in protected:
             yield predict.is_protected(sku, is_asked=True)
@@ -119,7 +119,7 @@ def _of_removals(principal: Principal, asked: list[Sku], protected: set[str], is
 
 
 def _of_set(principal: Principal, others: list[Sku], protected: set[str]) -> Iterator[Problem]:
-    """What is to be said of SKUs that an exact list does not name, and that stay."""
+    """The problems of SKUs that an exact list does not name and that are kept."""
     for sku in others:
         if any(not path.is_known for path in principal.not_direct(sku.id)):
             yield predict.origin_unknown(principal, sku, is_error=False)
@@ -127,15 +127,15 @@ def _of_set(principal: Principal, others: list[Sku], protected: set[str]) -> Ite
             yield predict.is_protected(sku, is_asked=False)
 
 
-def _guards(state: EndState, desired: DesiredLicenses) -> Iterator[Problem]:
+def _guards(state: EndState, desired: DesiredLicenses, catalog: Catalog) -> Iterator[Problem]:
     """More removals than the task allows."""
-    count = sum(one.verb == "remove" for one in state.changes)
-    if desired.max_removals is not None and count > desired.max_removals:
-        yield predict.too_many_removals(count, desired.max_removals)
+    gone = [catalog.sku(one.sku_id).part_number for one in state.changes if one.verb == "remove"]
+    if desired.max_removals is not None and len(gone) > desired.max_removals:
+        yield predict.too_many_removals(len(gone), desired.max_removals, gone)
 
 
 def _of_group(changes: Changes) -> Iterable[Problem]:
-    """What keeps a group, or members of it, from getting what it shall hold (graph-contract 3.3, 4.3)."""
+    """What keeps a group, or members of it, from getting the desired licenses (graph-contract 3.3, 4.3)."""
     group = changes.before
     if not isinstance(group, Group) or changes.is_noop:
         return

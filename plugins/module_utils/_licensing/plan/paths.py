@@ -13,9 +13,9 @@ from ..observed import Observed, Tenant
 from ..resolve import ResolvedPlans
 from ..seats import seat_key
 from . import predict
-from .changes import Change, off_before, unlisted_service_plans
+from .changes import Change, off_before
 from .choices import Choice, Holdings, Option, Resolved, Seat
-from .conflicts import kept_on
+from .conflicts import kept_on, unnamed
 
 SeatsLeft = Callable[[str], int]
 
@@ -212,8 +212,7 @@ def with_service_plans(plan: SeatPlan, user: Observed, seen: Principal, resolved
             known = {one.id for one in allotment.sku.service_plans} or {one.id for one in seat.sku.service_plans}
             off = seat.plans.after(begins, seat.sku)
             plan.after[allotment.id] = seat.sku.id, off if off == before else off & known
-            names = unlisted_service_plans(seat.plans, before, off, seat.sku) if before is not None else []
-            plan.problems += [predict.service_plans_not_listed(user.user, seat.sku, names)] if names else []
+            plan.problems += unnamed(user.user, seat.sku, seat.plans, before or frozenset(), off)
             plan.problems += kept_on(seen, seat.sku, off, name_of) if seat.plans != ResolvedPlans() else []
 
 

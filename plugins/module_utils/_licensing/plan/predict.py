@@ -4,8 +4,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..._errors import Problem
 from ..model import Allotment, Assignment, Group, License, Principal, Sku
+
+_NAMED = 10  # users that a text names at most
 
 
 def not_owned(sku: Sku) -> Problem:
@@ -39,21 +43,21 @@ def unassignable(sku: Sku) -> Problem | None:
 
 def no_seats(what: str, owned: int, used: int, seat_check: str, planned: int = 0) -> Problem:
     """No user can take another seat (graph-contract E2, noAvailableLicenses). planned are those that the run itself assigns, less those that it frees."""
-    cause = f"no free seat of {what}: {used} in use{f', {planned} more by this run' if planned > 0 else ''}, of {owned}"
+    cause = f"no free seat of {what} ({used} of {owned} in use{f', {planned} more by this run' if planned > 0 else ''})"
     if seat_check == "try":
         return Problem(cause, "Graph decides, as seat_check is try", "no_seats", severity="warning")
-    return Problem(cause, "free or buy a seat, or let Graph decide with seat_check: try", "no_seats")
+    return Problem(cause, "buy or free a seat, or set seat_check: try", "no_seats")
 
 
 def alternative_taken(first: Sku, taken: Sku, is_preferred: bool) -> Problem:
-    """What comes first cannot be assigned, or has no seat left. With prefer: first, the next run looks again."""
+    """The first choice cannot be assigned, or has no seat left. With prefer: first, the next run checks again."""
     problem = unassignable(first)
-    cause = f"{problem.cause if problem else f'no seat of {first.part_number} is free'}, so the alternative {taken.part_number} stands in for it"
-    return Problem(cause + (" until one is" if is_preferred else ""), code="alternative_taken", severity="warning")
+    cause = f"{problem.cause if problem else f'no seat of {first.part_number} is free'}, so the alternative {taken.part_number} replaces it"
+    return Problem(cause + (" for now" if is_preferred else ""), code="alternative_taken", severity="warning")
 
 
 def keep_not_held(principal: Principal, name: str) -> Problem:
-    """A leaver is to keep what is not there to be kept."""
+    """A leaver does not hold the SKU that keep names."""
     return Problem(f"{principal.name} does not hold {name}, so keep has no effect", "check which SKU is meant", "keep_not_held", "warning")
 
 
@@ -61,47 +65,54 @@ def seats_in_grace(sku: Sku) -> Problem | None:
     """The seats that are left belong to a subscription that has expired and is in its days of grace (graph-contract 10, no. 29)."""
     if not sku.is_owned or sku.seats.free < 1 or sku.seats.consumed < sku.seats.enabled:
         return None
-    cause = f"the free seats of {sku.part_number} are of a subscription that has expired: {sku.seats.warning} seats are in warning"
+    cause = f"the free seats of {sku.part_number} belong to a subscription that has expired: {sku.seats.warning} seats are in warning"
     return Problem(cause, "renew it before they end", "seats_in_grace", "warning")
 
 
 def all_seats_go(principal: Principal, sku: Sku, allotment_ids: list[str]) -> Problem:
     """With a direct license, Graph removes every assignment of the SKU (graph-contract 3.4)."""
-    cause = f"{principal.name} loses all {len(allotment_ids)} seats of {sku.part_number} with the direct license: {' and '.join(allotment_ids)}"
-    return Problem(cause, "name the allotment that is to stay in the profile", "all_seats_go", "warning")
+    cause = f"all {len(allotment_ids)} seats of {sku.part_number} are removed from {principal.name} with the direct license: {' and '.join(allotment_ids)}"
+    return Problem(cause, "name the allotment to keep in the profile", "all_seats_go", "warning")
 
 
 def members_not_manageable(group: Group) -> Problem:
-    """The members of a group that a rule chooses, or that another directory has, are changed there (graph-contract 12, no. 2)."""
+    """A rule or another directory determines the members of the group, and they are changed there (graph-contract 12, no. 2)."""
     cause = f"the members of group {group.name} cannot be changed here, as {group.managed_by}"
     return Problem(cause, "change them there, or name another group", "members_not_manageable")
 
 
 def no_seats_any_more(name: str) -> Problem:
-    """Graph has refused an earlier principal of the list a seat of the same SKU: nobody else is sent there."""
-    return Problem(f"{name} was not sent, as Graph has no seat of that SKU any more", "free or buy seats, then run the task again", "no_seats")
+    """Graph had no seat of the same SKU for an earlier principal of the list: no further request is sent for it."""
+    return Problem(f"no request was sent for {name}, as Graph has no seat of the SKU left", "buy or free seats, then run the task again", "no_seats")
 
 
 def members_wait(principal: Principal, what: str, free: int, members: int) -> Problem:
-    """Members of a group for whom no seat is left go without, or queue (graph-contract 2.1, 4.3 CountViolation)."""
-    cause = f"{what} has {max(free, 0)} free seats, and {principal.name} has {members} members: those beyond that, who hold it in no other way, go without"
-    return Problem(cause, "free or buy seats", "members_wait", severity="warning")
+    """Members of a group without a free seat get no license, or queue (graph-contract 2.1, 4.3 CountViolation)."""
+    cause = f"{what} has {max(free, 0)} free seats, and {principal.name} has {members} members; surplus members get no license unless they hold it otherwise"
+    return Problem(cause, "buy or free seats", "members_wait", severity="warning")
 
 
 def no_usage_location() -> Problem:
     """No license without a usage location (graph-contract E1, invalidUsageLocation)."""
     cause = "no usage location is set, and Graph assigns no license without one"
-    return Problem(cause, "give usage_location a country code", "usage_location_missing")
+    return Problem(cause, "set usage_location to a country code", "usage_location_missing")
 
 
-def service_plans_not_listed(principal: Principal, sku: Sku, names: list[str]) -> Problem:
-    """An allow-list that was in force once meets service plans that are on and not in it: Microsoft adds such (graph-contract 3.3)."""
-    cause = f"enabled_plans does not name {' and '.join(names)} of {sku.part_number}, on for {principal.name} so far and perhaps new"
-    return Problem(cause, "off from now on; name what shall stay on", "plans_not_listed", severity="warning")
+def service_plans_not_listed(principal: Principal, sku: Sku, names: list[str], is_allowing: bool) -> Problem:
+    """A list is the whole list, and service plans change that it does not name. is_allowing is for enabled_plans, else it is disabled_plans."""
+    option, now, remedy = (
+        ("enabled_plans", "on", "add to enabled_plans what must stay on; the rest is turned off")
+        if is_allowing
+        else ("disabled_plans", "off", "add to disabled_plans what must stay off, or set plans_mode: merge; the rest is turned on")
+    )
+    cause = (
+        f"{option} does not name {' and '.join(names)} of {sku.part_number}, {now} for {principal.name} until now{' and possibly new' if is_allowing else ''}"
+    )
+    return Problem(cause, remedy, "plans_not_listed", severity="warning")
 
 
 def inherited_only(principal: Principal, sku: Sku, paths: tuple[License, ...], is_error: bool = True) -> Problem:
-    """What comes from a group cannot be removed from the user (graph-contract E6)."""
+    """A license that is inherited from a group cannot be removed from the user (graph-contract E6)."""
     groups, ids = _groups(principal, paths)
     if not ids:
         return origin_unknown(principal, sku)
@@ -111,24 +122,24 @@ def inherited_only(principal: Principal, sku: Sku, paths: tuple[License, ...], i
 
 
 def still_inherited(principal: Principal, sku: Sku, paths: tuple[License, ...]) -> Problem:
-    """The direct license goes, and the SKU stays (graph-contract 3.3); asked again, the task will say that it is only inherited."""
+    """The direct license is removed, and the user still inherits the SKU (graph-contract 3.3). The next run reports it as inherited only."""
     groups, ids = _groups(principal, paths)
-    cause = f"{principal.name} loses the direct license of {sku.part_number}, but still holds it through {groups}"
+    cause = f"the direct license of {sku.part_number} is removed from {principal.name}, who still holds it through {groups}"
     return Problem(cause, code="still_inherited", severity="warning", group_ids=ids)
 
 
 def only_working_copy(principal: Principal, sku: Sku, paths: tuple[License, ...]) -> Problem:
-    """The direct license goes, and what the group assigns is in state Error (graph-contract 4.3)."""
+    """The direct license is removed, and the license of the group is in state Error (graph-contract 4.3)."""
     groups, ids = _groups(principal, paths)
-    cause = f"{principal.name} loses the direct license of {sku.part_number}, and the one through {groups} is in state Error ({paths[0].error})"
-    return Problem(cause, "mend the license of the group, then reprocess", "only_working_copy", "warning", group_ids=ids)
+    cause = f"the direct license of {sku.part_number} is removed from {principal.name}, and the one through {groups} is in state Error ({paths[0].error})"
+    return Problem(cause, "correct the license of the group, then reprocess", "only_working_copy", "warning", group_ids=ids)
 
 
 def already_inherited(principal: Principal, sku: Sku, paths: tuple[License, ...]) -> Problem:
-    """The task asked to fail when the SKU is inherited."""
+    """The user inherits the SKU, and inherited is fail."""
     groups, ids = _groups(principal, paths)
     cause = f"{principal.name} holds {sku.part_number} already through {groups}, and inherited is fail"
-    return Problem(cause, "leave it to the group, or choose assign or accept", "already_inherited", group_ids=ids)
+    return Problem(cause, "leave the SKU out, or set inherited to assign or accept", "already_inherited", group_ids=ids)
 
 
 def license_in_error(principal: Principal, sku: Sku, path: License) -> Problem:
@@ -141,42 +152,51 @@ def license_in_error(principal: Principal, sku: Sku, path: License) -> Problem:
 
 
 def stays_on(principal: Principal, sku: Sku, group_id: str, group: str, names: list[str]) -> Problem:
-    """Service plans that are to be off and that a group turns on: one path is enough (graph-contract 3.3)."""
-    cause = f"service plans {', '.join(names)} of {sku.part_number} are to be off, and stay on for {principal.name} through group {group}"
+    """Service plans that must be off and that a group turns on: one path is enough (graph-contract 3.3)."""
+    cause = f"service plans {', '.join(names)} of {sku.part_number} must be off, but group {group} keeps them on for {principal.name}"
     return Problem(cause, "turn them off in the group", "plans_stay_on", "warning", group_ids=(group_id,))
 
 
 def is_protected(sku: Sku, is_asked: bool) -> Problem:
-    """A protected SKU is never removed: asking for it is refused, an exact list leaves it."""
+    """A protected SKU is never removed: naming it for removal is an error, an exact list keeps it."""
     if is_asked:
-        return Problem(f"licenses.remove names {sku.part_number}, which protect forbids to remove", "take it out of one of them", "protected")
-    return Problem(f"{sku.part_number} is not in licenses.set, but stays, as protect names it", code="protected", severity="warning")
+        return Problem(f"{sku.part_number} cannot be removed, as protect names it", "delete it from remove or from protect", "protected")
+    return Problem(f"{sku.part_number} is not in licenses.set, but is kept, as protect names it", code="protected", severity="warning")
 
 
-def too_many_removals(count: int, limit: int | str, replaced: int | None = None) -> Problem:
-    """More removals than the task allows. replaced are those that are not counted, where the task tells them apart."""
+def too_many_removals(count: int, limit: int | str, losers: Iterable[str] = (), replaced: int = 0) -> Problem:
+    """More removals than the task allows. losers are users with what is removed from them, replaced the licenses that are replaced and not counted."""
     what = "1 license" if count == 1 else f"{count} licenses"
-    apart = "" if replaced is None else f" without replacement ({replaced} more {'is' if replaced == 1 else 'are'} replaced)"
-    cause = f"{what} would be removed{apart}, and max_removals is {limit}"
-    return Problem(cause, "look at the diff, then raise max_removals", "too_many_removals")
+    apart = f" without replacement ({replaced} more {'is' if replaced == 1 else 'are'} replaced)" if replaced else ""
+    named = list(losers)
+    first = "; ".join([*named[:_NAMED], *([f"and {len(named) - _NAMED} more"] if len(named) > _NAMED else [])])
+    cause = f"{what} would be removed{apart}, and max_removals is {limit}" + (f" ({first})" if first else "")
+    return Problem(cause, "if these removals are intended, raise max_removals", "too_many_removals")
+
+
+def not_listed_any_more(names: list[str]) -> Problem:
+    """A user who is deleted from the list keeps everything: what is not mentioned does not change."""
+    shown = f"{', '.join(names[:_NAMED])}{f' and {len(names) - _NAMED} more' if len(names) > _NAMED else ''}"
+    cause = f"{'1 user' if len(names) == 1 else f'{len(names)} users'} of the last run not in the list any more, whose licenses are kept: {shown}"
+    return Problem(cause, "to remove the licenses of a leaver, keep the entry and give last_day", "not_listed", severity="warning", where="users")
 
 
 def group_not_security_enabled(group: Principal) -> Problem:
-    """Only groups that are security enabled take licenses (graph-contract 3.3)."""
-    cause = f"group {group.name} is not security enabled, and Graph gives such a group no licenses"
-    return Problem(cause, "take a security group, or a Microsoft 365 group with securityEnabled", "group_not_security_enabled")
+    """Only security-enabled groups can have licenses (graph-contract 3.3)."""
+    cause = f"group {group.name} is not security enabled, and Graph assigns no licenses to such a group"
+    return Problem(cause, "use a security group, or a Microsoft 365 group with securityEnabled", "group_not_security_enabled")
 
 
 def group_role_assignable(group: Principal) -> Problem:
-    """Whether a group that can carry directory roles takes licenses, Microsoft's pages say differently (graph-contract 12, no. 2)."""
-    cause = f"group {group.name} can carry directory roles (isAssignableToRole), and Graph may refuse it licenses"
+    """Microsoft's pages differ on whether a group that can carry directory roles can have licenses (graph-contract 12, no. 2)."""
+    cause = f"group {group.name} can carry directory roles (isAssignableToRole), and Graph may reject licenses for it"
     return Problem(cause, "use another group for licenses", "group_role_assignable", severity="warning")
 
 
 def nested_groups(group: Principal, names: tuple[str, ...]) -> Problem:
-    """The members of groups inside a licensed group get nothing (graph-contract 3.3)."""
-    cause = f"the members of {' and '.join(names)}, inside group {group.name}, get no license, as group licensing does not look into nested groups"
-    return Problem(cause, "make them members themselves", "nested_groups", severity="warning")
+    """The members of groups nested in a licensed group get no license (graph-contract 3.3)."""
+    cause = f"the members of {' and '.join(names)}, nested in group {group.name}, get no license, as group-based licensing ignores nested groups"
+    return Problem(cause, "add them to the group directly", "nested_groups", severity="warning")
 
 
 def wrong_kind(pool: Allotment, kind: str) -> Problem:
@@ -194,7 +214,7 @@ def pool_ended(pool: Allotment) -> Problem:
 
 
 def allotment_ambiguous(sku: Sku, allotments: list[Allotment], where: str) -> Problem:
-    """Several allotments could serve, and nothing says which one."""
+    """Several allotments could serve, and no option selects one."""
     listed = ", ".join(f"{one.id} ({one.free} of {one.allotted} seats free)" for one in sorted(allotments, key=lambda one: one.id))
     cause = f"{len(allotments)} allotments of {sku.part_number} could serve: {listed}"
     return Problem(cause, "name one with allotment or subscription_id, or set allotment_choice: most_available", "allotment_ambiguous", where=where)
@@ -202,27 +222,27 @@ def allotment_ambiguous(sku: Sku, allotments: list[Allotment], where: str) -> Pr
 
 def held_in_ended_pool(principal: Principal, sku: Sku, held: Assignment, is_exclusive: bool) -> Problem:
     """An assignment on an allotment that no subscription feeds any more does not count as held: another one is created."""
-    cause = f"{principal.name} holds {sku.part_number} in allotment {held.allotment_id}, whose subscription has ended, and gets a seat of another one"
+    cause = f"{principal.name} holds {sku.part_number} in allotment {held.allotment_id}, whose subscription has ended, and is assigned a seat of another one"
     remedy = None if is_exclusive else "remove the old assignment with exclusive: true"
     return Problem(cause, remedy, "held_in_ended_allotment", severity="warning")
 
 
 def only_in_ended_pool(principal: Principal, sku: Sku, held: Assignment) -> Problem:
-    """The assignment is there, and gives nothing: no subscription feeds its allotment, and there is no other allotment to draw on."""
+    """The assignment has no effect: no subscription feeds its allotment, and there is no other allotment to draw on."""
     cause = f"{principal.name} holds {sku.part_number} only in allotment {held.allotment_id}, whose subscription has ended"
     return Problem(cause, "renew the subscription, or name another allotment", "held_in_ended_allotment", severity="warning")
 
 
 def pool_unknown(assignment_id: str | None) -> Problem:
     """Graph may answer an assignment without its allotment (graph-contract 1.6, no. 12)."""
-    cause = f"Graph does not say which allotment assignment {assignment_id} draws on, so it was left out of account"
+    cause = f"Graph does not say which allotment assignment {assignment_id} draws on, so it was ignored"
     return Problem(cause, code="allotment_unknown", severity="warning")
 
 
 def second_seat(principal: Principal, pool: Allotment, others: tuple[str, ...]) -> Problem:
-    """Who is reached from two allotments takes a seat of each (graph-contract 2.1)."""
+    """A principal that two allotments reach takes a seat of each (graph-contract 2.1)."""
     cause = f"{principal.name} has a seat of {pool.sku.part_number} in allotment {' and '.join(others)} already, and takes a second one in {pool.id}"
-    return Problem(cause, "leave one with exclusive: true, unless that is meant", "second_seat", severity="warning")
+    return Problem(cause, "set exclusive: true to keep only one, unless both are intended", "second_seat", severity="warning")
 
 
 def assignment_unseen(principal: Principal, pool: Allotment) -> Problem:
@@ -233,14 +253,14 @@ def assignment_unseen(principal: Principal, pool: Allotment) -> Problem:
 
 def both_apis(principal: Principal, pool: Allotment) -> Problem:
     """assignLicense and cloudLicensing act on the same licenses (graph-contract 3.4)."""
-    cause = f"{principal.name} holds {pool.sku.part_number} outside the allotments, as assignLicense gives it, and takes a second seat in {pool.id}"
-    return Problem(cause, "manage one principal's SKU with one of the two APIs", "both_apis", severity="warning")
+    cause = f"{principal.name} holds {pool.sku.part_number} outside the allotments, as assignLicense assigns it, and takes a second seat in {pool.id}"
+    return Problem(cause, "use only one of the two APIs for this SKU of the principal", "both_apis", severity="warning")
 
 
 def origin_unknown(principal: Principal, sku: Sku, is_error: bool = True) -> Problem:
-    """Graph lists the SKU as held, but not by which path: it must not be taken for direct."""
-    cause = f"{principal.name} holds {sku.part_number}, but Graph does not say whether directly or through a group, so it stays as it is"
-    return Problem(cause, "try again later, or look at licenseAssignmentStates", "origin_unknown", "error" if is_error else "warning")
+    """Graph lists the SKU as held, but not by which path. It must not be treated as direct."""
+    cause = f"{principal.name} holds {sku.part_number}, but Graph does not say whether directly or through a group, so it is not changed"
+    return Problem(cause, "try again later, or check licenseAssignmentStates of the user in Graph", "origin_unknown", "error" if is_error else "warning")
 
 
 def rights_unreadable(principal: Principal) -> Problem:
@@ -254,7 +274,7 @@ def error_of(code: str | None) -> tuple[str, str]:
     for start, cause, remedy in _ERRORS:
         if start in (code or "").lower():
             return cause, remedy
-    return "Graph gives an error that is not documented", "look the code up, or ask Microsoft's support"
+    return "Graph reports an undocumented error", "look up the code, or ask Microsoft's support"
 
 
 def _groups(principal: Principal, paths: tuple[License, ...]) -> tuple[str, tuple[str, ...]]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..._errors import OptionError, Problem, errors_of
+from ..catalog import Catalog
 from ..desired.licensed_users import DesiredRun, DesiredUser
 from ..model import Principal
 from ..observed import Observed, Tenant
@@ -22,13 +23,13 @@ from .end_state import Settings
 from .groups import GroupPlan, plan_groups, with_groups, with_replacements
 from .stages import Planner
 
-_FROM = 10  # users from which on a limit holds although none was given
+_FROM = 10  # from this number of users on, a limit applies by default
 _DEFAULT = 30
 
 
 @dataclass(frozen=True, slots=True)
 class RemovalLimit:
-    """How many licenses a run may remove: a number, or a part in percent of what the listed users hold. is_default says that none was given."""
+    """How many licenses a run may remove: a number, or a percentage of what the listed users hold. is_default says that none was given."""
 
     number: int | None = None
     percent: int | None = None
@@ -40,7 +41,7 @@ _NO_LIMIT = RemovalLimit(number=10**9)
 
 @dataclass(frozen=True, slots=True)
 class Guards:
-    """What a run may not do: remove SKUs of protect, remove more than limit; is_missing_ok says that users are skipped that the tenant does not have."""
+    """The guards of a run: SKUs that it never removes, and the limit of removals. is_missing_ok skips users that the tenant does not have."""
 
     protect: tuple[str, ...] = ()
     limit: RemovalLimit = _NO_LIMIT
@@ -48,7 +49,7 @@ class Guards:
 
 
 def removal_limit(value: Any) -> RemovalLimit:
-    """The limit of an option. Raises OptionError for what is none."""
+    """The limit of an option. Raises OptionError for an invalid one."""
     if value is None:
         return RemovalLimit(percent=_DEFAULT, is_default=True)
     text = str(value)
@@ -56,15 +57,15 @@ def removal_limit(value: Any) -> RemovalLimit:
         return RemovalLimit(int(text))
     if re.fullmatch("[0-9]{1,3}%", text) and int(text[:-1]) <= 100:
         return RemovalLimit(percent=int(text[:-1]))
-    raise OptionError(f"max_removals is {value!r}: give a number, or a part such as 30%")
+    raise OptionError(f"max_removals is {value!r}: give a number, or a percentage such as 30%")
 
 
 @dataclass(frozen=True, slots=True)
 class UserPlan:
-    """What becomes of one listed user: an end state, errors, or the reason why nothing is done. duplicate_of is the first entry of the same user.
+    """The plan of one listed user: an end state, errors, or the reason why nothing is done. duplicate_of is the first entry of the same user.
 
-    is_patient says that the user takes a seat that is freed when another one leaves a group, which Graph carries out behind,
-    is_drawing that no seat of an allotment which the user takes waits for another user, whatever the stage of the rest.
+    is_patient says that the user takes a seat that another user frees by leaving a group, which Graph processes in the background.
+    is_drawing says that no seat of an allotment that the user takes depends on another user, whatever the stage of the rest.
     """
 
     index: int
@@ -78,7 +79,7 @@ class UserPlan:
 
     @property
     def name(self) -> str:
-        """How the task calls the user."""
+        """The name of the user in the task."""
         return self.desired.name
 
     @property
@@ -88,7 +89,7 @@ class UserPlan:
 
     @property
     def outcome(self) -> str:
-        """What becomes of the user if the run goes as planned: failed, skipped, unchanged or changed. An entry that repeats another one changes nothing."""
+        """The outcome if the run goes as planned: failed, skipped, unchanged or changed. A duplicate entry changes nothing."""
         if self.errors:
             return "failed"
         if self.duplicate_of is not None:
@@ -99,12 +100,12 @@ class UserPlan:
 
     @property
     def is_to_write(self) -> bool:
-        """Whether something is to be done, and may be."""
+        """Whether the user has changes and no errors."""
         return self.outcome == "changed"
 
     @property
     def changes(self) -> tuple[Change, ...]:
-        """What will be other than it is."""
+        """The planned changes."""
         return self.state.changes if self.state else ()
 
 
@@ -112,7 +113,7 @@ class UserPlan:
 class RunPlan:
     """The users and licensing groups in the order of their lists. problem forbids the whole run, warnings concern no user in particular.
 
-    seats_due are the seats, by SKU part number, that users need whose first day is ahead.
+    seats_due are the seats, by SKU part number, that users with a first day ahead need.
     """
 
     users: tuple[UserPlan, ...]
@@ -124,7 +125,7 @@ class RunPlan:
 
     @property
     def states(self) -> dict[int, EndState | None]:
-        """The end states by place, nothing of those who have errors. Skipped entries, and those that repeat another one, are not there."""
+        """The end states by place, None for users with errors. Skipped entries and duplicate entries are left out."""
         return {one.index: None if one.errors else one.state for one in self.users if one.duplicate_of is None and (one.errors or one.state)}
 
     @property
@@ -144,10 +145,10 @@ def _plain(value: frozenset[str] | str | None) -> list[str] | str | None:
 def plan_run(
     run: DesiredRun, users: Mapping[int, Observed], tenant: Tenant, settings: Settings, guards: Guards, returns: Mapping[str, Resolved] | None = None
 ) -> RunPlan:
-    """The plan. users are those that the tenant has, by the place of the entry, returns what those get who come back, by id.
+    """Return the plan. users are those that the tenant has, by the place of the entry; returns has the licenses to restore, by user id.
 
-    The end state of each user is decided first, seats are counted over all, and who is not served frees nothing; repeated until it is stable.
-    So it is for groups whose members replace what they lose through them, or cannot.
+    The end state of each user is decided first, then seats are counted over all. Users who are not served free nothing. This repeats until it is stable.
+    The same applies to groups whose members replace what the groups no longer assign, or cannot.
     """
     groups = plan_groups(run.licensing_groups, tenant, guards.protect)
     after = with_groups(tenant, groups, users.values())
@@ -177,7 +178,7 @@ def _plan_users(
     groups: tuple[GroupPlan, ...],
     late: Collection[tuple[str, str]] = (),
 ) -> tuple[RunPlan, int | None]:
-    """The plan of all users, and the last stage before groups lose what is late, if that can wait."""
+    """The plan of all users, and the last stage before late licenses are removed from groups, if that can wait."""
     resolver = ProfileResolver(tenant, run, guards.protect, returns)
     plans = _listed(run, users, resolver, guards.is_missing_ok)
     open_plans = [plan for plan in plans if plan.index in users and plan.duplicate_of is None and plan.desired.skipped is None and not plan.errors]
@@ -194,15 +195,15 @@ def _plan_users(
     resolver.check_profiles()
     held = sum(map(held_by, {user.id: user for user in users.values()}.values()))
     counted = [plan for plan in plans if plan.is_to_write and not (guards.limit.is_default and plan.desired.is_named)]
-    problem = too_many((plan.state for plan in counted if plan.state), sum(plan.removals for plan in groups), held, len(run.users), guards.limit)
+    problem = too_many((plan.state for plan in counted if plan.state), groups, held, len(run.users), guards.limit, tenant.catalog)
     early = {users[plan.index].id if plan.index in users else plan.name: plan for plan in plans if plan.desired.is_early}
     due = Counter(name for plan in early.values() for name in resolver.due(plan.desired, users.get(plan.index)))
-    warnings = (*run.warnings, *resolver.warnings.values())
+    warnings = (*run.warnings, *resolver.warnings.values(), *_unlisted(run, users.values()))
     return RunPlan(tuple(plans), tenant, warnings, problem, dict(sorted(due.items())), groups), planner.last_stage
 
 
 def _with_patience(plans: list[UserPlan], has_lost: bool) -> list[UserPlan]:
-    """The plans, with those marked that take a seat which is freed behind: by a membership, or once something shows. has_lost is of groups."""
+    """Mark the plans that take a seat which is freed in the background: by a membership, or once something shows. has_lost is of groups."""
     late = (
         plan
         for plan in plans
@@ -213,7 +214,7 @@ def _with_patience(plans: list[UserPlan], has_lost: bool) -> list[UserPlan]:
 
 
 def _listed(run: DesiredRun, users: Mapping[int, Observed], resolver: ProfileResolver, is_missing_ok: bool) -> list[UserPlan]:
-    """An entry for each listed user. The same entry twice is one; different entries of one user are an error of both, under whatever names."""
+    """A plan for each listed user. Duplicate entries count once. Conflicting entries of one user are an error of both, under whatever names."""
     first: dict[str, int] = {}
     pairs: list[tuple[int, int]] = []
     plans: list[UserPlan] = []
@@ -242,7 +243,7 @@ def _listed(run: DesiredRun, users: Mapping[int, Observed], resolver: ProfileRes
 
 
 def _is_same(one: DesiredUser, other: DesiredUser, user: Principal, resolver: ProfileResolver) -> bool:
-    """Whether two entries of one user declare the same, under whatever names. Two that are skipped do; one alone that is skipped says something else."""
+    """Whether two entries of one user declare the same, under whatever names. Two skipped entries do; a skipped entry and another one do not."""
     if one.skipped is not None or other.skipped is not None:
         return one.skipped is not None and other.skipped is not None
     return resolver.user(one, user).declared == resolver.user(other, user).declared
@@ -256,21 +257,37 @@ def held_by(user: Observed) -> int:
 
 
 def removals_of(state: EndState) -> int:
-    """What a user loses, less what the user gets: a replacement is no removal."""
+    """The number of licenses removed from a user, less those added: a replacement is no removal."""
     verbs = [one.verb for one in state.changes if one.sku_id]
     return max(0, verbs.count("remove") - verbs.count("add"))
 
 
-def too_many(states: Iterable[EndState], more: int, held: int, users: int, limit: RemovalLimit) -> Problem | None:
-    """The problem of a run that removes more than it may. more are licenses that members of groups lose. held is what all listed users hold now."""
+def _unlisted(run: DesiredRun, users: Iterable[Observed]) -> Iterator[Problem]:
+    """The users of the last run who are not in the list any more."""
+    listed = {one.name.lower() for one in run.users} | {name for user in users for name in (user.id, user.user.name.lower())}
+    names = [name for name in run.earlier if name not in listed]
+    if names:
+        yield predict.not_listed_any_more(names)
+
+
+def too_many(states: Iterable[EndState], groups: Iterable[GroupPlan], held: int, users: int, limit: RemovalLimit, catalog: Catalog) -> Problem | None:
+    """The problem of a run that removes more than it may, from users and members of groups. held is what all listed users hold now."""
     if limit.is_default and users < _FROM:
         return None
     listed = list(states)
     own = sum(map(removals_of, listed))
     replaced = sum(one.verb == "remove" and bool(one.sku_id) for state in listed for one in state.changes) - own
-    count = own + more
+    narrowed = [plan for plan in groups if plan.removals]
+    count = own + sum(plan.removals for plan in narrowed)
     allowed = limit.number if limit.number is not None else held * (limit.percent or 0) // 100
     if count <= allowed:
         return None
     said = str(limit.number) if limit.number is not None else f"{limit.percent}% of {held}, which is {allowed}"
-    return predict.too_many_removals(count, f"{said} by default" if limit.is_default else said, replaced)
+    losers = [f"{state.before.user.name} {_lost(state, catalog)}" for state in listed if removals_of(state)]
+    losers += [f"{plan.removals} from members of group {plan.name}" for plan in narrowed]
+    return predict.too_many_removals(count, f"{said} by default" if limit.is_default else said, losers, replaced)
+
+
+def _lost(state: EndState, catalog: Catalog) -> str:
+    """The SKUs of which a user loses a license, in a few words."""
+    return ", ".join(dict.fromkeys(catalog.sku(one.sku_id).part_number for one in state.changes if one.verb == "remove" and one.sku_id))

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All users of a run against one count of seats: what each will have, who is served, and in which stage."""
+"""Decide all users of a run against one count of seats: what each will have, which users are served, and in which stage."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Planner:
     def __init__(
         self, tenant: Tenant, settings: Settings, users: Mapping[int, Observed], resolved: Mapping[int, Resolved], late: Collection[tuple[str, str]] = ()
     ) -> None:
-        """late are the pairs of group and SKU that members lose only when those have what replaces it who can have it before."""
+        """late are the pairs of group and SKU whose removal waits for the members that can get a replacement first."""
         self._late = late
-        self.last_stage: int | None = None  # the last one before groups lose what is late; nothing where that must come first
+        self.last_stage: int | None = None  # the last one before late licenses are removed from groups; None where that must come first
         self._tenant, self._settings, self._users, self._resolved = tenant, settings, users, resolved
         self._decider = Decider(tenant, settings)
         self._claims: dict[Claim, Claim] = {}
@@ -35,10 +35,10 @@ class Planner:
         self._choosing = [index for index, one in resolved.items() if one.has_choice]
 
     def decided(self) -> tuple[dict[int, EndState], dict[int, int]]:
-        """End states, and the stages of those that are served.
+        """Return end states, and the stages of the users who are served.
 
-        Those who have alternatives are decided anew, counting what all others free and take, until nothing changes. Who is refused counts for nothing.
-        A SKU of which a user got no seat is not chosen for that user again.
+        Users with alternatives are decided again, counting what all others free and take, until nothing changes. Users who are not served count for nothing.
+        A SKU that had no seat for a user is not chosen for that user again.
         """
         states = self._decided_alike()
         if self._tenant.getting:
@@ -62,7 +62,7 @@ class Planner:
         return states, stages
 
     def _decided_alike(self) -> dict[int, EndState]:
-        """The first decision on all. Users who hold the same and are to hold the same are decided once, unless something is to be said of them."""
+        """Decide all users once. Users with the same licenses and the same desired licenses share a decision, unless it has problems."""
         states: dict[int, EndState] = {}
         known: dict[tuple, EndState] = {}
         for index, one in self._resolved.items():
@@ -80,10 +80,10 @@ class Planner:
         return states
 
     def _stages(self, states: Mapping[int, EndState], hopeless: set[int]) -> dict[int, int]:
-        """The stages of those who are able and served. With seat_check: try, who is not served comes last, as Graph may have a seat."""
+        """The stages of users who have no error and are served. With seat_check: try, the others come last, as Graph may have a seat."""
         able = {index: state for index, state in states.items() if not state.has_errors}
         counted = {index: self._claim(state) for index, state in able.items() if (state.changes or state.frees) and index not in hopeless}
-        choosing = set(self._choosing)  # who has alternatives comes behind who has none
+        choosing = set(self._choosing)  # users with alternatives come after users without
         places = sorted((index for index, claim in counted.items() if claim.takes or claim.frees), key=lambda index: (index in choosing, index))
         claims = [counted[index] for index in places]
         if self._late:
@@ -95,11 +95,11 @@ class Planner:
         return stages | dict.fromkeys(self._tried, max(stages.values(), default=-1) + 1)
 
     def _is_late(self, state: EndState) -> bool:
-        """Whether a user frees seats only when a group loses its license."""
+        """Whether a user frees seats only when a license is removed from a group."""
         return any((lic.group_id or "", lic.sku_id) in self._late for lic in state.before.user.licenses)
 
     def _choose_all(self, states: dict[int, EndState], refused: set[int], barred: Mapping[int, set[str]]) -> set[int]:
-        """Decides in list order those who have alternatives. Users without a seat of any alternative are returned, and claim none."""
+        """Decide users with alternatives in list order. Return the users without a seat of any alternative, who claim none."""
         supply = supply_of((self._claim(state) for index, state in states.items() if index not in refused or index in self._choosing), self.free)
         choosing, hopeless = set(self._choosing), set()
         for index, state in states.items():
@@ -125,7 +125,7 @@ class Planner:
         return self._claims.setdefault(claim, claim)
 
     def _left_over(self, states: Mapping[int, EndState], stages: Mapping[int, int]) -> dict[str, int]:
-        """The seats, by key, that are left once all who are served have theirs."""
+        """The seats, by key, that are left once all served users have theirs."""
         sure = [self._claim(states[index]) for index in stages if index not in self._tried]
         left = supply_of(sure, self.free)
         for key in (key for claim in sure for key in claim.takes):
@@ -133,13 +133,13 @@ class Planner:
         return left
 
     def _missing(self, states: Mapping[int, EndState], stages: Mapping[int, int], left: Mapping[str, int]) -> dict[int, list[str]]:
-        """The keys of the seats that each user lacks who has no error and is not served. left are the seats that the others leave."""
+        """The keys of the missing seats of each user who has no error and is not served. left are the seats that remain."""
         short = states.keys() - (stages.keys() - self._tried) - {index for index, state in states.items() if state.has_errors}
         takes = {index: sorted(self._claim(states[index]).takes) for index in short}
         return {index: [key for key in keys if left.get(key, 0) < 1] or keys for index, keys in takes.items()}
 
     def unserved(self, states: Mapping[int, EndState], stages: Mapping[int, int]) -> dict[int, tuple[Problem, ...]]:
-        """Why those who are able are not served. With seat_check: try they are sent last, and it is a warning."""
+        """Why users without errors are not served. With seat_check: try they are sent last, and the problem is a warning."""
         left = self._left_over(states, stages)
         return {index: tuple(self._no_seat(states[index], key, left) for key in keys) for index, keys in self._missing(states, stages, left).items()}
 

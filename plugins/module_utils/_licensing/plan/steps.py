@@ -11,8 +11,8 @@ from typing import Any
 from ..model import Assignment, License, shared
 from .changes import AssignLicenses, Awaited, Change, CreateAssignment, DeleteAssignment, EndState, JoinGroup, LeaveGroup, SetUsageLocation, UpdateAssignment
 
-# A direct license is drawn from any allotment, so it comes after what needs a seat of a certain one, of the same users and of others.
-# Then follows what is covered now: direct licenses, seats, memberships, and what licensing groups no longer assign
+# A direct license draws on any allotment, so it comes after assignments of a certain allotment, of the same user and of others.
+# Then follow removals that are replaced by now: direct licenses, seats, memberships, and what licensing groups no longer assign
 SEATS, JOINS, LICENSES, LATE_LICENSES, LATE_SEATS, LEAVES, GROUPS = range(7)
 COUNT = 7
 
@@ -21,7 +21,7 @@ COUNT = 7
 class Step:
     """Operations of one user that are sent together, and the changes that they make.
 
-    All of version are below one version of Graph. A step with awaited waits until that shows. group_id is of a join.
+    All operations use one version of Graph. A step with awaited waits until that shows. group_id is that of a join.
     Only steps that remove what is replaced depend on the others.
     """
 
@@ -89,7 +89,7 @@ def _seat(state: EndState, one: Change) -> Any:
 
 
 def changes_of(step: Step, done: Iterable[Any]) -> tuple[Change, ...]:
-    """The changes that were made by those operations of a step that were carried out."""
+    """The changes that the completed operations of a step made."""
     made = {_made(operation) for operation in done}
     return tuple(one for one in step.changes if (one.kind, one.key if one.kind in ("seat", "membership") else "") in made)
 

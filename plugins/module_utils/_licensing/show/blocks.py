@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The plan of a user or a licensing group as a block of text, as C(--diff), a pull request and an approval show it.
 
-A line begins with + for what is added, - for what is removed, ~ for what is changed, = for what stays and explains a change,
+A line begins with + for what is added, - for what is removed, ~ for what is changed, = for what is kept and explains a change,
 ! for an error, and * for a warning.
 """
 
@@ -25,7 +25,7 @@ _LISTED = 6  # service plans that a line names
 _ORDER = ("set", "add", "update", "stay", "remove")
 _SIGNS = {"set": "+", "add": "+", "update": "~", "stay": "=", "remove": "-"}
 
-Line = tuple[str, str, str]  # what is done, the name, and what is to be said about it
+Line = tuple[str, str, str]  # what is done, the name, and a note
 
 
 def user_block(plan: UserPlan, changes: Sequence[Change], tenant: Tenant, problems: Iterable[Problem]) -> str:
@@ -66,7 +66,7 @@ def _block(head: str, lines: Sequence[Line], problems: Iterable[Problem]) -> str
 
 
 def _role_of(plan: UserPlan) -> str:
-    """Behind the name: the profile, and the one before, or that the user leaves or comes back."""
+    """The suffix of the name: the profile, and the one before, or the state of a user who is released or restored."""
     desired = plan.desired
     if desired.state != "licensed":
         return f" ({desired.state})"
@@ -76,7 +76,7 @@ def _role_of(plan: UserPlan) -> str:
 
 
 def _changed(state: EndState, changes: Sequence[Change], tenant: Tenant) -> Iterator[Line]:
-    """A line for each change, and one for the service plans that go off although the user keeps something, or gets something in exchange."""
+    """A line for each change, and one for the service plans that are turned off although the user keeps something, or gets something in exchange."""
     for one in changes:
         if one.kind == "usage_location":
             yield "set", f"usage location {one.after}", f"before: {one.before}" if one.before else ""
@@ -107,7 +107,7 @@ def _of_group(one: Change, tenant: Tenant) -> str:
 
 
 def _replacement(one: Change, changes: Sequence[Change], tenant: Tenant) -> str:
-    """By which of the added SKUs a removed one is replaced: those that have service plans of it."""
+    """The added SKUs that replace a removed one: those that share service plans with it."""
     own = {plan.id for plan in tenant.catalog.sku(one.sku_id).service_plans}
     added = {other.sku_id for other in changes if other.verb == "add" and other.sku_id and other.sku_id != one.sku_id}
     named = sorted(tenant.catalog.label(key) for key in added if own & {plan.id for plan in tenant.catalog.sku(key).service_plans})
@@ -126,7 +126,7 @@ def _license(verb: str, sku_id: str, before: frozenset[str] | None, after: froze
 
 
 def _staying(state: EndState, changes: Sequence[Change], tenant: Tenant) -> Iterator[Line]:
-    """The other paths by which the user holds the SKUs of changes, as far as they stay."""
+    """The other paths by which the user holds the SKUs of changes, as far as they are kept."""
     touched = {one.sku_id for one in changes if one.sku_id and one.kind != "membership"}
     own = {one.sku_id for one in changes if one.kind in ("license", "seat")}
     before = {(lic.group_id, lic.sku_id) for lic in state.before.user.licenses}
@@ -137,13 +137,13 @@ def _staying(state: EndState, changes: Sequence[Change], tenant: Tenant) -> Iter
 
 def _origin(lic: License, state: EndState, tenant: Tenant) -> str:
     if not lic.group_id:
-        return "direct" if lic.is_known else "of an origin that Graph does not say"
+        return "direct" if lic.is_known else "of unknown origin"
     name = state.before.user.group_names.get(lic.group_id) or tenant.group_name(lic.group_id)
     return f"through group {printable(name)}" + ("" if lic.is_held else f", in state {printable(lic.state)}")
 
 
 def _name(sku_id: str, catalog: Catalog) -> str:
-    """The part number, and the product display name where the names file has it."""
+    """The SKU part number, and the product display name where the names file has it."""
     display = catalog.names.sku_name(sku_id)
     return printable(f"{catalog.label(sku_id)}  {display}" if display else catalog.label(sku_id))
 
@@ -156,6 +156,6 @@ def _allotment(allotment_id: str, tenant: Tenant) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    """The first few names, and how many there are besides."""
+    """The first few names, and the number of the others."""
     shown, left = [printable(name) for name in names[:_LISTED]], len(names) - _LISTED
     return ", ".join(shown) + (f" and {left} more" if left > 0 else "")

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The plan of a user as rows, with what goes on and off in effect."""
+"""The plan of a user as rows, with the service plans that are turned on and off in effect."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _VERBS = {"add": "create", "update": "update", "remove": "delete"}  # of seats, 
 
 
 def change_rows(state: EndState | None, changes: Sequence[Change], tenant: Tenant) -> list[dict]:
-    """What changes do, one row for each, and one for the service plans that go on or off for the user by all paths together."""
+    """What changes do, one row for each, and one for the service plans that are turned on or off over all paths together."""
     if state is None or not changes:
         return []
     rows = [_row(one, tenant) for one in changes]
@@ -45,7 +45,7 @@ def _end(state: EndState, changes: Sequence[Change]) -> Principal:
 
 
 def _effect(state: EndState, changes: Sequence[Change], catalog: Catalog) -> tuple[list[str], list[str]]:
-    """The names of the service plans that go off and on."""
+    """The names of the service plans that are turned off and on."""
     before, after = (service_plans_on(one.licenses, catalog) for one in (state.before.user, _end(state, changes)))
     return _named(before - after, catalog), _named(after - before, catalog)
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Problems as results: with names beside ids, and what an error of Graph means."""
+"""Problems as results: with names next to ids, and what an error of Graph means."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .text import with_names
 
 
 def explained(error: LicensingError, catalog: Catalog, are_others_written: bool = False) -> tuple[Problem, ...]:
-    """What an error means: cause, remedy and Graph's own words, with names beside the ids in them.
+    """What an error means: cause, remedy and Graph's own words, with names next to the ids in them.
 
     are_others_written says that the same write to other objects succeeded.
     """
@@ -27,7 +27,7 @@ def explained(error: LicensingError, catalog: Catalog, are_others_written: bool 
 
 
 def merged(problems: Iterable[Problem]) -> list[Problem]:
-    """The problems, each once, with those of one remedy as one: the remedy is said once."""
+    """The problems, each once, with those of one remedy as one: the remedy is shown once."""
     kinds: dict[tuple, list[Problem]] = {}
     for one in problems:
         key = (one.code, one.remedy, one.severity) if one.remedy and one.code and not (one.words or one.request_id) else (id(one),)

@@ -23,13 +23,13 @@ def license_result(changes: Changes, outcome: Outcome) -> dict:
 
 
 def license_rows(principal: Principal, catalog: Catalog) -> list[dict]:
-    """The licenses of a principal, one row for each way a SKU reaches it, sorted."""
+    """The licenses of a principal, one row for each assignment path of a SKU, sorted."""
     rows = [_license_row(lic, catalog) for lic in principal.licenses]
     return sorted(rows, key=lambda row: (row["sku"], row["origin"], row["group"] or ""))
 
 
 def outcome_rows(outcome: Outcome, changes: Changes) -> dict:
-    """How far the processing of a group came, where a task waited for it, and the members whom it did not reach."""
+    """The processing state of a group, where a task waited for it, and the members with errors."""
     if outcome.processing_state is None:
         return {}
     processing = {"state": outcome.processing_state, "seconds_waited": round(outcome.seconds_waited, 1)}
@@ -97,7 +97,7 @@ def diff_of(changes: Changes) -> dict:
 
 
 def shown_licenses(principal: Principal, catalog: Catalog) -> dict:
-    """The licenses by SKU, each by where it comes from: what a group gives stays in sight when the direct license beside it changes."""
+    """The licenses by SKU and origin: the license of a group is shown also when the direct license next to it changes."""
     shown: dict[str, Any] = {}
     for lic in sorted(principal.licenses, key=lambda lic: lic.group_id or ""):
         state = {} if lic.is_held else {"state": lic.state}

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a tenant has, as rows of the info modules, and as the options that would bring it there again."""
+"""What a tenant has, as rows of the info modules, and as the options that would restore it."""
 
 from __future__ import annotations
 
@@ -69,17 +69,17 @@ def group_row(group: Group, catalog: Catalog) -> dict:
 
 
 def desired_user(user: Principal, catalog: Catalog) -> dict:
-    """The options of M(m365.licensing.user_assign_license) for which a user has exactly the direct licenses of now.
+    """The options of M(m365.licensing.user_assign_license) that declare exactly the current direct licenses of a user.
 
     What is inherited is not desired. A license of the user's own that is in error is one, so that applying tries it again. As long as Graph does not
-    say of a SKU where it comes from, the others are added, and none is removed.
+    report the origin of a SKU, the others are added, and none is removed.
     """
-    location = {"usage_location": user.usage_location} if user.usage_location in CODES else {}  # a country that is no more cannot be asked for
+    location = {"usage_location": user.usage_location} if user.usage_location in CODES else {}  # a former country is not a valid option
     return {"user": user.name, **location, **_desired_licenses(user.licenses, catalog)}
 
 
 def desired_group(group: Group, catalog: Catalog) -> dict:
-    """The options of M(m365.licensing.group_assign_license) for which a group has exactly the licenses of now."""
+    """The options of M(m365.licensing.group_assign_license) that declare exactly the current licenses of a group."""
     return {"group": group.id, **_desired_licenses(group.licenses, catalog)}
 
 
@@ -92,7 +92,7 @@ def _desired_licenses(licenses: tuple[License, ...], catalog: Catalog) -> dict:
 
 
 def _desired_license(lic: License, catalog: Catalog) -> dict:
-    """A SKU with the service plans that are off, as far as people can switch them; by id where a name would not do."""
+    """A SKU with the service plans that are off, as far as users can switch them; by id where a name is ambiguous."""
     sku = catalog.sku(lic.sku_id)
     is_shared = catalog.label(lic.sku_id) != sku.part_number
     if not sku.is_owned:
@@ -106,7 +106,7 @@ def _unmistakable(plan: ServicePlan, sku: Sku) -> str:
 
 
 def allotment_row(pool: Allotment, catalog: Catalog) -> dict:
-    """A pool of seats."""
+    """An allotment with its seats and subscriptions."""
     return {
         "id": pool.id,
         "sku": catalog.label(pool.sku.id),
@@ -134,7 +134,7 @@ def assignment_row(held: Assignment, holder: Holder, catalog: Catalog) -> dict:
 
 
 def holder_row(holder: Holder) -> dict:
-    """Who holds or waits: kind, id and display name."""
+    """The principal that holds or waits: kind, id and display name."""
     return {"kind": holder.kind, "id": holder.id, "display_name": holder.name}
 
 
@@ -155,7 +155,7 @@ def cloud_error_row(error: AssignmentError, holder: Holder, catalog: Catalog) ->
 
 
 def waiting_row(waiting: WaitingMember, holder: Holder, catalog: Catalog) -> dict:
-    """A principal who waits for a seat of an allotment."""
+    """A principal that waits for a seat of an allotment."""
     pool = waiting.allotment
     sku = {"allotment": pool.id, "sku": catalog.label(pool.sku.id), "sku_id": pool.sku.id}
     return {"id": waiting.id, **sku, "since": waiting.since, "assigned_to": holder_row(holder)}

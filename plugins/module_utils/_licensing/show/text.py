@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Texts for people: names beside the ids that Graph speaks of."""
+"""Texts for readers: names next to the ids that Graph returns."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The licenses of a whole tenant, added up in one pass over its people, and compared with an earlier time."""
+"""The licenses of a whole tenant, added up in one pass over its users, and compared with an earlier time."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ..model import CompanySubscription, Principal, Sku
 from .results import error_rows
 
 VERSION = 1
-_LIVING = ("enabled", "warning")  # states of a subscription that still gives seats, with or without grace
+_LIVING = ("enabled", "warning")  # states of a subscription that still provides seats, with or without grace
 _COMPARED = ("status", "owned", "used", "warning", "suspended", "in_error", "twice")
 
 
 @dataclass(slots=True)
 class _Held:
-    """How a SKU is held: users by assignment path, and users for whom a service plan is off."""
+    """How a SKU is held: users by assignment path, and users with a service plan off."""
 
     direct: int = 0
     inherited: int = 0
@@ -32,7 +32,7 @@ class _Held:
 
 
 class LicenseUsage:
-    """Adds up people, each once. What needs attention is kept by name, the rest only counted.
+    """Counts the licenses of users, each user once. What needs attention is kept by name, the rest is only counted.
 
     names are ids of users whose names are wanted; C(named) has those that were found.
     """
@@ -51,7 +51,7 @@ class LicenseUsage:
         self.errors: list[dict] = []
 
     def add(self, user: Principal) -> None:
-        """Counts a user. A directory that changes while it is read shows some twice."""
+        """Count a user. A directory that changes while it is read returns some users twice."""
         if user.id in self._seen:
             return
         self._seen.add(user.id)
@@ -93,7 +93,7 @@ class LicenseUsage:
             held.off.update(frozenset.intersection(*(lic.disabled_plans for lic in paths)))
 
     def sku_rows(self, ends: Mapping[str, str]) -> list[dict]:
-        """The SKUs of the tenant, and the others that people hold; ends are the next dates on which subscriptions end or renew, by SKU."""
+        """The SKUs of the tenant, and the others that users hold; ends are the next dates on which subscriptions end or renew, by SKU."""
         ids = dict.fromkeys([*(sku.id for sku in self._catalog), *self._held])
         rows = [self._sku_row(self._catalog.sku(sku_id), ends.get(sku_id)) for sku_id in ids]
         return sorted(rows, key=lambda row: (row["sku"], row["sku_id"]))
@@ -128,7 +128,7 @@ def in_order(rows: Iterable[dict]) -> list[dict]:
 
 
 def ends_of(subscriptions: Iterable[CompanySubscription], today: str) -> dict[str, str]:
-    """The next date, from today on, on which a living subscription of each SKU ends or renews, as YYYY-MM-DD (graph-contract 2.2)."""
+    """The next date, from today on, on which an active subscription of each SKU ends or renews, as YYYY-MM-DD (graph-contract 2.2)."""
     ends: dict[str, str] = {}
     for one in subscriptions:
         day = one.next_lifecycle_date or ""
@@ -140,7 +140,7 @@ def ends_of(subscriptions: Iterable[CompanySubscription], today: str) -> dict[st
 def judged(rows: Iterable[dict], prices: Mapping[str, float], nearly_full: float, ignore: Iterable[str]) -> list[dict]:
     """The SKUs, each with a mark and, where a price is known, with its cost.
 
-    The mark is the gravest that applies: gone, ended, over, full, warning, nearly_full, or none.
+    The mark is the most severe one that applies: gone, ended, over, full, warning, nearly_full, or none.
     """
     hidden = {name.lower() for name in ignore}
     known = {name.lower(): price for name, price in prices.items()}
@@ -174,7 +174,7 @@ def _cost(row: Mapping, prices: Mapping[str, float]) -> dict:
     price = prices.get(row["sku"].lower(), prices.get(row["sku_id"]))
     if price is None:
         return {"price": None, "cost": None, "cost_unused": None}
-    paid = row["owned"] - row["warning"]  # what is in warning was paid for once, and is not any more
+    paid = row["owned"] - row["warning"]  # seats in warning are no longer paid for
     return {"price": price, "cost": round(price * paid, 2), "cost_unused": round(price * max(paid - row["used"], 0), 2)}
 
 
@@ -190,7 +190,7 @@ def is_report(found: Any) -> bool:
 
 
 def drift_of(now: Mapping, earlier: Mapping) -> dict:
-    """What has changed since an earlier report: each SKU's subscription, seats and errors, and who came onto and off the lists of what needs attention."""
+    """What has changed since an earlier report: each SKU's subscription, seats and errors, and the new and removed entries of what needs attention."""
     before, after = ({row["sku_id"]: row for row in report["skus"]} for report in (earlier, now))
     skus = []
     for sku_id in sorted({*before, *after}, key=lambda key: ((after.get(key) or before[key])["sku"], key)):
@@ -211,5 +211,5 @@ def _comings(now: Mapping, earlier: Mapping, name: str) -> dict:
 
 
 def _told(row: Mapping) -> str:
-    """By what an entry of a list is the same: the user, and of an error the SKU and the error as well."""
+    """The identity of an entry of a list: the user, and of an error also the SKU and the error."""
     return " ".join(filter(None, (row.get("user") or row.get("user_principal_name"), row.get("sku"), row.get("error"))))

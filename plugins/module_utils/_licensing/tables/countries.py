@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Country codes, as usage locations are written: ISO 3166-1 alpha-2, and the slips that people make."""
+"""Country codes, as usage locations are written: ISO 3166-1 alpha-2, and common mistakes."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _SLIPS = {
 def country_fault(value: str) -> str | None:
     """What is wrong with a country code, and which one may be meant; None for one that is right, in any case."""
     code = value.strip().upper()
-    meant = f". Is {_SLIPS[code]} meant?" if code in _SLIPS else ""
-    return None if code in CODES else f"{value!r} is no country code: give two letters of ISO 3166-1, such as DE{meant}"
+    meant = f". Did you mean {_SLIPS[code]}?" if code in _SLIPS else ""
+    return None if code in CODES else f"{value!r} is not a country code: give two letters of ISO 3166-1, such as DE{meant}"
 
 
 def country_code(value: str, where: str) -> str:
-    """The code in capitals. Raises OptionError, which names where it was written, for what is none."""
+    """The code in capitals. Raises OptionError, which names where it was written, for an unknown code."""
     fault = country_fault(value)
     if fault:
         raise OptionError(f"{where}: {fault}")

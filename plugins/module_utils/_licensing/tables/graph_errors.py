@@ -22,8 +22,8 @@ _ROWS: tuple[tuple[int, tuple[str, ...], str, str, str], ...] = (
         400,
         ("invalidusagelocation",),
         "usage_location_missing",
-        "the user has no usage location that Graph can use, or Graph does not see yet one that was just written",
-        "give usage_location; when it is there, try again in a minute",
+        "the user has no usage location that Graph can use, or Graph does not yet see one that was just written",
+        "set usage_location; if the user has one, try again in a minute",
     ),
     (
         400,
@@ -44,7 +44,7 @@ _ROWS: tuple[tuple[int, tuple[str, ...], str, str, str], ...] = (
         400,
         ("inheritedfromagroup",),
         "inherited_only",
-        "the license comes from a group",
+        "the license is inherited from a group",
         "remove the user from the group, or the license from the group",
     ),
     (
@@ -52,10 +52,10 @@ _ROWS: tuple[tuple[int, tuple[str, ...], str, str, str], ...] = (
         ("doesnothaveacorrespondinglicense",),
         "not_held",
         "the license is not held any more",
-        "run the task again: somebody else has removed it meanwhile",
+        "run the task again: another client has removed it since",
     ),
     (400, ("validcompanylicense",), "sku_not_owned", "the tenant does not own the SKU, or its subscription has ended", "renew it, or leave the SKU out"),
-    (400, ("cannotbeassignedtoauser",), "sku_not_assignable", "the SKU is for the organization, not for people", "leave it out"),
+    (400, ("cannotbeassignedtoauser",), "sku_not_assignable", "the SKU is for the organization, not for users", "leave it out"),
     (
         400,
         ("isnotpartoflicense", "notbelongto"),
@@ -70,8 +70,8 @@ _ROWS: tuple[tuple[int, tuple[str, ...], str, str, str], ...] = (
         "another object has the mail address that the user's mailbox would get",
         "remove the address from one of them",
     ),
-    (400, ("notsecurityenabled",), "group_not_security_enabled", "the group is not security enabled", "take another group"),
-    (400, ("duplicate",), "duplicate", "it is there already, or named twice", "run the task again: it looks up what is there"),
+    (400, ("notsecurityenabled",), "group_not_security_enabled", "the group is not security enabled", "use another group"),
+    (400, ("duplicate",), "duplicate", "it exists already, or is named twice", "run the task again: it reads the current state"),
     (
         400,
         ("invalidfilter", "invalidqueryoption", "unsupportedquery", "notcurrentlysupported", "invalidfilterclause"),
@@ -83,7 +83,7 @@ _ROWS: tuple[tuple[int, tuple[str, ...], str, str, str], ...] = (
         400,
         ("invalidobjectidentifier",),
         "name_malformed",
-        "Graph takes the name for neither an id nor a user principal name",
+        "Graph recognizes the name neither as an id nor as a user principal name",
         "give an object id or a user principal name",
     ),
     (400, ("foundforthesegment",), "api_not_available", "this cloud or tenant does not have the API", "use the modules of assignLicense instead"),
@@ -91,14 +91,14 @@ _ROWS: tuple[tuple[int, tuple[str, ...], str, str, str], ...] = (
         400,
         ("notfound",),
         "not_found",
-        "what the request names is not there, or not any more",
+        "an object that the request names does not exist, or no longer exists",
         "run the task again: it looks up what is there",
     ),
     (
         400,
         ("edm.guid", "missingfromtherequest", "nolicensechanges", "requiredfield", "immutableproperty", "invalidexpansion", "invalidquery"),
         "request_refused",
-        "Graph does not take the request in this form",
+        "Graph does not accept the request in this form",
         "this is a defect of the collection or a change of Graph: report it with Graph's words",
     ),
     (405, ("",), "api_not_available", "this cloud or tenant does not have the operation", "choose another route, or another module"),
@@ -107,16 +107,16 @@ _ROWS: tuple[tuple[int, tuple[str, ...], str, str, str], ...] = (
         404,
         ("",),
         "not_found",
-        "Graph does not know it, or not yet: what was created a moment ago can take a minute to show",
+        "Graph does not find it: an object that was just created can take a minute to show",
         "check the name, the id and the tenant, and try again",
     ),
-    (409, ("concurren",), "busy", "somebody else writes at the same moment", "try again"),
+    (409, ("concurren",), "busy", "another client writes at the same moment", "try again"),
     (
         429,
         ("",),
         "throttled",
         "too many requests were sent",
-        "try again later, with fewer tasks side by side or a longer max_wait",
+        "try again later, with fewer parallel tasks or a longer max_wait",
     ),
     (502, ("",), "unavailable", "Graph is not available", "try again later"),
     (503, ("",), "unavailable", "Graph is not available", "try again later"),
@@ -124,7 +124,7 @@ _ROWS: tuple[tuple[int, tuple[str, ...], str, str, str], ...] = (
 )
 
 
-# what is known of an object that Graph does not let be written to: cause, remedy (graph-contract 12, no. 1 and 2)
+# what is known of an object whose changes Graph rejects: cause, remedy (graph-contract 12, no. 1 and 2)
 _OBJECTS = {
     "role_assignable": (
         "the group can carry directory roles (isAssignableToRole), and Graph protects such a group",
@@ -132,18 +132,18 @@ _OBJECTS = {
     ),
     "restricted": (
         "the object is in a restricted management administrative unit",
-        "have an administrator make the change whose role is scoped to that unit, or take the object out of the unit",
+        "have an administrator whose role is scoped to that unit make the change, or remove the object from the unit",
     ),
 }
 _ALONE = (
     "Graph lets this task write to other objects, but not to this one",
-    "look at the object itself: an account with a directory role, or in a restricted management administrative unit, takes an administrator with a higher "
+    "check the object itself: an account with a directory role, or in a restricted management administrative unit, needs an administrator with a higher "
     "role, or one whose role is scoped to it",
 )
 
 
 def explain(status: int, code: str, text: str, method: str, path: str, facts: Collection[str] = (), are_others_written: bool = False) -> Problem | None:
-    """The cause and remedy of an error, or None for one that nobody knows. method and path say what was asked, the path from below the version.
+    """The cause and remedy of an error, or None for an unknown one. method and path are those of the request, the path from below the version.
 
     facts are what is known of the object that was written to. are_others_written says that the same write to other objects succeeded.
     """

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which permissions and roles open what, in the names of Microsoft's pages and of its permission map, which differ (graph-contract 1.7, 3.1)."""
+"""The permissions and roles that operations need, in the names of Microsoft's pages and of its permission map, which differ (graph-contract 1.7, 3.1)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """What opens an operation, least first: permissions of an application, those of a signed-in user, and one role that the user has beside."""
+    """What an operation needs, least first: permissions of an application, those of a signed-in user, and roles of which the user also needs one."""
 
     application: tuple[str, ...]
     delegated: tuple[str, ...]
@@ -43,7 +43,7 @@ _GROUP_PART, _DEVICE_PART = r"/groups/[^/]+", r"/devices/[^/]+"
 _CLOUD, _ADMIN = r"/cloudLicensing/.*", r"/admin/cloudLicensing/"
 _REPROCESS = r"/cloudLicensing/assignments/[^/]*reprocessAssignments"
 
-# method (* for any), path below the version, what opens it: an application, a signed-in user, roles; the first row that fits decides
+# method (* for any), path below the version, what it needs: an application, a signed-in user, roles; the first row that fits decides
 _ROWS: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = (
     ("GET", _ADMIN + r"assignmentErrors.*", (_READ, "User-CloudLicensing.Read.All", *_USER_READ), ("CloudLicensing.Read", *_USER_READ), ()),
     ("GET", _ADMIN + r".*", (_READ, *_DIRECTORY_READ), ("CloudLicensing.Read", *_DIRECTORY_READ), ()),
@@ -101,7 +101,7 @@ _ROWS: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...], tuple[str, ...]],
 
 
 def needed_for(method: str, path: str) -> Needed | None:
-    """What opens an operation; path begins below the version of Graph, with or without a query. None for an unknown one."""
+    """Return what an operation needs; path begins below the version of Graph, with or without a query. None for an unknown one."""
     bare = re.sub(r"^/(v1\.0|beta)(?=/)", "", path.split("?", maxsplit=1)[0])
     rows = (Needed(*opens) for known, pattern, *opens in _ROWS if known in (method, "*") and re.fullmatch(pattern, bare))
     return next(rows, None)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Product names out of Microsoft's file "Product names and service plan identifiers for licensing"."""
+"""Product display names from Microsoft's file "Product names and service plan identifiers for licensing"."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COLUMNS = (_SKU, _PART, _SKU_ID, _PLAN_CODE, _PLAN_ID, _PLAN)
 
 
 class ProductNames:
-    """Names that people know, and the ids behind them. A product name can stand for several SKUs, and in the file 15 do."""
+    """Product display names and their ids. A name can stand for several SKUs; in the file, 15 names do."""
 
     def __init__(self, rows: Iterable[dict[str, str]] = ()) -> None:
         self._names: dict[str, str] = {}
@@ -36,21 +36,21 @@ class ProductNames:
             self._plan_ids.setdefault(plan.lower(), set()).add(service_plan_id)
 
     def sku_ids(self, name: str) -> frozenset[str]:
-        """The ids of the SKUs of a product name, else of a part number, in any case."""
+        """The ids of the SKUs of a product display name, else of a SKU part number, in any case."""
         key = _clean(name).lower()
         return frozenset(self._ids.get(key, set()) or self._ids_of_part.get(key, set()))
 
     def service_plan_ids(self, name: str) -> frozenset[str]:
-        """The ids of the service plans of a name that people know, in any case."""
+        """The ids of the service plans of a friendly name, in any case."""
         return frozenset(self._plan_ids.get(_clean(name).lower(), ()))
 
     def sku_name(self, name: str) -> str | None:
-        """The product name of an id, or of a part number that only one SKU has."""
+        """The product display name of an id, or of a SKU part number that only one SKU has."""
         ids = self._ids_of_part.get(_clean(name).lower(), set())
         return self._names.get(name.lower()) or (self._names[next(iter(ids))] if len(ids) == 1 else None)
 
     def service_plan_name(self, name: str) -> str | None:
-        """The name that people know, of the id or name of a service plan."""
+        """The friendly name of the id or name of a service plan."""
         return self._plan_names.get(_clean(name).lower())
 
 
@@ -82,7 +82,7 @@ def product_names(lines: Iterable[str], where: str) -> ProductNames:
 
 
 def _clean(text: str) -> str:
-    """Without blanks around it, and with every run of blanks inside, no-break ones too, as one."""
+    """The text without blanks around it, and with each run of blanks inside, no-break ones too, as one."""
     return " ".join(text.split())
 
 

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Service plans that exclude or need each other, as far as Microsoft or a captured refusal says so.
+"""Service plans that exclude or need each other, as far as Microsoft or a captured error of Graph says so.
 
-A rule that a principal breaks already does not hold in that tenant: it is not applied to that principal.
+A rule that a principal breaks already is not enforced in that tenant: it is not applied to that principal.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-# Service plans of which one person can have one: "Product names and service plan identifiers for licensing", last section
+# Service plans of which a user can have only one: "Product names and service plan identifiers for licensing", last section
 EXCLUSIVE: tuple[dict[str, str], ...] = (
     {
         "119cf168-b6cf-41fb-b82e-7fee7bae5814": "CRMPLAN1",
@@ -56,7 +56,7 @@ EXCLUSIVE: tuple[dict[str, str], ...] = (
     },
 )
 
-# The same list has these, but the services have learned since to live with several of them: a warning, no error
+# The same list has these, but several of them can be on together by now: a warning, no error
 ONCE_EXCLUSIVE: tuple[dict[str, str], ...] = (
     {
         "90927877-dcff-4af6-b346-2332c0b15bb7": "EXCHANGE_B_STANDARD",
@@ -83,8 +83,8 @@ ONCE_EXCLUSIVE: tuple[dict[str, str], ...] = (
 _CALLING = {"0feaeb32-d00e-4d66-bd5a-43b5b83db82c": "MCOSTANDARD", "57ff2da0-773e-42df-b2af-ffb7a2317929": "TEAMS1"}
 _CALLING_GOV = {"a31ef4a2-f787-435e-8335-e47eb0cafc94": "MCOSTANDARD_GOV", "304767db-7d23-49e8-a945-4a7eb65f9f28": "TEAMS_GOV"}
 
-# A service plan, and those of which it needs one. The two of audio conferencing for government are a captured refusal
-# (graph-contract E4), those of calling are the same outside the government's clouds, the office one is of the admin center's words, with every
+# A service plan, and those of which it needs one. The two of audio conferencing for government come from a captured error
+# (graph-contract E4), those of calling are the same outside the government's clouds, the office one follows the admin center's text, with every
 # service plan that Microsoft sells it with
 NEEDS: dict[str, tuple[str, dict[str, str]]] = {
     "e95bec33-7c88-4a70-8e19-b10bd9d0c014": (
@@ -112,7 +112,7 @@ NEEDS: dict[str, tuple[str, dict[str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class BrokenRule:
-    """Service plans by name: those that exclude each other, or the one that lacks one of the others. One that is not certain deserves a warning."""
+    """Service plans by name: those that exclude each other, or the one that lacks one of the others. One that is not certain is only a warning."""
 
     is_certain: bool = True
     excluding: tuple[str, ...] = ()

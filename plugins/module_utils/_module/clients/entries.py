@@ -63,11 +63,15 @@ def _desired(entry: Mapping, keys: tuple[str, ...]) -> dict:
     return {name: value for name, value in entry.items() if name not in keys}
 
 
-def removals(plans: Iterable[Plan]) -> int:
-    """How many licenses or assignments plans would remove."""
-    operations = [one for plan in plans if plan.is_to_write for one in plan.operations]
-    licenses = sum(len(one.remove) for one in operations if isinstance(one, AssignLicenses))
-    return licenses + sum(isinstance(one, DeleteAssignment) for one in operations)
+def removals(plans: Iterable[Plan]) -> dict[str, list[str]]:
+    """The SKU part numbers of the licenses or assignments that plans would remove, by the name of the principal."""
+    found: dict[str, list[str]] = {}
+    for plan in (plan for plan in plans if plan.is_to_write and plan.changes):
+        ids: list[str | None] = [sku_id for one in plan.operations if isinstance(one, AssignLicenses) for sku_id in one.remove]
+        ids += [one.assignment.sku_id for one in plan.operations if isinstance(one, DeleteAssignment)]
+        if ids and plan.changes:
+            found.setdefault(plan.name, []).extend(plan.changes.catalog.sku(sku_id or "").part_number for sku_id in ids)
+    return found
 
 
 class _Freed:

@@ -73,8 +73,10 @@ class ListClient(PlanClient):
         for plan in todo:
             if plan.duplicate_of is None:
                 self._plan(plan, seen)
-        limit, count = self.module.params.get("max_removals"), removals(todo)
-        return Planned(plans, too_many_removals(count, limit) if limit is not None and count > limit else None)
+        limit, gone = self.module.params.get("max_removals"), removals(todo)
+        count = sum(map(len, gone.values()))
+        losers = (f"{name} {', '.join(skus)}" for name, skus in gone.items())
+        return Planned(plans, too_many_removals(count, limit, losers) if limit is not None and count > limit else None)
 
     def _plan(self, plan: Plan, seen: Counter) -> None:
         who = self._listed.principal_id(plan.index)

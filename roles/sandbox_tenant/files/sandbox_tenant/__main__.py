@@ -24,7 +24,7 @@ RUNNING = 3
 
 
 def main() -> int:
-    """Runs one command; the exit status is 0 when it worked, RUNNING when a sandbox of the folder runs already."""
+    """Run one command. The exit status is 0 on success, RUNNING if a sandbox of the folder runs already."""
     options = _parser().parse_args()
     commands = {"serve": _serve, "start": _start, "stop": _stop, "schema": _schema}
     try:
@@ -41,20 +41,20 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         default="serve",
         choices=["serve", "start", "stop", "schema"],
-        help="serve in front (default), start behind, stop, or print the JSON schema of seeds",
+        help="serve in the foreground (default), start in the background, stop, or print the JSON schema of seeds",
     )
     parser.add_argument("--folder", type=Path, default=Path("sandbox-tenant"), help="where ready.json and the certificates are put")
     parser.add_argument("--seed", help="seed file, YAML or JSON (default: contoso)")
-    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: any that is free)")
-    parser.add_argument("--token-lifetime", type=int, default=3600, help="seconds that a token is good for")
-    parser.add_argument("--users", type=int, default=0, help="how many users to generate beside the seed's own")
-    parser.add_argument("--parent", type=int, help="pid of a process with which the sandbox ends")
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: any free port)")
+    parser.add_argument("--token-lifetime", type=int, default=3600, help="seconds for which a token is valid")
+    parser.add_argument("--users", type=int, default=0, help="how many users to generate in addition to the seed's own")
+    parser.add_argument("--parent", type=int, help="pid of a process; the sandbox ends when it ends")
     parser.add_argument("--ready-fd", type=int, help=argparse.SUPPRESS)
     return parser
 
 
 def _serve(options: argparse.Namespace) -> int:
-    """Serves until a signal, or the end of the parent; refuses a folder whose sandbox runs."""
+    """Serve until a signal, or the end of the parent. A folder whose sandbox runs is an error."""
     if _is_refused(options.folder / "ready.json"):
         return RUNNING
     sandbox = Sandbox(load_seed(options.seed, options.users), options.folder, options.port, options.token_lifetime)
@@ -75,7 +75,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _is_there(pid: int) -> bool:
-    """Whether a process lives."""
+    """Whether a process is alive."""
     try:
         os.kill(pid, 0)
     except OSError:
@@ -97,7 +97,7 @@ def _schema(options: argparse.Namespace) -> int:
 
 
 def _start(options: argparse.Namespace) -> int:
-    """Starts a sandbox that stays when this process ends, and returns when it is ready."""
+    """Start a sandbox that outlives this process, and return when it is ready."""
     options.folder.mkdir(parents=True, exist_ok=True)
     ready_file = options.folder / "ready.json"
     if _is_refused(ready_file):
@@ -114,12 +114,12 @@ def _start(options: argparse.Namespace) -> int:
         print(ready_file)
         return 0
     child.kill()
-    print(f"sandbox_tenant: it did not start: {log.read_text(errors='replace').strip()}", file=sys.stderr)
+    print(f"sandbox_tenant: the sandbox did not start: {log.read_text(errors='replace').strip()}", file=sys.stderr)
     return 1
 
 
 def _stop(options: argparse.Namespace) -> int:
-    """Ends the sandbox of a folder and waits until it has taken its ready file away; none running is no error."""
+    """Stop the sandbox of a folder, and wait until it has removed its ready file. Having none to stop is no error."""
     ready_file = options.folder / "ready.json"
     if not _is_serving(ready_file):
         ready_file.unlink(missing_ok=True)
@@ -142,7 +142,7 @@ def _is_refused(ready_file: Path) -> bool:
 
 
 def _is_serving(ready_file: Path) -> bool:
-    """Whether the very sandbox of a ready file answers: its own authority vouches for it, whatever became of its pid or port."""
+    """Whether the sandbox of a ready file answers. Its own certificate authority proves it, even if its pid or port is reused."""
     try:
         ready = json.loads(ready_file.read_text())
         context = ssl.create_default_context(cafile=ready["graph"]["ca_path"])

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates that live as long as one sandbox: its authority, its server's, and the one that an application signs in with."""
+"""Certificates for the lifetime of one sandbox: those of its authority and its server, and one with which an application signs in."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 
 def make_server_context(folder: Path) -> ssl.SSLContext:
-    """Writes ca.pem into the folder, and returns a context with a certificate of it for loopback names."""
+    """Write ca.pem into the folder, and return a context with a certificate of it for loopback names."""
     authority_key = ec.generate_private_key(ec.SECP256R1())
     authority = _certificate("Sandbox tenant authority", authority_key.public_key(), authority_key, None, is_authority=True)
     key = ec.generate_private_key(ec.SECP256R1())
@@ -32,7 +32,7 @@ def make_server_context(folder: Path) -> ssl.SSLContext:
 
 
 def make_app_certificate(folder: Path, password: str) -> x509.Certificate:
-    """Writes app.pem, and app.pfx under a password, into the folder, and returns the certificate to register."""
+    """Write app.pem, and app.pfx with a password, into the folder, and return the certificate to register."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     certificate = _certificate("Sandbox application", key.public_key(), key, None)
     _write_private(folder / "app.pem", _key_pem(key) + _pem(certificate))

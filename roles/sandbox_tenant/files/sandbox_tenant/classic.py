@@ -14,7 +14,7 @@ _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def assign_license(tenant: Tenant, user: dict, body: dict, location: str | None) -> None:
-    """Adds and removes direct licenses of a user, or refuses and leaves everything as it was. location is the one that is seen."""
+    """Add and remove direct licenses of a user, or reject the call and change nothing. location is the usage location that Graph sees."""
     add, remove = parsed(body)
     for sku_id, disabled in add.items():
         check_sku(tenant, sku_id, disabled)
@@ -39,7 +39,7 @@ Paths = Iterable[tuple[str, Iterable[str]]]
 
 
 def check_plans(tenant: Tenant, before: Paths, after: Paths) -> None:
-    """Refuses service plans that exclude each other, and those that lack what they need; not those that did so before."""
+    """Reject service plans that exclude each other or lack what they need, unless they did so before."""
     old, new = tenant.enabled_plans(before), tenant.enabled_plans(after)
     clash = excluding_plans(tenant, old, new)
     if clash:
@@ -93,7 +93,7 @@ def _guid(value: object) -> str:
 
 
 def check_sku(tenant: Tenant, sku_id: str, disabled: list[str]) -> None:
-    """Refuses a SKU that cannot be assigned, and service plans that are not of it (graph-contract E7 to E9)."""
+    """Reject a SKU that cannot be assigned, and service plans that are not part of it (graph-contract E7 to E9)."""
     sku = tenant.skus.get(sku_id)
     if sku is None or sku.get("status", "Enabled") not in ("Enabled", "Warning"):
         raise rejection("E7", sku=sku_id)
@@ -119,7 +119,7 @@ def _removable(tenant: Tenant, user: dict, sku_id: str) -> list[Claim]:
 
 
 def free_pool(tenant: Tenant, sku_id: str, kind: str) -> Pool:
-    """A pool for a kind of principal, one with a seat free if there is one."""
+    """A pool for a kind of principal, one with a free seat if there is one."""
     pools = [pool for pool in tenant.pools_of(sku_id) if kind in pool.assignable_to.split(",")]
     if not pools:
         raise rejection("E2", sku=sku_id)
@@ -127,7 +127,7 @@ def free_pool(tenant: Tenant, sku_id: str, kind: str) -> Pool:
 
 
 def _pool_for(tenant: Tenant, user: dict, sku_id: str) -> Pool:
-    """A pool in which the user has a seat already, else one with a seat free."""
+    """A pool in which the user already has a seat, else one with a free seat."""
     for pool in tenant.pools_of(sku_id):
         if user["id"] in pool.seats and "user" in pool.assignable_to.split(","):
             return pool

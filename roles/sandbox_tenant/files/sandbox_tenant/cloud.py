@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""cloudLicensing: allotments, assignments and usage rights, and what the API refuses of them (graph-contract 1, 2.1, 4.5)."""
+"""cloudLicensing: allotments, assignments and usage rights, and what the API rejects (graph-contract 1, 2.1, 4.5)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class CloudLicensing:
         self.right = Shape("usageRight", ("id", "services", "skuId", "skuPartNumber"), (), rights)
 
     def allotments(self) -> list[dict]:
-        """The pools that the API shows."""
+        """The allotments that the API shows."""
         return [self.shown_pool(pool) for pool in self.tenant.pools.values() if not pool.is_hidden]
 
     def shown_pool(self, pool: Pool) -> dict:
@@ -66,11 +66,11 @@ class CloudLicensing:
         }
 
     def shown_claim(self, claim: Claim) -> dict:
-        """An assignment; a hidden pool does not show."""
+        """An assignment. A hidden pool is not shown."""
         return {"@odata.type": PREFIX + "assignment", "id": claim.id, "disabledServicePlanIds": list(claim.disabled)}
 
     def claims(self, holder_id: str | None = None, pool_id: str | None = None) -> list[dict]:
-        """The assignments of a principal, of a pool, or all."""
+        """The assignments of a principal, of an allotment, or all."""
         rows = self.tenant.claims_of(holder_id) if holder_id else list(self.tenant.claims.values())
         return [self.shown_claim(claim) for claim in rows if pool_id in (None, claim.pool_id) and not self.tenant.pools[claim.pool_id].is_hidden]
 
@@ -89,7 +89,7 @@ class CloudLicensing:
         return claim
 
     def create(self, body: dict, holder: tuple[str, dict] | None = None, pool: Pool | None = None) -> Claim:
-        """A new assignment; what the path does not say, the body must."""
+        """Create an assignment. The body must name what the path does not."""
         pool = pool or self._bound_pool(body)
         kind, principal = holder or self._bound_holder(body)
         disabled = self._plans(body, pool)
@@ -119,7 +119,7 @@ class CloudLicensing:
             recheck(self.tenant, claim.holder_id)
 
     def update(self, claim: Claim, body: dict) -> None:
-        """Replaces the disabled service plans; the ends cannot be changed."""
+        """Replace the disabled service plans. Allotment and principal cannot be changed."""
         pool = self.tenant.pools[claim.pool_id]
         for name, current in (("allotment", claim.pool_id), ("assignedTo", claim.holder_id)):
             bind = body.get(f"{name}@odata.bind")
@@ -207,7 +207,7 @@ class CloudLicensing:
         return self.waiting_members(row["id"])
 
     def waiting_members(self, pool_id: str | None) -> list[dict]:
-        """Who queues for a seat of a pool, or of any, first come first."""
+        """The principals that wait for a seat of an allotment, or of any, in order of arrival."""
         return [
             {"id": f"{pool.id[:8]}_{holder_id}", "waitingSinceDateTime": since, "holder_id": holder_id, "pool_id": pool.id}
             for pool in self.tenant.pools.values()
@@ -232,13 +232,13 @@ class CloudLicensing:
         ]
 
     def _error_right(self, row: dict) -> dict | None:
-        """The older right that an error keeps from being updated, if one is in force."""
+        """The older usage right that an error prevents from being updated, if one is in force."""
         rights = self.usage_rights("user", row["holder_id"])
         found = next((right for right in rights if right["skuId"] == row["skuId"]), None)
         return {name: found[name] for name in ("id", "services", "skuId", "skuPartNumber")} if found else None
 
     def _check_plans(self, user_id: str, pool: Pool, disabled: list[str], claim: Claim | None = None) -> None:
-        """Refuses service plans that exclude those that the user has (graph-contract 4.5); a changed claim no longer counts as it was."""
+        """Reject service plans that exclude those that the user has (graph-contract 4.5). Of a changed claim, only the new state counts."""
         before = [(sku_id, off) for sku_id, off, dummy in self.tenant.effective_paths(user_id)]
         kept = list(before)
         if claim is not None and (pool.sku_id, claim.disabled) in kept:

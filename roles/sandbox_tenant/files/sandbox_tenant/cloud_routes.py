@@ -80,7 +80,7 @@ class CloudRoutes:
         return Reply(200, {"@odata.context": f"{self._graph.base}/{call.version}/$metadata#allotments", "value": list(sums.values())})
 
     def _count(self, call: Call, pool_id: str | None = None) -> Reply:
-        """How many there are, as text."""
+        """The number of entities, as text."""
         pool = self._cloud.find_pool(pool_id) if pool_id else None
         rows: list = self._cloud.allotments()
         if "/assignments/" in call.path:
@@ -92,7 +92,7 @@ class CloudRoutes:
         return Reply(200, str(len(rows)).encode(), {"Content-Type": "text/plain"})
 
     def _ends(self, *ids: str) -> dict[str, Any]:
-        """What a path says of an assignment: nothing, its pool, or its holder."""
+        """What a path names of an assignment: nothing, its allotment, or its holder."""
         if len(ids) == 2:
             return {"holder": (KINDS[ids[0]], self._graph.find(*ids))}
         return {"pool": self._cloud.find_pool(ids[0])} if ids else {}

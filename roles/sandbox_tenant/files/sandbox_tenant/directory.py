@@ -92,7 +92,7 @@ def license_states(tenant: Tenant, user: dict) -> list[dict]:
 
 
 def shown_group(tenant: Tenant, group: dict) -> dict:
-    """A group with its licenses, and how far their processing is. hasMembersWithLicenseErrors is for filters only."""
+    """A group with its licenses and their processing state. hasMembersWithLicenseErrors is for filters only."""
     rows = [{"skuId": sku_id, "disabledPlans": list(off)} for sku_id, off in shown_licenses(tenant, group["id"]).items()]
     has_errors = any(tenant.group_error(group["id"], user_id) for user_id in tenant.members[group["id"]])
     state = {"state": processing_state(tenant, group["id"])}

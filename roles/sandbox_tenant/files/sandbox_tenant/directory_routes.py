@@ -64,7 +64,7 @@ class DirectoryRoutes:
         return self._graph.page(call, list(rows.values()), SHAPES[kind], collection, show=lambda row: shown_principal(self._tenant, kind, row))
 
     def _check_list(self, call: Call) -> None:
-        """What Graph asks of advanced queries, and what it does not give in lists (graph-contract E26 to E28)."""
+        """Check what Graph requires of advanced queries, and what it does not return in lists (graph-contract E26 to E28)."""
         headers = {name.lower(): value for name, value in call.headers.items()}
         is_eventual = headers.get("consistencylevel", "").lower() == "eventual"
         if call.query.get("$count") == "true" and not is_eventual:
@@ -76,7 +76,7 @@ class DirectoryRoutes:
             raise Rejection(501, "NotImplemented", "This property can only be read of a single user.")
 
     def _check_sign_ins(self, call: Call) -> None:
-        """When people signed in last takes a permission of its own, and smaller pages (graph-contract 6)."""
+        """Check that reads of the last sign-in have the permission that they need, and smaller pages (graph-contract 6)."""
         if "signInActivity" not in call.query.get("$select", "").split(","):
             return
         if "AuditLog.Read.All" not in {*(call.claims.get("roles") or ()), *call.claims.get("scp", "").split()}:
@@ -154,7 +154,7 @@ class DirectoryRoutes:
         return self._graph.page(call, users + inside, MEMBER, "directoryObjects")
 
     def _patch_group(self, call: Call, key: str) -> Reply:
-        """Adds up to twenty members at once; nothing else of a group can be changed here."""
+        """Add up to twenty members in one request; nothing else of a group can be changed here."""
         group, body = self._graph.find("groups", key), call.body if isinstance(call.body, dict) else {}
         links = body.get("members@odata.bind")
         if body.keys() != {"members@odata.bind"} or not isinstance(links, list) or not 0 < len(links) <= 20:

@@ -94,7 +94,7 @@ def rejection(entry: str, /, **values: str) -> Rejection:
 
 
 def cloud_rejection(inner_code: str, message: str, status: int = 400, **fields: str) -> Rejection:
-    """A error in the shape of cloudLicensing (graph-contract 4.5)."""
+    """An error in the shape of cloudLicensing (graph-contract 4.5)."""
     code = {400: "badRequest", 404: "notFound", 405: "methodNotAllowed"}[status]
     return Rejection(status, code, message, {"code": inner_code, **fields})
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Simulated faults: rules that make chosen requests fail, and conditions that hold for all, repeatable by a seed."""
+"""Fault injection: rules that make chosen requests fail, and conditions that apply to all requests, repeatable by a seed."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ ACTIONS = ("answer", "cut_before", "cut_after", "expire_token", "revoke_tokens",
 class Fault:
     """A rule. method and path (a regular expression, searched in version and path) choose requests; skip lets some pass first.
 
-    C(answer) gives status, headers, code and message in place of the service; C(cut_before) and C(cut_after) close the
+    C(answer) returns status, headers, code and message in place of the service; C(cut_before) and C(cut_after) close the
     connection before or after the request is carried out; C(expire_token) ends the token that the request carries;
-    C(revoke_tokens) ends every token given so far, with a claims challenge; C(hide_id) leaves the id out of a created entity.
+    C(revoke_tokens) ends every token issued so far, with a claims challenge; C(hide_id) leaves the id out of a created entity.
     """
 
     path: str
@@ -35,12 +35,12 @@ class Fault:
 
 @dataclass
 class SimulatedFaults:
-    """What holds for every request until it is changed.
+    """Conditions that apply to every request until they are changed.
 
-    rates gives kinds of RANDOM faults a probability. stale_reads is how many reads after a write show the state before it, stale_seconds how long,
+    rates gives kinds of RANDOM faults a probability. stale_reads is how many reads after a write return the state before it, stale_seconds how long,
     location_lag how many license calls do not see a new usage location, new_user_lag how many reads do not find a new user,
     group_reads how many reads group licensing takes. page_size caps pages (0: no cap), delay slows answers down by seconds.
-    wrapped, hide_ids, shuffle and unknown change the form of answers. classic_errors gives cloudLicensing's errors the form
+    wrapped, hide_ids, shuffle and unknown change the form of answers. classic_errors returns cloudLicensing's errors in the form
     of the older API. read_units in read_seconds and writes in write_seconds are the quota of an application, as it is documented (0: none; read_units -1:
     what the size of the tenant gives), tenant_writes in tenant_write_seconds that of all applications together; clock makes its time run faster.
     """
@@ -86,7 +86,7 @@ RANDOM: dict[str, dict] = {
 
 
 class FaultPlan:
-    """The faults and conditions in force, and what they remember."""
+    """The faults and conditions in force, and their state."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -96,7 +96,7 @@ class FaultPlan:
         self.clear()
 
     def clear(self) -> None:
-        """Fair faults."""
+        """Remove all rules and reset the conditions."""
         with self._lock:
             self._faults.clear()
             self._set(SimulatedFaults())
@@ -108,13 +108,13 @@ class FaultPlan:
         self._locations.clear()
 
     def set(self, changes: dict) -> None:
-        """Changes conditions; raises ValueError for one that there is not."""
+        """Change conditions. Raises ValueError for an unknown one."""
         if not isinstance(changes, dict):
             raise ValueError("give an object of conditions")
         known = {each.name: type(getattr(SimulatedFaults(), each.name)) for each in fields(SimulatedFaults)}
         for name, value in changes.items():
             if name not in known or not isinstance(value, (known[name], int) if known[name] is float else known[name]):
-                raise ValueError(f"no condition {name} of value {value!r}; there are {', '.join(known)}")
+                raise ValueError(f"no condition {name} of value {value!r}; known conditions are {', '.join(known)}")
         unknown = set(changes.get("rates", {})) - set(RANDOM)
         if not all(isinstance(rate, (int, float)) and 0 <= rate <= 1 for rate in changes.get("rates", {}).values()):
             raise ValueError("rates are probabilities, from 0 to 1")
@@ -125,12 +125,12 @@ class FaultPlan:
         ):
             raise ValueError("clock, read_seconds, write_seconds and tenant_write_seconds must be above 0")
         if unknown:
-            raise ValueError(f"no fault {', '.join(sorted(unknown))}; there are {', '.join(RANDOM)}")
+            raise ValueError(f"unknown fault {', '.join(sorted(unknown))}; known faults are {', '.join(RANDOM)}")
         with self._lock:
             self._set(SimulatedFaults(**{**asdict(self.conditions), **changes}))
 
     def add(self, fault: Fault) -> None:
-        """Adds a rule; raises ValueError for one that cannot work."""
+        """Add a rule. Raises ValueError for an invalid one."""
         if fault.action not in ACTIONS:
             raise ValueError(f"action {fault.action!r} is not one of {', '.join(ACTIONS)}")
         re.compile(fault.path)
@@ -138,7 +138,7 @@ class FaultPlan:
             self._faults.append(fault)
 
     def strike(self, method: str, path: str, actions: tuple[str, ...]) -> Fault | None:
-        """The fault that a request meets, which is then used up by one; a rule first, else chance."""
+        """Return the fault for a request, and count it as used once: of a rule, else by chance."""
         with self._lock:
             for fault in self._faults:
                 if fault.times > 0 and fault.action in actions and fault.method in ("", method) and re.search(fault.path, path):
@@ -163,7 +163,7 @@ class FaultPlan:
         return self.strike(method, path, ("hide_id",)) is not None or self.conditions.hide_ids
 
     def note_new(self, user: dict) -> None:
-        """A user was created just now."""
+        """Note that a user was just created."""
         self._new[user["id"]] = self.conditions.new_user_lag
 
     def is_too_new(self, user_id: str) -> bool:
@@ -173,7 +173,7 @@ class FaultPlan:
         return left > 0
 
     def note_location(self, user: dict) -> None:
-        """A usage location is about to be written."""
+        """Note that a usage location is about to be written."""
         self._locations[user["id"]] = (user["usageLocation"], self.conditions.location_lag)
 
     def location_of(self, user: dict) -> str | None:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Group licensing: taken at once, carried out behind, and refused to single members (graph-contract 3.3, 4.3)."""
+"""Group-based licensing: accepted immediately, processed in the background, and rejected for single members (graph-contract 3.3, 4.3)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PLAN_ERRORS = {"mutually exclusive": "MutuallyExclusiveViolation", "depends on":
 
 
 def assign_group_license(tenant: Tenant, group: dict, body: dict, reads: int) -> None:
-    """Takes a change of a group's licenses, which members see after some reads; or refuses it as a whole."""
+    """Accept a change of a group's licenses, which reaches members after some reads, or reject it as a whole."""
     add, remove = parsed(body)
     if not group["securityEnabled"]:
         raise Rejection(400, "Request_BadRequest", "Licenses cannot be assigned to a group that is not security enabled.")
@@ -37,14 +37,14 @@ def assign_group_license(tenant: Tenant, group: dict, body: dict, reads: int) ->
 
 
 def shown_licenses(tenant: Tenant, group_id: str) -> dict[str, list[str]]:
-    """What a group holds, work that goes on behind included: SKU and what is off."""
+    """The licenses of a group, including those that are still processed: SKU and disabled service plans."""
     if group_id in tenant.jobs:
         return tenant.jobs[group_id].licenses
     return {tenant.sku_of(claim)["sku_id"]: list(claim.disabled) for claim in tenant.claims_of(group_id)}
 
 
 def processing_state(tenant: Tenant, group_id: str) -> str:
-    """How far the work on a group is."""
+    """The processing state of a group."""
     job = tenant.jobs.get(group_id)
     if job is None:
         return "ProcessingComplete"
@@ -52,7 +52,7 @@ def processing_state(tenant: Tenant, group_id: str) -> str:
 
 
 def reprocess_user(tenant: Tenant, user: dict) -> None:
-    """Looks at a user's group licenses anew. Raises what keeps one of them away, as Graph then does."""
+    """Reprocess a user's group licenses. Raises the error that blocks one of them, as Graph does."""
     refused: Rejection | None = None
     for group_id in tenant.groups_of(user["id"]):
         try:
@@ -79,7 +79,7 @@ def _finish(tenant: Tenant, group_id: str, wanted: dict[str, list[str]]) -> None
 
 
 def recheck(tenant: Tenant, group_id: str) -> None:
-    """Looks at every member anew, after what the group holds has changed."""
+    """Check every member again after the licenses of the group have changed."""
     for user_id in tenant.members[group_id]:
         try:
             _check_member(tenant, group_id, tenant.users[user_id])
@@ -90,7 +90,7 @@ def recheck(tenant: Tenant, group_id: str) -> None:
 
 
 def add_members(tenant: Tenant, group_id: str, user_ids: list[str]) -> None:
-    """Puts users into a group, all or none, and gives them what it holds."""
+    """Add users to a group, all or none, and assign them its licenses."""
     check_static(tenant, group_id)
     if set(user_ids) & set(tenant.members[group_id]):
         raise rejection("member")
@@ -103,13 +103,13 @@ def add_members(tenant: Tenant, group_id: str, user_ids: list[str]) -> None:
 
 
 def check_static(tenant: Tenant, group_id: str) -> None:
-    """Refuses to change members whom a rule chooses."""
+    """Reject changes of members that a rule determines."""
     if tenant.groups[group_id]["groupTypes"]:
         raise rejection("dynamic")
 
 
 def _check_member(tenant: Tenant, group_id: str, user: dict) -> None:
-    """Blocks a member whom a group's licenses do not suit, or lets the member in. One SKU that fails stops all of the group."""
+    """Block a member that cannot have a group's licenses, or unblock it. One SKU that fails blocks all licenses of the group."""
     tenant.blocked.pop((group_id, user["id"]), None)
     claims = tenant.claims_of(group_id)
     own = [(tenant.sku_of(claim)["sku_id"], claim.disabled) for claim in claims]
@@ -127,7 +127,7 @@ def _check_member(tenant: Tenant, group_id: str, user: dict) -> None:
 
 
 def _location_error(tenant: Tenant, user: dict, claims: Iterable[Claim]) -> str | None:
-    """Whether a service plan is not offered where the user is; without a location, where the tenant is."""
+    """The error of a service plan that is not offered in the usage location of the user, else in the country of the tenant."""
     location = user["usageLocation"] or tenant.country
     on = tenant.enabled_plans((tenant.sku_of(claim)["sku_id"], claim.disabled) for claim in claims)
     banned = {tenant.plan_ids[name] for name, places in tenant.prohibited.items() if location in places and name in tenant.plan_ids}

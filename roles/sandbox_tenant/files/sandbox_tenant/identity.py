@@ -26,7 +26,7 @@ _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
 class IdentityError(Exception):
-    """What the token endpoint refuses."""
+    """An error of the token endpoint."""
 
     def __init__(self, code: str, description: str, status: int = 401) -> None:
         super().__init__(description)
@@ -34,7 +34,7 @@ class IdentityError(Exception):
 
 
 class Identity:
-    """Issues and checks tokens for one tenant. Every secret is made up at start."""
+    """Issues and checks tokens for one tenant. Every secret is generated at start."""
 
     def __init__(self, tenant_id: str, apps: list[dict], lifetime: int) -> None:
         self.tenant_id, self._lifetime = tenant_id, lifetime
@@ -130,15 +130,15 @@ class Identity:
         return claims
 
     def end(self, authorization: str | None) -> None:
-        """Ends the life of a token before its time."""
+        """End a token before it expires."""
         self._ended.add((authorization or "")[7:].strip())
 
     def revoke(self) -> None:
-        """Revokes every token given so far; Graph then asks for a new one with claims (graph-contract E20)."""
+        """Revoke every token issued so far. Graph then asks for a new one with claims (graph-contract E20)."""
         self._revoked = self._serial
 
     def pardon(self) -> None:
-        """Lets every token live to its own end again."""
+        """Make every token valid again until it expires."""
         self._ended.clear()
         self._revoked = 0
 

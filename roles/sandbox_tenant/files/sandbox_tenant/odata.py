@@ -30,7 +30,7 @@ class Shape:
 
 
 def project(entity: dict, shape: Shape, query: Mapping[str, str]) -> dict:
-    """An entity as $select and $expand want it."""
+    """Return an entity with the properties of $select and $expand."""
     names = _split(query.get("$select", ""))
     for name in names:
         if name not in shape.shown and name not in shape.asked and name not in shape.relations:
@@ -74,7 +74,7 @@ def page(
 
 
 def filtered(entities: list[dict], text: str | None) -> list[dict]:
-    """The entities for which a filter holds; a filter that is not understood is refused."""
+    """The entities that a filter matches; an unknown form of filter is rejected."""
     if not text:
         return entities
     test = _test(text.strip())

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which query options each path takes (graph-contract 1.1 to 1.4, 2.2, 7); another one is refused."""
+"""The query options that each path accepts (graph-contract 1.1 to 1.4, 2.2, 7); others are rejected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LIST = {"$select", "$top", "$expand", "$skiptoken"}
 _FILTERED = {*_LIST, "$filter"}
 _DIRECTORY = {*_FILTERED, "$count", "$orderby", "$search"}
 
-# path below the version, what it takes; the first row that fits decides, and a path of no row takes what a single entity does
+# path below the version, what it accepts; the first row that matches decides, and a path without a row accepts what a single entity does
 _ROWS = (
     (r"/subscribedSkus(/[^/]+)?", {"$select"}),
     (r"/directory/subscriptions", {*_FILTERED}),
@@ -34,7 +34,7 @@ _ROWS = (
 
 
 def check_options(method: str, path: str, query: Mapping[str, str]) -> None:
-    """Raises Rejection for a query option that a read does not take. Options without a dollar sign, as applications send their own, are passed by."""
+    """Raise Rejection for a query option that a read does not accept. Options without a dollar sign are those of applications, and ignored."""
     if method != "GET":
         return
     allowed = next((options for pattern, options in _ROWS if re.fullmatch(pattern, path)), _ONE)

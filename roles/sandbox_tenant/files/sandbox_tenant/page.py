@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One page to look at: the tenant as it stands. Read-only, without script or anything from elsewhere."""
+"""An HTML page that shows the tenant as it is. Read-only, without scripts or external resources."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def tenant_page(tenant: Tenant, journal: list[dict], address: str) -> bytes:
     """The page, in UTF-8."""
     parts = [
         f"<h1>Sandbox tenant {escape(tenant.domain)}</h1>",
-        f"<p>Simulated, at <code>{escape(address)}</code>: {len(tenant.users)} people, {len(tenant.groups)} groups, {len(tenant.devices)} devices.</p>",
+        f"<p>Simulated, at <code>{escape(address)}</code>: {len(tenant.users)} users, {len(tenant.groups)} groups, {len(tenant.devices)} devices.</p>",
         _section("SKUs", ("SKU", "Seats in use", "", "Status"), _skus(tenant)),
-        _section("People", ("Person", "Location", "Licenses, and where each comes from"), _people(tenant)),
+        _section("Users", ("User", "Usage location", "Licenses, each with its origin"), _people(tenant)),
         _section("Groups", ("Group", "Members", "Licenses", "Processing"), _groups(tenant)),
         _section("Allotments", ("Allotment", "For", "Seats in use", "", "Waiting"), _pools(tenant)),
         _section(f"The last {REQUESTS} requests", ("Request", "Status", "Fault"), _requests(journal)),
@@ -98,7 +98,7 @@ def _pools(tenant: Tenant) -> Iterable[str]:
             used, drawn = _seats(len(pool.seats), pool.units)
             names = [tenant.users[holder]["displayName"] for holder in pool.waiting if holder in tenant.users]
             title = f"{escape(tenant.skus[pool.sku_id]['part_number'])}<br><code>{pool.id}</code>"
-            yield _row(title, escape(pool.assignable_to.replace(",", ", ")), used, drawn, escape(", ".join(names) or "nobody"))
+            yield _row(title, escape(pool.assignable_to.replace(",", ", ")), used, drawn, escape(", ".join(names) or "none"))
 
 
 def _requests(journal: list[dict]) -> Iterable[str]:

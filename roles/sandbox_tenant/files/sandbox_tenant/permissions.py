@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who may do what: permissions by path and method, of the documentation and of Microsoft's permission map (graph-contract 1.7, 3.1)."""
+"""Permissions by path and method, of the documentation and of Microsoft's permission map (graph-contract 1.7, 3.1)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ DEVICE_WRITE = _join(
 )
 
 READ, WRITE = ("GET",), ("POST", "PATCH", "DELETE", "PUT")
-OWN_ONLY = {"User.Read", "User.ReadWrite", "User-UsageRight.Read", "User-CloudLicensing.AssignLicenses"}  # these open one's own record
+OWN_ONLY = {"User.Read", "User.ReadWrite", "User-UsageRight.Read", "User-CloudLicensing.AssignLicenses"}  # these open only the signed-in user's own record
 
 # the first row whose method and path fit decides; paths are below the version, me is already a user
 TABLE: list[tuple[tuple[str, ...], str, tuple[set[str], set[str]]]] = [
@@ -82,7 +82,7 @@ TABLE: list[tuple[tuple[str, ...], str, tuple[set[str], set[str]]]] = [
     (READ, r"/(subscribedSkus|directory/subscriptions).*", _join(LICENSE_READ, DIRECTORY_READ)),
 ]
 
-# what a signed-in user needs beside the permission; of somebody's own record only for writing
+# roles that a signed-in user needs in addition to the permission; for the user's own record only for writing
 ROLES: list[tuple[tuple[str, ...], str, set[str]]] = [
     (WRITE, r"/users/[^/]+/(assignLicense|reprocessLicenseAssignment|cloudLicensing.*)", {"License Administrator", "User Administrator", "Directory Writers"}),
     (WRITE, r"/groups/.*", {"License Administrator", "User Administrator", "Directory Writers", "Groups Administrator"}),
@@ -92,7 +92,7 @@ ROLES: list[tuple[tuple[str, ...], str, set[str]]] = [
 
 
 def may(method: str, path: str, claims: dict, tenant: Tenant) -> bool:
-    """Whether a token opens a path. One that the table does not speak of is open: it is answered as unknown."""
+    """Whether a token opens a path. A path that is not in the table is open: it is answered as unknown."""
     is_user = claims.get("idtyp") == "user"
     held = set(claims.get("scp", "").split()) if is_user else set(claims.get("roles") or ())
     if is_user and not re.match(rf"/users/{claims['oid']}(/|$)", path):
@@ -104,7 +104,7 @@ def may(method: str, path: str, claims: dict, tenant: Tenant) -> bool:
 
 
 def is_protected(method: str, path: str, claims: dict, tenant: Tenant) -> bool:
-    """Whether one object is closed to a write that others are open to (graph-contract 12, no. 1): nobody here has a role that is scoped to it."""
+    """Whether one object is closed to a write that others are open to (graph-contract 12, no. 1): no user here has a role that is scoped to it."""
     found = re.match(r"/(user|group)s/([^/]+)(/members/|$)?", path)
     if method not in WRITE or found is None:
         return False

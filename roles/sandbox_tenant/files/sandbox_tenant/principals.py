@@ -15,7 +15,7 @@ def object_id(kind: str, name: str) -> str:
 
 
 def user_of(row: dict, domain: str) -> dict:
-    """A user of a seed's row, in Graph's names, with what Graph does not show beside."""
+    """A user of a seed's row, in Graph's names, and with what Graph does not show."""
     upn = f"{row['name']}@{domain}"
     given, dummy, surname = row["display_name"].partition(" ")
     return {

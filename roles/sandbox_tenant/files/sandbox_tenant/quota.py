@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The throttle: what a request costs, and what an application may spend (graph-contract 6)."""
+"""Throttling: what a request costs, and what an application may spend (graph-contract 6)."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def cost_of(method: str, path: str, query: Mapping[str, str]) -> float:
 
 
 class Bucket:
-    """Tokens that come back evenly: so many in so many seconds."""
+    """A token bucket that refills evenly: a limit for a number of seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock, self._spent, self._since = clock, 0.0, clock()
 
     def wait(self, amount: float, limit: float, seconds: float) -> float:
-        """Seconds until an amount can be taken; at zero it is taken."""
+        """Seconds until an amount can be taken. If that is zero, take it."""
         now = self._clock()
         self._spent = max(0.0, self._spent - (now - self._since) * limit / seconds)
         self._since = now

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finds the path that a call is for, and checks who may use it."""
+"""Route a call to the handler of its path, and check its permissions."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Router:
         raise rejection("segment", segment="cloudLicensing" if "cloudLicensing" in segments else segments[-1] if segments else "")
 
     def _handled(self, handler: Callable, call: Call, parts: list[str]) -> Reply:
-        """What a handler answers; cloudLicensing names a query that it does not understand in its own way (graph-contract 4.5)."""
+        """What a handler answers; cloudLicensing has error codes of its own for invalid queries (graph-contract 4.5)."""
         try:
             return handler(call, *parts)
         except Rejection as error:
@@ -58,7 +58,7 @@ class Router:
             raise
 
     def _is_read_only(self, path: str) -> bool:
-        """Whether a path of cloudLicensing is there, but not for this method (graph-contract 1.5)."""
+        """Whether a path of cloudLicensing exists, but not for this method (graph-contract 1.5)."""
         if "cloudLicensing" not in path:
             return False
         known = any(pattern.fullmatch(path) for dummy, pattern, handler in self._routes)

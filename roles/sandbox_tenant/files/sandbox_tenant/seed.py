@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads the seed that a tenant is built from: its form is one table, which checks a seed and makes the JSON schema."""
+"""Read the seed that a tenant is built from. One table is its form, which checks a seed and makes the JSON schema."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class SeedError(Exception):
 
 
 def load_seed(path: str | None, generate_users: int = 0) -> dict:
-    """The seed of a JSON or YAML file, or contoso, with as many generated users beside its own."""
+    """The seed of a JSON or YAML file, or contoso, with generate_users users in addition to its own."""
     file = Path(path) if path else CONTOSO
     try:
         text = file.read_text(encoding="utf-8")
@@ -131,7 +131,7 @@ def _form_faults(value: Any, form: Any, place: str) -> Iterator[str]:
     kind: Any = form if isinstance(form, type) else form[0]
     rest: Any = None if isinstance(form, type) else form[2]
     if not isinstance(value, kind) or (kind is int and (isinstance(value, bool) or value < 0)):
-        yield f"{place} is no {TYPES[kind]}"
+        yield f"{place} is not of type {TYPES[kind]}"
     elif kind is str and rest and not re.fullmatch(rest, value):
         yield f"{place} is {value!r}, which is not of the form {rest}"
     elif kind is list and rest:
@@ -143,17 +143,17 @@ def _form_faults(value: Any, form: Any, place: str) -> Iterator[str]:
             if name in rest:
                 yield from _form_faults(part, rest[name], f"{place}.{name}")
             else:
-                yield f"{place}.{name} is unknown; there are {', '.join(rest)}"
+                yield f"{place}.{name} is unknown; known keys are {', '.join(rest)}"
 
 
 def _rule_faults(seed: dict) -> Iterator[str]:
-    """What the form cannot say: names that must exist, names that must be unique, and seats that must be there."""
+    """Faults that the form does not cover: names that must exist, names that must be unique, and seats that must be available."""
     skus = {sku["part_number"]: sku for sku in seed["skus"]}
     for part, key in (("skus", "sku_id"), ("skus", "part_number"), ("users", "name"), ("allotments", "name"), ("apps", "client_id")):
         counts = Counter(row[key].lower() for row in seed[part])
-        yield from (f"seed.{part}: {key} {name!r} is there {count} times" for name, count in counts.items() if count > 1)
+        yield from (f"seed.{part}: {key} {name!r} occurs {count} times" for name, count in counts.items() if count > 1)
     if len(seed["apps"]) < 2 or not seed["users"]:
-        yield "seed.apps needs two applications, the second of which may only read, and seed.users somebody to sign in"
+        yield "seed.apps needs two applications, the second of which may only read, and seed.users needs a user to sign in"
     names = {user["name"].lower() for user in seed["users"]}
     for index, group in enumerate(seed["groups"]):
         yield from (f"seed.groups[{index}].members: no user {name!r}" for name in group.get("members", []) if name.lower() not in names)
@@ -163,7 +163,7 @@ def _rule_faults(seed: dict) -> Iterator[str]:
         for index, holder in enumerate(seed[part]):
             rows = holder.get(key, [])
             twice = {row["sku"] for row in rows if sum(other["sku"] == row["sku"] for other in rows) > 1}
-            yield from (f"seed.{part}[{index}].{key}: {name} is there more than once" for name in sorted(twice))
+            yield from (f"seed.{part}[{index}].{key}: {name} occurs more than once" for name in sorted(twice))
             for number, row in enumerate(rows):
                 yield from _license_faults(row, skus, f"seed.{part}[{index}].{key}[{number}]")
                 yield from _kind_faults(row, part.rstrip("s"), skus, seed["allotments"], f"seed.{part}[{index}].{key}[{number}]")
@@ -179,7 +179,7 @@ def _seat_faults(seed: dict) -> Iterator[str]:
         name, owned = sku["part_number"], sku["enabled"] + sku.get("warning", 0)
         pooled = sum(pool["units"] for pool in seed["allotments"] if pool["sku"] == name)
         if used[name] > owned:
-            yield f"seed.skus[{index}]: {used[name]} of {name} are assigned, but {owned} owned"
+            yield f"seed.skus[{index}]: {used[name]} of {name} are assigned, but {owned} are owned"
         if pooled > owned:
             yield f"seed.skus[{index}]: allotments hold {pooled} of {name}, but {owned} are owned"
 
@@ -204,7 +204,7 @@ def _license_faults(row: dict, skus: dict[str, dict], place: str) -> Iterator[st
 
 
 def _generate(seed: dict, count: int) -> None:
-    """Adds users, half of whom hold the SKU of which most seats are owned; the seats come with them."""
+    """Add users, and as many seats of the SKU with the most seats. Half of the users hold it."""
     if count <= 0:
         return
     sku = max((sku for sku in seed["skus"] if sku.get("applies_to", "User") == "User"), key=lambda sku: sku["enabled"])

@@ -43,12 +43,12 @@ class Sandbox:
         self._server.serve_forever(poll_interval=0.1)
 
     def stop(self) -> None:
-        """Ends serve, and takes the ready file away."""
+        """End serve, and remove the ready file."""
         self._server.shutdown()
         self.close()
 
     def close(self) -> None:
-        """Frees the port and takes the ready file away."""
+        """Free the port, and remove the ready file."""
         self._server.server_close()
         self.ready_file.unlink(missing_ok=True)
 
@@ -102,7 +102,7 @@ class Sandbox:
 
 
 class _Server(ThreadingHTTPServer):
-    """Threads that end with the process; the TLS handshake is each connection's own affair."""
+    """Threads that end with the process; each connection does its own TLS handshake."""
 
     daemon_threads = True
     block_on_close = False
@@ -155,7 +155,7 @@ def _handler_for(service: Service) -> type[BaseHTTPRequestHandler]:
         do_HEAD = do_OPTIONS = do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = answer
 
         def log_message(self, format: str, *args: object) -> None:
-            """Says nothing: the journal does."""
+            """Log nothing: the journal has every request."""
 
     return Handler
 

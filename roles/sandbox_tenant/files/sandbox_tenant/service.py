@@ -28,7 +28,7 @@ CONTROL = "/_sandbox"
 
 
 class CutConnection(Exception):
-    """The connection is to be closed without an answer."""
+    """Raised to close the connection without an answer."""
 
 
 class Service:
@@ -54,7 +54,7 @@ class Service:
         self.router = Router(Graph(self.tenant, self.faults, address))
 
     def reset(self, seed: dict | None = None) -> None:
-        """The tenant as its seed says, or another of the same id and apps; an empty journal and no faults. Raises SeedError."""
+        """Reset the tenant to its seed, or to another seed with the same id and apps; clear journal and faults. Raises SeedError."""
         if seed is not None:
             check_seed(seed, "the seed")
             self._seed = {**seed, "tenant": self._seed["tenant"], "apps": self._seed["apps"]}
@@ -123,7 +123,7 @@ class Service:
         return Reply(error.status, error.body(request_id), error.headers)
 
     def _routed(self, call: Call) -> Reply:
-        """The answer of Graph, within the quota; for some reads after a write, of how Graph was before it."""
+        """The answer of Graph, within the quota. Some reads after a write return the state before it."""
         conditions = self.faults.conditions
         wait, headers = self.quota.ask(
             call.claims.get("appid", ""), call.method, cost_of(call.method, call.path, call.query), conditions, len(self.tenant.users)
@@ -147,7 +147,7 @@ class Service:
         return reply
 
     def _is_stale(self, conditions: SimulatedFaults) -> bool:
-        """Whether a read still sees what was before the last write."""
+        """Whether a read still returns the state before the last write."""
         return bool((conditions.stale_reads and self._stale_left > 0) or (conditions.stale_seconds and time.monotonic() < self._stale_until))
 
     def _batch(self, version: str, body: Any, claims: dict) -> Reply:
@@ -201,7 +201,7 @@ class Service:
         return Reply(404, {"error": "invalid_request", "error_description": "AADSTS90002: Tenant not found. Check that the tenant id is correct."})
 
     def _control(self, method: str, path: str, content: bytes) -> Reply:
-        """The sandbox's own paths: a page to look at, /journal, /faults, /faults, /state and /reset."""
+        """The sandbox's own paths: an HTML page, /journal, /faults, /conditions, /state and /reset."""
         if method == "GET":
             return self._shown(path)
         change = {
@@ -227,7 +227,7 @@ class Service:
         return Reply(200, shown()) if shown else Reply(404, {"error": f"no GET {CONTROL}{path}"})
 
     def state(self) -> dict:
-        """Who holds what, beside the API."""
+        """The licenses of all principals, read without the API."""
         with self._lock:
             return state_of(self.tenant)
 

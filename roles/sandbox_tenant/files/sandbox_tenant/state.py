@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who holds what, read from the store and not over the API, for tests."""
+"""A state dump of the tenant, read from the store and not over the API, for tests."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 """The state of a tenant: one store of claims on pools of seats, which assignLicense and cloudLicensing both act on.
 
 A pool is what cloudLicensing calls an allotment; seats that no allotment of the seed names make a hidden pool.
-A claim is an assignment. Licenses, seats in use and waiting rooms all follow from claims and memberships.
+A claim is an assignment. Licenses, seats in use and queues all follow from claims and memberships.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .principals import named_of, object_id, user_of
 
 @dataclass
 class Pool:
-    """Seats of one SKU. seats holds the ids of those who have one, waiting those who queue, with the time since when."""
+    """Seats of one SKU. seats has the ids of principals with a seat, waiting those of principals in the queue, with the time since when."""
 
     id: str
     sku_id: str
@@ -33,7 +33,7 @@ class Pool:
 
     @property
     def free(self) -> int:
-        """Seats that nobody has."""
+        """Unused seats."""
         return self.units - len(self.seats)
 
 
@@ -50,7 +50,7 @@ class Claim:
 
 @dataclass
 class Job:
-    """Licensing of a group that goes on behind: reads left until it is done, what the group then holds, and what does it."""
+    """Background processing of a group's licenses: the reads left until it is done, the licenses of the group by then, and what carries it out."""
 
     left: int
     licenses: dict[str, list[str]]
@@ -58,7 +58,7 @@ class Job:
 
 
 class Tenant:
-    """Everything that a sandbox knows of its tenant, built from a seed."""
+    """The state of a sandbox tenant, built from a seed."""
 
     def __init__(self, seed: dict) -> None:
         self.id: str = seed["tenant"]["id"]
@@ -107,7 +107,7 @@ class Tenant:
         return self._groups_of.get(user_id, [])
 
     def claims_of(self, holder_id: str) -> list[Claim]:
-        """The claims of a principal's own."""
+        """A principal's own claims."""
         return list(self._claims_of.get(holder_id, {}).values())
 
     def paths_of(self, user_id: str) -> Iterator[tuple[Claim, str | None]]:
@@ -119,7 +119,7 @@ class Tenant:
                 yield claim, group_id
 
     def effective_paths(self, user_id: str) -> Iterator[tuple[str, tuple[str, ...], str | None]]:
-        """SKU, what is off, and the group, of each claim that reaches a user and gives a seat: one in error gives nothing."""
+        """SKU, what is off, and the group, of each claim through which a user has a seat. A claim in error does not count."""
         for claim, group_id in self.paths_of(user_id):
             pool = self.pools[claim.pool_id]
             if user_id in pool.seats and (group_id or "", user_id) not in self.blocked:
@@ -138,7 +138,7 @@ class Tenant:
         return sum(len(pool.seats) for pool in self.pools_of(sku_id))
 
     def add_claim(self, pool: Pool, kind: str, holder_id: str, disabled: Iterable[str]) -> Claim:
-        """Creates a claim; who checks that it may be is the caller."""
+        """Create a claim. The caller checks that it is allowed."""
         claim = Claim(str(uuid.uuid4()), pool.id, kind, holder_id, tuple(disabled))
         self.claims[claim.id] = claim
         self._claims_of.setdefault(holder_id, {})[claim.id] = claim
@@ -151,7 +151,7 @@ class Tenant:
         return claim
 
     def delete_claim(self, claim: Claim) -> None:
-        """Deletes a claim and hands its seats on."""
+        """Delete a claim, and assign its seats to principals that wait."""
         del self.claims[claim.id]
         del self._claims_of[claim.holder_id][claim.id]
         del self._claims_on[claim.pool_id][claim.id]
@@ -163,7 +163,7 @@ class Tenant:
             self._fill(pool)
 
     def tick(self) -> None:
-        """One read has passed: what goes on behind comes a step nearer."""
+        """Count one read: background processing advances by one step."""
         for group_id, job in list(self.jobs.items()):
             job.left -= 1
             if job.left <= 0:
@@ -187,7 +187,7 @@ class Tenant:
         return user
 
     def delete_user(self, user: dict) -> None:
-        """Takes a user away, with claims and memberships."""
+        """Delete a user, with claims and memberships."""
         for claim in self.claims_of(user["id"]):
             self.delete_claim(claim)
         for group_id in self._groups_of.pop(user["id"], []):
@@ -198,12 +198,12 @@ class Tenant:
             self.allot(pool)
 
     def add_member(self, group_id: str, user_id: str) -> None:
-        """Puts a user into a group; who is in it already is the caller's matter."""
+        """Add a user to a group. The caller checks that the user is not a member."""
         self.members[group_id].append(user_id)
         self._groups_of.setdefault(user_id, []).append(group_id)
 
     def remove_member(self, group_id: str, user_id: str) -> None:
-        """Takes a user out of a group, who loses what came through it."""
+        """Remove a user from a group, with the licenses that came through it."""
         self.members[group_id].remove(user_id)
         self._groups_of[user_id].remove(group_id)
         self.blocked.pop((group_id, user_id), None)
@@ -211,7 +211,7 @@ class Tenant:
             self.allot(self.pools[claim.pool_id])
 
     def delete_group(self, group: dict) -> None:
-        """Takes a group away that has no licenses."""
+        """Delete a group that has no licenses."""
         for user_id in self.members.pop(group["id"]):
             self._groups_of[user_id].remove(group["id"])
             self.blocked.pop((group["id"], user_id), None)
@@ -225,7 +225,7 @@ class Tenant:
         return on
 
     def allot(self, pool: Pool) -> None:
-        """Gives seats to those who are reached: direct ones first, then who waits longest (graph-contract 2.1)."""
+        """Assign seats to the principals that claims reach: direct ones first, then those that wait longest (graph-contract 2.1)."""
         direct: list[str] = []
         through_group: list[str] = []
         for claim in self._claims_on.get(pool.id, {}).values():
@@ -239,7 +239,7 @@ class Tenant:
         self._fill(pool)
 
     def _fill(self, pool: Pool) -> None:
-        """Gives what seats are free to those who wait longest."""
+        """Assign free seats to the principals that wait longest."""
         for holder in list(pool.waiting)[: max(pool.free, 0)]:
             pool.seats[holder] = None
             del pool.waiting[holder]
@@ -256,7 +256,7 @@ class Tenant:
                 yield Pool(_pool_id(f"hidden {sku_id}"), sku_id, units, "user,group", object_id("subscription", sku_id), is_hidden=True)
 
     def _claim_all(self) -> None:
-        """Makes the claims that the seed says."""
+        """Create the claims of the seed."""
         parts = {sku["part_number"]: sku for sku in self.skus.values()}
         for holders in (self.users, self.groups, self.devices):
             for holder in holders.values():
