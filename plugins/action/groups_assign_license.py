@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller's part of M(m365.licensing.groups_assign_license): file and line of what the module names by its place in an option, and how far it is."""
+"""The action plugin of M(m365.licensing.groups_assign_license): adds file and line to places in options, and displays progress."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ from ansible_collections.m365.licensing.plugins.plugin_utils._action import Lice
 
 
 class ActionModule(LicensingAction):
-    """Runs the module, adds origins to its texts, and displays how far it is."""
+    """Runs the module, adds origins to its texts, and displays its progress."""

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is wrong, as one value, and the family of errors: everything else that escapes a module is a bug."""
+"""Problems as values, and the exceptions of the collection: any other exception that escapes a module is a bug."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if sys.version_info < (3, 10):  # here, as every module loads this file before o
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong, and what to do about it: of an option, of a prediction, or of an answer of Graph.
+    """A problem with an option, a prediction or an answer of Graph, and its remedy.
 
-    code is what a playbook can branch on. severity is C(error) or C(warning). where is the path of the option, who the principal, where one is meant.
-    words are those of Graph; status, request_id and retriable belong to its answer. group_ids are the groups that the text names by id.
+    code is what a playbook can branch on. severity is C(error) or C(warning). where is the path of the option, who the principal, if any.
+    words is the text of Graph; status, request_id and retriable belong to its answer. group_ids are the groups that the text names by id.
     """
 
     cause: str
@@ -36,7 +36,7 @@ class Problem:
 
     @property
     def is_error(self) -> bool:
-        """Whether nothing is sent because of it."""
+        """Whether it is an error, because of which nothing is sent."""
         return self.severity == "error"
 
     @property
@@ -53,12 +53,12 @@ class Problem:
 
 
 def errors_of(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
-    """The problems because of which nothing is sent."""
+    """Return the problems that are errors: nothing is sent because of them."""
     return tuple(problem for problem in problems if problem.is_error)
 
 
 class LicensingError(Exception):
-    """The base of the family: one problem or several of one kind. A text is a problem without a code."""
+    """The base class: one problem or several of one kind. A text is a problem without a code."""
 
     def __init__(self, *problems: Problem | str) -> None:
         self.problems = tuple(Problem(one) if isinstance(one, str) else one for one in problems)
@@ -66,7 +66,7 @@ class LicensingError(Exception):
 
     @property
     def problem(self) -> Problem:
-        """The first problem, which stands for all where only one can be returned."""
+        """The first problem, which represents all where only one can be returned."""
         return self.problems[0]
 
     @property
@@ -75,18 +75,18 @@ class LicensingError(Exception):
         return "; ".join(problem.message for problem in self.problems)
 
     def means(self, cause: str, remedy: str | None, code: str | None = None) -> None:
-        """Sets what the error means in front of its own words, which are kept."""
+        """Set what the error means; its former cause is kept in words."""
         problem = self.problem
         self.problems = (replace(problem, cause=cause, remedy=remedy, code=code or problem.code, words=problem.words or problem.cause),)
 
     def at(self, where: str) -> LicensingError:
-        """The same error, said of a place or of an object."""
+        """Return the same error, with the option or object that it is about."""
         self.problems = tuple(replace(problem, where=where) for problem in self.problems)
         return self
 
 
 class OptionError(LicensingError):
-    """An option's value cannot be used; nothing was sent because of it."""
+    """An option has an invalid value; nothing was sent because of it."""
 
 
 class PredictedError(LicensingError):
@@ -94,7 +94,7 @@ class PredictedError(LicensingError):
 
 
 class AuthenticationError(LicensingError):
-    """No token could be had, or Graph does not accept it: then there are a status and a request id."""
+    """There is no token, or Graph does not accept it: status and request_id are of Graph's answer."""
 
     def __init__(self, cause: str, status: int | None = None, request_id: str | None = None, remedy: str | None = None) -> None:
         super().__init__(Problem(cause, remedy, "not_authenticated", status=status, request_id=request_id))
@@ -122,7 +122,7 @@ class TransportError(LicensingError):
 
 
 class SignInUnavailableError(TransportError):
-    """The sign-in service cannot be reached, or is busy: that says nothing of the credential."""
+    """The sign-in service cannot be reached, or is busy: the credential may be valid."""
 
     code = "sign_in_unavailable"
 
@@ -141,14 +141,14 @@ class WaitTimeoutError(LicensingError):
     """The change was accepted, but does not show in reads within C(wait_timeout)."""
 
     def __init__(self, cause: str) -> None:
-        super().__init__(Problem(cause, "the change itself is done; look later, or wait longer with wait_timeout", "wait_timeout", retriable=True))
+        super().__init__(Problem(cause, "the change itself is done; look again later, or increase wait_timeout", "wait_timeout", retriable=True))
 
 
 class GraphError(LicensingError):
     """Graph answered with an error.
 
     C(code) is the most specific code of the answer (graph-contract 4.1, 4.5). C(asked) is the method and the path of the request,
-    the path from below the version of Graph. C(object_facts) is what is known of the object that was written to and explains the answer.
+    the path from below the version of Graph. C(object_facts) are facts about the written object that explain the answer.
     """
 
     def __init__(self, status: int, code: str, message: str, request_id: str | None, retriable: bool = False, asked: tuple[str, str] = ("", "")) -> None:

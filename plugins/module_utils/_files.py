@@ -41,7 +41,7 @@ def read_regular(path: str, option: str) -> bytes:
                 return handle.read()
     except OSError as error:
         raise OptionError(f"{option}: cannot read {path}: {error.strerror}; name a file that this user can read") from None
-    raise OptionError(f"{option}: {path} is no regular file; name a file that this user can read")
+    raise OptionError(f"{option}: {path} is not a regular file; name a file that this user can read")
 
 
 def check_writable(path: str, option: str) -> None:
@@ -140,7 +140,7 @@ def _opened(raw: bytes, path: str, option: str, flags: int) -> int:
 
 
 def _narrow(number: int, path: str, option: str) -> None:
-    """Take the file from everybody else; a file system without modes keeps its own rules, so nothing is asked of it needlessly."""
+    """Remove the permissions of other users; a file system without modes keeps its own rules, so nothing is asked of it needlessly."""
     if os.fstat(number).st_mode & 0o077:
         try:
             os.fchmod(number, _PRIVATE)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller's part of modules that license many: it runs the module on the target, and makes the answer better to read."""
+"""The action plugin of modules for many principals: it runs the module on the target, and makes the answer easier to read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ._progress import is_terminal, shown
 
 
 class LicensingAction(ActionBase):
-    """Runs the module, adds origins to its texts, and displays how far it is. What is blank or null is not given, as surveys and files of settings mean it."""
+    """Runs the module, adds origins to its texts, and displays its progress. Blank and null options are dropped, as surveys and files of settings mean it."""
 
     _supports_async = True
 

@@ -28,7 +28,7 @@ def origin_of(value: Any) -> str | None:
 
 
 def with_origins(answer: dict, given: Mapping) -> dict:
-    """The answer of a module with origins behind the places in its messages. given are the options of the task."""
+    """Return the answer of a module with origins after the places in its messages. given are the options of the task."""
     origins: dict[str, str] = {}
 
     def placed(text: str) -> str:

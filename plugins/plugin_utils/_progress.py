@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Displays how far a module is that runs on the controller, at most every ten seconds: to a terminal, or where license_progress asks for it."""
+"""Display the progress of a module that runs on the controller, at most every ten seconds: on a terminal, or where license_progress asks for it."""
 
 from __future__ import annotations
 

@@ -26,12 +26,12 @@ class StepJob:
 
     @property
     def name(self) -> str:
-        """How the task calls the user."""
+        """The user, as the task names it."""
         return self.plan.name
 
     @property
     def stage(self) -> int:
-        """The steps of users who take seats that others free come after all steps of these. Seats of allotments do only if they are such seats."""
+        """The steps of users who take freed seats follow all steps of the users who free them. Steps for seats of allotments do so only for such seats."""
         is_first = self.step.number == SEATS and self.plan.is_drawing
         return (0 if is_first else self.plan.stage) * COUNT + self.step.number
 
@@ -42,7 +42,7 @@ class StepJob:
 
     @property
     def new_sku_ids(self) -> frozenset[str]:
-        """What the step takes a seat of, where Graph would reject it. Of a group's license, Graph says nothing to who joins."""
+        """The keys of seats that the step takes and without which Graph rejects it. Graph does not reject joining a group for lack of a seat."""
         added = (
             {key for one in self.step.changes if one.verb == "add" for key in (one.sku_id, seat_key(one.key))}
             if self.step.number in (SEATS, LICENSES)
@@ -57,7 +57,7 @@ class StepJob:
 
     @property
     def follows(self) -> tuple[int, ...]:
-        """What removes depends on what replaces it."""
+        """Steps that remove depend on the steps that replace."""
         return (self.plan.index,) if self.step.is_late else ()
 
     @property
@@ -67,7 +67,7 @@ class StepJob:
 
     @property
     def is_later(self) -> bool:
-        """Whether the user takes a seat that another one frees."""
+        """Whether the user takes a seat that another user frees."""
         return self.plan.stage > 0
 
     @property
@@ -78,7 +78,7 @@ class StepJob:
 
 @dataclass(frozen=True, slots=True)
 class GroupJob:
-    """A call for one licensing group: before all users, or behind those who replace what they lose through it."""
+    """A call for one licensing group: before all users, or after the members get a replacement for what they lose through it."""
 
     plan: GroupPlan
     operations: tuple
@@ -89,12 +89,12 @@ class GroupJob:
 
     @property
     def name(self) -> str:
-        """How the task calls the group."""
+        """The group, as the task names it."""
         return self.plan.name
 
     @property
     def stage(self) -> int:
-        """Before all stages of users, or behind one."""
+        """Before all stages of users, or after one."""
         return self.plan.stage * COUNT + GROUPS if self.is_late else -1
 
     @property
@@ -120,19 +120,19 @@ def jobs_of(groups: Sequence[GroupPlan], users: Sequence[UserPlan]) -> list[Grou
 
 
 def waiting_for(job: GroupJob | StepJob) -> list[tuple[EndState, tuple[Awaited, ...], bool]]:
-    """The users who must show something before a job, with what that is, and whether an error of it may pass by itself."""
+    """The users who must show something before a job, with what that is, and whether its error may be temporary."""
     if isinstance(job, StepJob):
         return [(job.plan.state, job.awaited, job.plan.is_patient)] if job.plan.state else []
     return [(state, state.awaited, False) for state in job.plan.replacing.values() if state.awaited]
 
 
 def shown(job: GroupJob | StepJob, users: Mapping[str, Observed]) -> Iterator[Written | None]:
-    """Nothing once all shows that a job waits for, an error where it will not show; no value as long as that is open. users are as they are now, by id."""
+    """Yield None once all that a job waits for shows, an error if it will not show, no value as long as that is open. users are as read now, by id."""
     is_open = False
     for state, awaited, is_patient in waiting_for(job):
         user = users.get(state.before.id)
         if user is None:
-            yield Written(error=LicensingError(Problem("the user is gone", "check the tenant", "not_found")))
+            yield Written(error=LicensingError(Problem("the user no longer exists", "check the tenant", "not_found")))
             return
         paths = {(lic.group_id or "", lic.sku_id): lic for lic in user.user.licenses}
         seats = {one.allotment_id for one in user.seats or ()}
@@ -140,7 +140,7 @@ def shown(job: GroupJob | StepJob, users: Mapping[str, Observed]) -> Iterator[Wr
             path = paths.get((one.group_id, one.sku_id))
             if path is not None and not one.allotment_id and not path.is_held and not is_patient:
                 cause, remedy = error_of(path.error)
-                text = f"{state.before.user.name} is a member of the group, and does not get the license from it: {cause} ({path.error})"
+                text = f"{state.before.user.name} is a member of the group, but does not get the license from it: {cause} ({path.error})"
                 yield Written(error=LicensingError(Problem(text, remedy, "license_in_error", retriable=True)))
                 return
             is_open = is_open or not (one.allotment_id in seats if one.allotment_id else path is not None and path.is_held)
@@ -149,6 +149,6 @@ def shown(job: GroupJob | StepJob, users: Mapping[str, Observed]) -> Iterator[Wr
 
 
 def not_replaced(plan: GroupPlan) -> Problem:
-    """Why a group keeps what members were to have in another way."""
-    cause = f"members of group {plan.name} did not get what replaces what they lose through it, so the group keeps it"
-    return Problem(cause, "see the errors of these users, and run it again", "members_failed", retriable=True)
+    """Return why a group keeps a license: members did not get its replacement."""
+    cause = f"nothing was removed from group {plan.name}, as some members did not get its replacement"
+    return Problem(cause, "see the errors of these users, then run the task again", "members_failed", retriable=True)

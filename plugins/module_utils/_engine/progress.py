@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far a long run has come, in a file that the controller's part of a module reads and displays."""
+"""The progress of a long run, in a file that the action plugin of a module reads and displays."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PAUSE = 1.0  # seconds between two lines
 
 
 class ProgressFile:
-    """The last line of the file says how far the run is. Without a file, nothing is written; what cannot be written is no reason to fail."""
+    """The last line of the file is the progress of the run. Without a file, nothing is written; errors of writing are ignored."""
 
     def __init__(self, path: str | None, clock=time.monotonic) -> None:
         self._path, self._clock = path, clock
@@ -21,15 +21,15 @@ class ProgressFile:
         self._began = clock()
 
     def reading(self) -> None:
-        """The tenant is read, and all is planned."""
+        """Report that the tenant is being read, and all planned."""
         self._say("reading the tenant, and planning", is_forced=True)
 
     def read(self, done: int, total: int) -> None:
-        """So many users are read of all."""
+        """Report how many users are read, of all."""
         self._say(f"{done:,} of {total:,} users read", is_forced=done == total)
 
     def written(self, done: int, total: int, errors: int) -> None:
-        """So many changes are written of all."""
+        """Report how many changes are written, of all."""
         if done == 0:
             self._began = self._clock()
         spent = self._clock() - self._began
@@ -43,7 +43,7 @@ class ProgressFile:
             return
         self._last = now
         with contextlib.suppress(OSError):
-            number = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)  # the controller's part has made it
+            number = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)  # the action plugin has created it
             with os.fdopen(number, "w", encoding="utf-8") as file:
                 file.write(f"{text}\n")
 

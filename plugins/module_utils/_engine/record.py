@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The file in which a run records what leavers hold before it removes anything: one run at a time, and nothing is sent that is not on the disk."""
+"""The file in which a run records the licenses of leavers before it removes any. One run at a time; removals are on the disk before they are sent."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OPTION = "record_path"
 
 
 class RecordFile:
-    """A record of leavers. In check mode it is read, and it is made sure that it could be written."""
+    """A record of leavers. In check mode it is read, and checked to be writable."""
 
     def __init__(self, path: str, may_create: bool, is_dry: bool) -> None:
         """Raises OptionError for a path that cannot be written, and for a file that is missing unless it may be created."""
@@ -37,9 +37,9 @@ class RecordFile:
         self.record = LeaverRecord("")
 
     def open(self, tenant: str | None) -> LeaverRecord:
-        """Reads the file, which no other run may write until it is closed. Raises OptionError for a damaged file, and one of another tenant.
+        """Read the file, and lock it against other runs until it is closed. Raises OptionError for a damaged file, and one of another tenant.
 
-        Without a tenant, that of the file is taken; it must then be opened to be read alone.
+        Without a tenant, that of the file is used; then the file may only be read.
         """
         if not self._is_dry:
             self._held = appended(self._path, _OPTION, ".lock")
@@ -49,21 +49,21 @@ class RecordFile:
         rest = content.removeprefix(whole)
         is_whole_line = _is_json(rest)
         if rest and not whole and not is_whole_line:
-            raise OptionError(f"{_OPTION}: {self._path} is no record of leavers; give another path")
+            raise OptionError(f"{_OPTION}: {self._path} is not a record of leavers; give another path")
         text = (content + b"\n" if is_whole_line else whole).decode("utf-8", "replace")
         self.record = record_of(text, tenant, self._path)
         if self._file is not None:
             if is_whole_line:  # an editor took the last line end
                 self._file.write("\n")
             else:
-                self._file.truncate(len(whole))  # a line that was cut off in the middle goes
+                self._file.truncate(len(whole))  # removes an incomplete line
             self._size = len(content) + 1 if is_whole_line else len(whole)
             if not self._size:
                 self._append([head_line(tenant or "")])
         return self.record
 
     def begin(self, episodes: Iterable[Episode]) -> list[Episode]:
-        """Records what is going to be removed: all of it is on the disk when this returns. Those that were not in the file are returned.
+        """Record what will be removed: all of it is on the disk when this returns. Return the episodes that were not in the file.
 
         Raises OptionError when it cannot be written.
         """
@@ -76,13 +76,13 @@ class RecordFile:
         return listed
 
     def note(self, episode: Episode) -> None:
-        """Records that a user is released or restored. Raises OptionError when it cannot be written."""
+        """Record that a user is released or restored. Raises OptionError when it cannot be written."""
         with self._lock:
             self._append([episode.line], is_safe=False)
             self.record.add(episode)
 
     def now(self) -> str:
-        """The time as it stands in the file."""
+        """Return the current time, in the form of the file."""
         return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
     def _append(self, lines: Iterable[dict], is_safe: bool = True) -> None:
@@ -104,10 +104,10 @@ class RecordFile:
         number = self._file.fileno() if self._file is not None else -1
         ours, there = os.fstat(number), os.stat(encoded(self._path, _OPTION))
         if (ours.st_ino, ours.st_dev, ours.st_size) != (there.st_ino, there.st_dev, self._size):
-            raise OptionError(f"{_OPTION}: another program has changed {self._path} while this run wrote it; look at the file before the next run")
+            raise OptionError(f"{_OPTION}: another program has changed {self._path} while this run wrote it; check the file before the next run")
 
     def close(self) -> None:
-        """Writes the file anew where it has lines that are no longer needed, and lets another run have it."""
+        """Rewrite the file if it has lines that are no longer needed, and unlock it."""
         try:
             if self._file is not None:
                 with contextlib.suppress(OptionError, OSError):  # the lines are there in any case
@@ -127,7 +127,7 @@ class RecordFile:
 
 
 def _is_json(text: bytes) -> bool:
-    """Whether a line that has no end is a whole one."""
+    """Whether a line without a line end is complete."""
     try:
         return isinstance(json.loads(text), dict)
     except (ValueError, RecursionError):
@@ -135,7 +135,7 @@ def _is_json(text: bytes) -> bool:
 
 
 def state_line(episode: Episode, state: str, now: str) -> Episode:
-    """A line that says what became of a user. Of one who got everything back, or lost everything, nothing else is recorded."""
+    """Return the line with the state of a user. For a user who is fully restored or released, it has nothing else."""
     if state in ("partly_restored", "rejected"):
         return replace(episode, state=state, time=now)
     return Episode(episode.user_id, episode.user_name, now, state=state)

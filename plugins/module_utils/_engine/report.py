@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The report of a long run: a line of JSON for each principal as it is done, by which an interrupted run can be taken up again."""
+"""The report of a long run: a line of JSON for each finished principal, from which an interrupted run can be resumed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DONE = ("changed", "unchanged")
 
 
 class RunReport:
-    """Writes lines as results arrive. Without a path, or where is_dry says that it is check mode, nothing is written."""
+    """Writes lines as results arrive. Without a path, or in check mode (is_dry), nothing is written."""
 
     def __init__(self, path: str | None, is_dry: bool, is_resumed: bool) -> None:
         """Raises OptionError for a path that cannot be written, before anything is sent."""
@@ -26,12 +26,12 @@ class RunReport:
         self._done: set[tuple[str, str]] = set()
         self._file: TextIO | None = None
         if is_resumed and not path:
-            raise OptionError("resume is true, but there is no report_path to take a run up from")
+            raise OptionError("resume is true, but report_path is missing; give the report of the run to resume")
         if path:
             check_writable(path, "report_path")
 
     def begin(self, tenant_id: str | None, entries: Any) -> None:
-        """Begins a new file, or takes up the old one. Raises OptionError for one of another tenant or of other entries, and while another run writes it."""
+        """Begin a new file, or resume from the old one. Raises OptionError for one of another tenant or of other entries, and while another run writes it."""
         if not self._path:
             return
         head = {"tenant": tenant_id, "entries": digest(entries)}
@@ -39,22 +39,22 @@ class RunReport:
             self._file = appended(self._path, "report_path")
         whole = self._take_up(self._text(), head)
         if self._file is not None:
-            self._file.truncate(whole)  # a last line that was cut off in the middle goes
+            self._file.truncate(whole)  # removes an incomplete last line
             if not whole:
                 self._write(head)
 
     def close(self) -> None:
-        """Lets another run write the file."""
+        """Close the file, so that another run can write it."""
         if self._file is not None:
             with contextlib.suppress(OSError):  # a full disk was reported when the line was written
                 self._file.close()
 
     def is_done(self, principal: str, entry: Any) -> bool:
-        """Whether the run that is taken up has done this entry."""
+        """Whether the run that is resumed has done this entry."""
         return bool(self._done) and (principal, digest(entry)) in self._done
 
     def add(self, principal: str, entry: Any, outcome: str, changes: list[dict], request_id: str | None, message: str | None) -> None:
-        """One principal is done, or has failed."""
+        """Add the line of one principal, which is done or has failed."""
         if self._file is None:
             return
         said = {"message": message} if message else {}
@@ -66,7 +66,7 @@ class RunReport:
             self._file.write(json.dumps(line) + "\n")
 
     def _text(self) -> str:
-        """What is in the file. Raises OptionError for what is no text."""
+        """Return the content of the file. Raises OptionError for content that is not text."""
         if not self._path or not exists(self._path, "report_path"):
             return ""
         try:
@@ -75,9 +75,9 @@ class RunReport:
             raise self._no_report() from None
 
     def _take_up(self, text: str, head: dict) -> int:
-        """Learns what an earlier run has done, where it is taken up. The length in bytes of the whole lines that stay.
+        """Read what an earlier run has done, if it is resumed. Return the length in bytes of the complete lines to keep.
 
-        Raises OptionError for a file that is no report, which would be lost.
+        Raises OptionError for a file that is not a report, which would be overwritten.
         """
         if not text:
             return 0
@@ -89,7 +89,7 @@ class RunReport:
         return len(text[: text.rfind("\n") + 1].encode())
 
     def _checked(self, text: str, head: dict) -> list[dict]:
-        """The lines behind the head, of which the last may be cut off. Raises OptionError for a file that is not of this module, tenant and entries."""
+        """Return the lines after the head; the last one may be incomplete. Raises OptionError for a file that is not of this module, tenant and entries."""
         first, *rest = text[: max(text.rfind("\n"), 0)].split("\n")
         found = self._head(first, head)
         try:
@@ -100,11 +100,11 @@ class RunReport:
             raise self._no_report()
         for name, what in (("tenant", "another tenant"), ("entries", "other entries")):
             if found[name] != head[name]:
-                raise OptionError(f"report_path: {self._path} is of {what}, so nothing can be taken up from it; give another path, or resume: false")
+                raise OptionError(f"report_path: {self._path} is of {what}, so this run cannot be resumed from it; give another path, or resume: false")
         return lines
 
     def _head(self, line: str, head: dict) -> dict:
-        """The first line of a report. Raises OptionError for another one."""
+        """Return the first line of a report. Raises OptionError for any other line."""
         try:
             found = json.loads(line)
         except (ValueError, RecursionError):
@@ -114,17 +114,17 @@ class RunReport:
         return found
 
     def _no_report(self) -> OptionError:
-        lost = "" if self._is_resumed else ", and would be lost"
-        return OptionError(f"report_path: {self._path} is no report of this module{lost}; give another path")
+        lost = "" if self._is_resumed else ", and would be overwritten"
+        return OptionError(f"report_path: {self._path} is not a report of this module{lost}; give another path")
 
 
 def digest(value: Any) -> str:
-    """By what a value is known: the same for equal ones."""
+    """Return the digest of a value: equal values have the same."""
     return digest_of_all([value])
 
 
 def digest_of_all(values: Iterable[Any]) -> str:
-    """By what values are known, taken one by one, as there may be many."""
+    """Return the digest of values, which are read one by one, as there may be many."""
     found = hashlib.sha256()
     for value in values:
         found.update(json.dumps(value, sort_keys=True).encode())

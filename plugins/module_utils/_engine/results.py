@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What became of each entry of a list, as results: counted, filtered as the task wants it, in the order given."""
+"""The outcome of each entry of a list, as results: counted, filtered as the task asks, in the order given."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from .._errors import Problem
 from .._licensing.show.problems import failure_of
 
 _SHOWN = {"all": ("changed", "unchanged", "skipped", "waiting", "failed"), "changed": ("changed", "waiting", "failed"), "failed": ("failed",), "none": ()}
-_LISTED = 10  # errors that a summary for people names
+_LISTED = 10  # errors and names in the lines
 _FIRST = 3  # failures that the message of the task quotes
 
 
 class ResultList:
-    """Rows by entry, of those outcomes that are shown, and counts of all. A row that failed says so, also when something of it was done."""
+    """Rows by entry, of the outcomes that are shown, and counts of all. A failed row is marked so, also when it was partly done."""
 
     def __init__(self, shown: str, *more: str) -> None:
-        """more are outcomes that this list can have besides the usual ones."""
+        """more are outcomes that this list can have in addition to the usual ones."""
         self._shown, self.more = _SHOWN[shown], more
         self._rows: dict[int, dict] = {}
         self.counts: Counter = Counter()
@@ -29,10 +29,10 @@ class ResultList:
         self.is_retriable = False  # whether an entry failed for a reason that may pass
         self._reasons: Counter = Counter()
         self._codes: Counter = Counter()
-        self._failures: dict[str, list] = {}  # message: who has it first, and how many have it
+        self._failures: dict[str, list] = {}  # message: the first entry with it, and how many have it
 
     def add(self, index: int, who: dict[str, str], outcome: str, changes: list[dict], findings: list[dict], problems: Sequence[Problem] = ()) -> None:
-        """What became of an entry, which says who, and why."""
+        """Add the outcome of an entry, its changes, findings and problems."""
         self.counts[outcome] += 1
         has_changed = bool(changes) and outcome != "skipped"
         self.is_changed = self.is_changed or has_changed
@@ -53,13 +53,13 @@ class ResultList:
             self._rows[index] = {**base, "changes": changes, "findings": findings, **said}
 
     def show(self, index: int, diff: dict) -> None:
-        """Adds the difference of one entry."""
+        """Add the diff of one entry."""
         self._diffs[index] = diff
 
     def lines(self, noun: str, is_dry: bool, seats: str = "") -> list[str]:
-        """What became of the entries, for people: the counts with what is said of seats, then the errors, each once, the most frequent first.
+        """Return the outcome of the entries as lines: the counts with the text about seats, then the errors, each once, the most frequent first.
 
-        Then come the names of those who changed, unless a diff shows them, and why others were skipped.
+        The names of changed entries follow, unless a diff shows them, and why others were skipped.
         """
         total, waiting = sum(self.counts.values()), self.counts["waiting"]
         said = [f"{self.counts['changed']} {'to change' if is_dry else 'changed'}", f"{self.counts['unchanged']} unchanged"]
@@ -80,7 +80,7 @@ class ResultList:
         return {"total": sum(counts.values()), **counts}
 
     def stats(self) -> dict[str, object]:
-        """The same, and the number of entries by the code of the error."""
+        """Return the summary, and the number of entries by error code."""
         return {**self.summary(), "errors": dict(sorted(self._codes.items()))}
 
     def rows(self) -> list[dict]:
@@ -92,7 +92,7 @@ class ResultList:
         return [self._diffs[index] for index in sorted(self._diffs)]
 
     def message(self) -> str:
-        """What the task says when entries failed: the first few messages, each once, with how many have it."""
+        """Return the message of the task when entries failed: the first few messages, each once, with how many have it."""
         quoted, left = self._quoted(_FIRST, list(self._failures.items()))
         return f"{self.counted()}: " + "; ".join(quoted) + (f"; and {left} more" if left else "")
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A run over many principals: stages one after the other, batches side by side, and an outcome for each job as it comes. No Ansible, no URL."""
+"""A run over many principals: stages in sequence, batches in parallel, and a result for each job as it arrives. No Ansible, no URL."""
 
 from __future__ import annotations
 
@@ -19,41 +19,41 @@ from .._licensing.plan.changes import Written
 from .._licensing.plan.predict import no_seats_any_more
 from .._licensing.show.problems import explained
 
-_REFUSED = 20  # objects to which a kind of write must be forbidden, and to none allowed, until a run takes it for forbidden altogether
-_LONGEST = 15.0  # seconds between two looks at what is to show
+_REFUSED = 20  # a run ends when so many objects forbid a kind of write, and none allows it
+_LONGEST = 15.0  # seconds between two reads of what must show
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Job(Protocol):
-    """Operations of one principal, to be written in a stage. new_sku_ids are the keys of what it takes a seat of."""
+    """Operations of one principal, to be written in a stage. new_sku_ids are the keys of the seats that it takes."""
 
     @property
     def name(self) -> str:
-        """How the task calls the principal."""
+        """The principal, as the task names it."""
 
     @property
     def stage(self) -> int:
-        """Stages are written one after the other."""
+        """Stages are written in sequence."""
 
     @property
     def operations(self) -> tuple:
-        """What is to be done, in its order, in one request or chain."""
+        """The operations in their order, in one request or chain."""
 
     @property
     def new_sku_ids(self) -> frozenset[str]:
-        """What a seat is taken of."""
+        """The keys of the seats that it takes."""
 
     @property
     def chain(self) -> Hashable | None:
-        """By what the jobs of one principal are known."""
+        """The key that the jobs of one principal have in common."""
 
     @property
     def follows(self) -> Collection[Hashable]:
-        """The chains of which all earlier jobs must have been done before it is sent."""
+        """The chains whose earlier jobs must all be done before it is sent."""
 
     @property
     def lane(self) -> str:
-        """Jobs of a lane are sent one batch after the other, and only together with their like."""
+        """Jobs of a lane are sent in batches of their own, in sequence."""
 
     @property
     def is_later(self) -> bool:
@@ -66,11 +66,11 @@ class Job(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The way to the service. send carries out the operations of some jobs in one batch of at most size operations, and answers for each.
+    """The functions that access the service. send carries out some jobs in one batch of at most size operations, and returns a result for each.
 
-    pause waits for some seconds, and says whether the run goes on; stop ends all waiting.
-    max_wait is for how many seconds a seat that an earlier stage has freed is asked for again.
-    look says of jobs that wait, by their place, which may be sent and which failed; it may be asked for wait_timeout seconds of the run.
+    pause waits for some seconds, and returns whether the run goes on; stop ends all waiting.
+    max_wait is for how many seconds a job that takes a freed seat is sent again.
+    look returns by place which waiting jobs may be sent and which failed; it is called for at most wait_timeout seconds of the run.
     """
 
     send: Callable[[Sequence[Any]], list[Written]]
@@ -83,10 +83,10 @@ class Line:
 
 
 class Engine:
-    """Sends jobs. ended says why no more is sent, if that is so."""
+    """Sends jobs. ended is why no more jobs are sent, None while they are."""
 
     def __init__(self, line: Line, concurrency: int, on_error: str, has_report: bool = False) -> None:
-        """has_report says that an interrupted run can be taken up again."""
+        """has_report says that an interrupted run can be resumed."""
         self._line, self._concurrency, self._on_error, self._has_report = line, concurrency, on_error, has_report
         self._full: set[str] = set()
         self._refused: dict[str, set[str]] = {}
@@ -97,7 +97,7 @@ class Engine:
         self.ended: LicensingError | None = None
 
     def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Any, Written | None]]:
-        """Each job with what became of it, as answers come; nothing for one that was not sent, as the run or its chain has ended. A signal ends the run."""
+        """Yield each job with its result, as answers arrive; None for one that was not sent, as the run or its chain has ended. A signal ends the run."""
         before = {sign: signal.signal(sign, self._interrupt) for sign in _SIGNALS}
         stages: dict[int, list[Job]] = {}
         for job in jobs:
@@ -114,7 +114,7 @@ class Engine:
                 signal.signal(sign, handler)
 
     def _stage(self, pool: ThreadPoolExecutor, jobs: list[Job]) -> Iterator[tuple[Any, Written | None]]:
-        """One stage: what may be sent of it, once what it waits for shows."""
+        """Send the jobs of one stage, each once what it waits for shows."""
         ready, broken = jobs, []
         if self._broken:
             ready = [job for job in jobs if self._broken.isdisjoint(job.follows)]
@@ -132,7 +132,7 @@ class Engine:
         yield from self._sent(pool, ready)
 
     def _await(self, jobs: list[Job]) -> Iterator[tuple[Any, Written | None]]:
-        """Jobs with nothing once what they wait for shows, else with what became of them. All are looked at together."""
+        """Yield jobs with None once what they wait for shows, else with their result. All are read together."""
         seconds = 1.0
         while jobs and self.ended is None:
             try:
@@ -148,7 +148,7 @@ class Engine:
         yield from ((job, Written(is_waiting=True)) for job in jobs)
 
     def _sent(self, pool: ThreadPoolExecutor, jobs: list[Job]) -> Iterator[tuple[Any, Written | None]]:
-        """Jobs as they were answered. Graph's counters lag behind a seat that was freed a moment ago, so what lacks one is sent again for a while."""
+        """Yield jobs as they are answered. Graph's counters lag behind a freed seat, so a job without a seat is sent again for a while."""
         waited, seconds = 0.0, 1.0
         while jobs:
             self._full.clear()
@@ -166,7 +166,7 @@ class Engine:
             waited, seconds = waited + seconds, seconds * 2
 
     def _answered(self, pool: ThreadPoolExecutor, jobs: list[Job]) -> Iterator[tuple[Any, Written | None]]:
-        """Jobs in batches, side by side; those of a lane one after the other."""
+        """Send jobs in batches, in parallel; those of a lane in sequence."""
         lanes: dict[str, list[Job]] = {}
         for job in jobs:
             lanes.setdefault(job.lane, []).append(job)
@@ -187,11 +187,11 @@ class Engine:
                 yield from zip(batch, future.result())
 
     def end(self, reason: str) -> None:
-        """Sends nothing more."""
+        """Send nothing more."""
         self.ended = self.ended or LicensingError(reason)
 
     def failed(self, job: Job, result: Written, catalog: Catalog) -> tuple[Problem, ...]:
-        """Takes note of a job that failed, and returns why. Where no seat is left, jobs of this stage that need one are not sent any more."""
+        """Record a job that failed, and return why. Where no seat is left, jobs of this stage that need one are not sent."""
         if result.error is None:
             return ()
         kind = type(job.operations[min(len(result.done), len(job.operations) - 1)]).__name__
@@ -203,7 +203,7 @@ class Engine:
         return problems
 
     def _send_batch(self, jobs: list[Job]) -> list[Written | None]:
-        """Sends one batch, without those whose seats turned out to be gone."""
+        """Send one batch, without jobs for whose SKU no seat is left."""
         if self.ended is not None:
             return [None for dummy in jobs]
         has_seats = [not self._full & job.new_sku_ids for job in jobs]
@@ -215,26 +215,26 @@ class Engine:
         return [next(answers) if is_sent else Written(error=PredictedError(no_seats_any_more(job.name))) for job, is_sent in zip(jobs, has_seats)]
 
     def _judge(self, job: Job, result: Written) -> None:
-        """Ends the run where what one principal was answered holds for all: right when the answer is there, before another batch is sent."""
+        """End the run if the answer for one principal applies to all, before another batch is sent."""
         kinds = [type(operation).__name__ for operation in job.operations]
         with self._lock:
             self._written |= set(kinds[: len(result.done)])
             if isinstance(result.error, OptionError):  # a file that was writable is not any more
                 self.end(result.error.message)
             elif isinstance(result.error, (AuthenticationError, SignInUnavailableError)):
-                self.end("stopped, as Graph does not let the task in any more")
+                self.end("stopped, as the task can no longer sign in to Graph")
             if isinstance(result.error, GraphError) and result.error.status == 403:
                 self._count_refused(kinds[min(len(result.done), len(kinds) - 1)], job)
 
     def _count_refused(self, kind: str, job: Job) -> None:
-        """A 403 belongs to the object (graph-contract 12, no. 1), unless the first writes of a kind, to different objects, all get it."""
+        """A 403 is about the object (graph-contract 12, no. 1), unless the first writes of a kind, to different objects, all get it."""
         refused = self._refused.setdefault(kind, set())
         refused.add(job.lane or job.name.lower())  # a lane is one object
         if len(refused) >= _REFUSED and kind not in self._written:
             self.end(f"stopped, as Graph forbade the first {len(refused)} writes of this kind, each to another object")
 
     def _interrupt(self, *dummy: Any) -> None:
-        more = ", and in the file of report_path, from which resume: true takes the run up" if self._has_report else ""
+        more = ", and in the file of report_path; set resume: true to resume the run" if self._has_report else ""
         self.ended = LicensingError(f"interrupted; what was done is in results{more}")
         self._line.stop()
 
@@ -244,7 +244,7 @@ def _lacks_seat(result: Written) -> bool:
 
 
 def batches_of(jobs: Iterable[Job], size: int) -> Iterator[list[Job]]:
-    """Jobs in lists of as many operations as a batch holds, in their order; one job is never in two of them."""
+    """Jobs in lists of as many operations as a batch holds, in their order; a job is never split."""
     batch: list[Job] = []
     count = 0
     for job in jobs:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One run of a module that writes: plan all, show or write each entry, and forget nothing of what was done. The one place that decides on check mode."""
+"""One run of a module that writes: plan all, show or write each entry, and report all that was done. Check mode is decided only here."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from .run import Engine, Job, Line
 
 
 class Entry(Protocol):
-    """What is planned for one entry. outcome is what becomes of it if all goes as planned: changed, unchanged, skipped or failed.
+    """The plan of one entry. outcome is the predicted one: changed, unchanged, skipped or failed.
 
-    duplicate_of is the place of the entry that declares the same, and does it.
+    duplicate_of is the place of the entry that declares the same, and is carried out.
     """
 
     @property
@@ -31,11 +31,11 @@ class Entry(Protocol):
 
     @property
     def name(self) -> str:
-        """How the task calls the principal."""
+        """The principal, as the task names it."""
 
     @property
     def outcome(self) -> str:
-        """What becomes of it."""
+        """The predicted outcome."""
 
     @property
     def problems(self) -> Sequence[Problem]:
@@ -52,9 +52,9 @@ class Entry(Protocol):
 
 @dataclass
 class Progress:
-    """What became of the jobs of one entry so far. made is what they did, as the client has it.
+    """The progress of the jobs of one entry. made is what they did, in the form of the client.
 
-    is_left says that a job was not sent, is_broken that this is so because another one failed which it depends on.
+    is_left says that a job was not sent, is_broken that it was not sent because a job that it depends on failed.
     """
 
     made: list[Any] = field(default_factory=list)
@@ -72,9 +72,9 @@ class Progress:
         return not self.made and not self.was_lost and any(400 <= (problem.status or 0) < 500 for problem in self.problems)
 
     def outcome(self) -> str:
-        """What became of the entry. One of which a part was done when the run ended has failed."""
+        """Return the outcome of the entry. An entry that was partly done when the run ended has failed."""
         if self.is_left and self.made and not (self.problems or self.is_waiting):
-            self.problems = (Problem("the run ended before everything was done", "run it again", "ended", retriable=True),)
+            self.problems = (Problem("the run ended before everything was done", "run the task again", "ended", retriable=True),)
         if self.problems:
             return "failed"
         return "waiting" if self.is_waiting else "skipped" if self.is_left else "changed"
@@ -82,59 +82,59 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """The entries of a run. problem forbids the whole."""
+    """The entries of a run. problem prevents the whole run."""
 
     entries: Sequence[Any]
     problem: Problem | None = None
 
 
 class Client(Protocol):
-    """What a module brings to a run."""
+    """What a module provides for a run."""
 
     def plan(self, report: RunReport) -> Planned:
-        """Reads, and plans. report knows what an earlier run has done. Raises LicensingError for what forbids the whole before anything is planned."""
+        """Read, and plan. report has what an earlier run has done. Raises LicensingError for what prevents the whole run before anything is planned."""
 
     def jobs(self, entries: Sequence[Any]) -> Sequence[Any]:
-        """The jobs of entries that are to be written; the chain of a job tells the entry."""
+        """Return the jobs of the entries to write."""
 
     def entry_of(self, job: Any) -> Any:
         """The entry of a job."""
 
     def send(self, jobs: Sequence[Any]) -> list[Written]:
-        """Carries out jobs."""
+        """Carry out jobs."""
 
     def look(self, jobs: Sequence[Any]) -> Mapping[int, Written | None]:
-        """The jobs of which all shows that they wait for, and those of which it will not show."""
+        """Return, by place, None for jobs that need not wait any longer, and the error of those that wait in vain."""
 
     def take(self, job: Any, result: Written | None, progress: Progress, problems: tuple[Problem, ...]) -> None:
-        """Adds to the progress of an entry what a job did, and its problems."""
+        """Add what a job did, and its problems, to the progress of an entry."""
 
     def catalog(self, entry: Any) -> Catalog:
         """The names of SKUs."""
 
     def planned(self, entry: Any) -> Sequence[Any]:
-        """What is going to be made of an entry, in the form of C(made)."""
+        """Return what will be done for an entry, in the form of C(made)."""
 
     def results(self, entry: Any) -> ResultList:
-        """The list into which the results of an entry go."""
+        """Return the list that the results of an entry are added to."""
 
     def who(self, entry: Any) -> dict[str, str]:
         """The head of the row of an entry."""
 
     def key(self, entry: Any) -> Any:
-        """By what the report knows an entry."""
+        """Return the key of an entry in the report."""
 
     def rows(self, entry: Any, made: Sequence[Any]) -> list[dict]:
-        """What was made, as rows."""
+        """Return what was done, as rows."""
 
     def diff(self, entry: Any, made: Sequence[Any], outcome: str, problems: Sequence[Problem]) -> dict | None:
-        """The same as a difference, for people. problems are why the entry failed."""
+        """Return the same as a diff. problems are why the entry failed."""
 
     def note(self, entry: Any, outcome: str, progress: Progress) -> str | None:
-        """Takes note of an entry that is done, and says why nothing more can be sent, if that is so."""
+        """Record an entry that is done. Return why nothing more can be sent, None if it can."""
 
     def finish(self, is_dry: bool) -> None:
-        """What follows when everything was sent, such as waiting; with is_dry, nothing was. Raises LicensingError."""
+        """Finish when everything was sent, for example wait; with is_dry, nothing was sent. Raises LicensingError."""
 
 
 class TaskRun:
@@ -159,7 +159,7 @@ class TaskRun:
         self.is_planned = False
 
     def run(self) -> None:
-        """Plans, and writes unless in check mode, or because the run as a whole is forbidden. Notes what became of each entry."""
+        """Plan, and write, unless in check mode or when a problem prevents the whole run. Record the outcome of each entry."""
         self._progress_file.reading()
         plan = self._client.plan(self._report)
         self.problem, self.is_planned = plan.problem, True
@@ -183,7 +183,7 @@ class TaskRun:
             self._client.finish(self.is_dry)
 
     def _unwritten(self, one: Entry, is_held_back: bool) -> tuple[str | None, bool]:
-        """What becomes of an entry for which nothing is written, and whether its changes are shown all the same. Nothing for one that is to be written."""
+        """Return the outcome of an entry that is not written, None for one to write, and whether its changes are shown anyway."""
         if self._report.is_done(one.name, self._client.key(one)):
             return "skipped", False
         if one.outcome != "changed":
@@ -193,7 +193,7 @@ class TaskRun:
         return ("changed", True) if self.is_dry else (None, True)
 
     def _write(self, entries: Sequence[Any]) -> None:
-        """Writes step by step. An entry is noted when all its jobs are answered; those behind one that was not done are answered without being sent."""
+        """Write step by step. An entry is recorded when all its jobs are answered; jobs that depend on a failed one are answered without being sent."""
         jobs = self._client.jobs(entries)
         left = Counter(self._place(job) for job in jobs)
         started: dict[Hashable, Progress] = {}
@@ -211,14 +211,14 @@ class TaskRun:
                 self._note(self._client.entry_of(job), progress.outcome(), progress)
 
     def _spot(self, one: Entry, index: int | None) -> Hashable:
-        """A place in the list that an entry is of."""
+        """Return a place in the list of an entry, as a key."""
         return id(self._client.results(one)), index
 
     def _place(self, job: Any) -> Hashable:
         return id(self._client.entry_of(job))
 
     def _take(self, job: Job, result: Written | None, progress: Progress) -> None:
-        """Takes note of what became of one job."""
+        """Record the result of one job."""
         problems: tuple[Problem, ...] = ()
         if result is not None:
             progress.request_id = result.request_id or progress.request_id
@@ -256,7 +256,7 @@ class TaskRun:
 
 
 def problems_of(task: TaskRun, lists: Iterable[ResultList], is_short: bool) -> list[Problem]:
-    """What a task says as a whole: what forbids the run, why it ended, and how many entries failed, with the first few errors unless is_short."""
+    """Return the problems of a task as a whole: what prevents the run, why it ended, and how many entries failed, unless is_short with the first errors."""
     problems = [task.problem] if task.problem else []
     problems += [Problem(task.engine.ended.message, code="ended", retriable=True)] if task.engine.ended else []
     failed = [one for one in lists if one.counts["failed"]]

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Requests to Graph and what comes back for them, read without trust: an answer of another form is an error, never an empty one."""
+"""Requests to Graph and their answers, validated: an answer of another form is an error, never an empty one."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Request:
     """One request below a version of Graph.
 
     can_repeat: sending it again after a lost answer does no harm.
-    lag_code: what a 400 holds, blanks aside, while the service does not know yet what this run has just written.
-    headers: sent beside those of every request.
+    lag_code: text of a 400, without blanks, while the service has not seen yet what this run has just written.
+    headers: sent in addition to those of every request.
     """
 
     method: str
@@ -35,9 +35,9 @@ class Request:
 
 @dataclass
 class Answer:
-    """What came back for a request. was_lost: an earlier or this attempt may have been done without an answer.
+    """The answer to a request. was_lost: this or an earlier attempt may have been carried out without an answer.
 
-    status is 0 when no answer came at all, and C(fault) then says why. asked is the method and the path of the request.
+    status is 0 when there was no answer, and C(fault) then says why. asked is the method and the path of the request.
     renewals is how often the token had been renewed when the request was sent.
     """
 
@@ -68,7 +68,7 @@ class Answer:
         return said if isinstance(said, str) else None
 
     def error(self) -> LicensingError:
-        """The error that this answer stands for."""
+        """Return the error that this answer means."""
         if self.fault is not None:
             return self.fault
         error = error_of(self.body)
@@ -78,24 +78,24 @@ class Answer:
         return GraphError(self.status, code, message, self.request_id, retry.is_retriable(self.status, self.error_text), self.asked)
 
     def checked(self) -> dict:
-        """The body, or the error is raised."""
+        """Return the body, or raise the error of the answer."""
         if not self.is_ok:
             raise self.error()
         return self.body
 
 
 def is_lagging(request: Request, answer: Answer) -> bool:
-    """Whether the refusal may only mean that the service has not seen this run's own write yet."""
+    """Whether the rejection may only mean that the service has not seen this run's own write yet."""
     return answer.status == 400 and request.lag_code is not None and request.lag_code in answer.error_text.lower().replace(" ", "")
 
 
 def was_never_sent(answer: Answer) -> bool:
-    """Whether not even a connection was made."""
+    """Whether no connection was made."""
     return isinstance(answer.fault, LostConnectionError) and not answer.fault.was_sent
 
 
 def is_unknown(answer: Answer) -> bool:
-    """Whether the request may have been done although no answer says so."""
+    """Whether the request may have been carried out without an answer that says so."""
     return retry.is_lost(answer.status) or (isinstance(answer.fault, LostConnectionError) and answer.fault.was_sent)
 
 
@@ -112,10 +112,10 @@ def headers_of(row: dict) -> dict[str, str]:
 
 
 def rows_of(page: dict) -> list[dict]:
-    """The rows of a page. Raises TransportError for an answer that is no list: it must not be taken for an empty one."""
+    """Return the rows of a page. Raises TransportError for an answer that is not a list: it must not be taken for an empty one."""
     rows = page.get("value")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise TransportError("Graph answered for a list in a form that cannot be used: there are no rows in it")
+        raise TransportError("Graph answered a request for a list in a form that cannot be used: it has no list of rows")
     return rows
 
 
@@ -133,7 +133,7 @@ def claims_of(challenge: str | None) -> str | None:
 
 
 def body_of(method: str, response: Any) -> dict:
-    """The body of an answer. Raises DamagedAnswerError for one that ought to hold something and cannot be read."""
+    """The body of an answer. Raises DamagedAnswerError for one that must have content and cannot be read."""
     is_error = response.status_code >= 400
     if not response.content and (is_error or method != "GET"):
         return {}
@@ -150,7 +150,7 @@ def body_of(method: str, response: Any) -> dict:
 
 
 def _no_number(name: str) -> None:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a number of JSON")
 
 
 def error_of(body: dict) -> dict:

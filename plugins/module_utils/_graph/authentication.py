@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which way to get a token the options ask for, of the task and of the environment (graph-contract 9)."""
+"""Choose how to get a token, by the options of the task and of the environment (graph-contract 9)."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _TENANT = re.compile(r"[\w.-]+")
 
 
 def choose_tokens(params: Mapping, cloud: Cloud, transport: Transport, run_command: Callable, given: Collection[str] = ()) -> Any:
-    """The source of tokens that the options ask for. Raises OptionError when they are not complete, and for a ready token of another tenant.
+    """Return the source of tokens that the options select. Raises OptionError when they are incomplete, and for an access token of another tenant.
 
-    run_command runs a program and gives status, output and errors, as AnsibleModule's does. given are the options that the task itself gives;
-    the others are of the environment, and never go before them.
+    run_command runs a program and returns status, output and errors, as AnsibleModule's does. given are the options that the task itself sets;
+    the others are of the environment, and never take precedence.
     """
     method = _method_of(params, given)
     missing = [option for option in _NEEDS.get(method, ()) if not params.get(option)]
@@ -48,7 +48,7 @@ def choose_tokens(params: Mapping, cloud: Cloud, transport: Transport, run_comma
     if tenant and not _TENANT.fullmatch(tenant):
         raise OptionError(f"tenant_id is {tenant!r}: give the id of the tenant, or one of its domains")
     if method == "access_token":
-        is_foreign = "access_token" in given and "tenant_id" not in given  # a tenant of the environment says nothing of a token of the task
+        is_foreign = "access_token" in given and "tenant_id" not in given  # a tenant of the environment does not apply to a token of the task
         return ReadyToken(params["access_token"], None if is_foreign else tenant)
     if method == "azure_cli":
         return AzureCli(cloud, tenant, run_command)
@@ -77,8 +77,8 @@ def choose_tokens(params: Mapping, cloud: Cloud, transport: Transport, run_comma
 def _method_of(params: Mapping, given: Collection[str]) -> str:
     """The way to authenticate: the one that is named, else the first that is complete.
 
-    What the task gives goes before the environment as a whole: ways of which the task gives all, then those of which it says the application or the
-    credential, then the rest. An auth that the environment names stands, unless the task gives a credential.
+    The task takes precedence over the environment: first ways of which the task sets all options, then those of which it sets the application or the
+    credential, then the rest. An auth that the environment names counts, unless the task sets a credential.
     """
     named = params.get("auth") or "auto"
     is_overruled = "auth" not in given and any(option in given for option in _CREDENTIALS)
@@ -93,7 +93,7 @@ def _method_of(params: Mapping, given: Collection[str]) -> str:
 
 
 def _incomplete(params: Mapping) -> str:
-    """Which credential is missing: of what is given, else all of the usual way."""
+    """Return the text that names the missing options: those of the given credential, else those of the usual ways."""
     credential = next((name for name in _CREDENTIALS if params.get(name)), None)
     needs = next((needs for needs in _NEEDS.values() if credential in needs), ("tenant_id", "client_id"))
     missing = [name for name in needs if not params.get(name)]
@@ -111,7 +111,7 @@ def _named(options: Iterable[str]) -> str:
 
 
 def _distance(name: str, given: set[str]) -> int:
-    """How far a way to authenticate is from what the task gives; a token of the environment need not be of the tenant that the task names."""
+    """Return how little of a way to authenticate the task itself sets; a token of the environment may be of another tenant than the task names."""
     needs = set(_NEEDS[name])
     is_of_another = name == "access_token" and "tenant_id" in given and "access_token" not in given
     return 2 - bool({"client_id", *_CREDENTIALS} & needs & given) - (needs <= given) + is_of_another

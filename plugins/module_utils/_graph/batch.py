@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Several requests in one call of C($batch), each item retried for itself (graph-contract 5)."""
+"""Several requests in one call of C($batch), each item retried on its own (graph-contract 5)."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ SIZE = 20
 
 
 def send_all(client: GraphClient, version: str, requests: Sequence[Request]) -> list[Answer]:
-    """The answers to requests, in their order; no error is raised for an item. A single request goes without a batch."""
+    """The answers to requests, in their order; no error is raised for an item. A single request is sent without a batch."""
     if len(requests) == 1:
         return [client.send(version, requests[0])]
     return [answer for part in slices(requests, SIZE) for answer in _Batch(client, version, [[one] for one in part]).run()]
 
 
 def send_chains(client: GraphClient, version: str, chains: Sequence[Sequence[Request]]) -> list[list[Answer]]:
-    """The answers to chains of requests, of which one starts when the one before it in its chain has succeeded, else it is answered 424.
+    """The answers to chains of requests. One is sent when the one before it in its chain has succeeded, else its answer is 424.
 
-    All go in one batch as long as they fit into it; a chain that alone is longer goes in several.
+    All are sent in one batch as long as they fit into it; a chain that alone is longer is sent in several.
     """
     if len(chains) == 1 and len(chains[0]) != 1:
         return [_long_chain(client, version, chains[0])]
@@ -44,19 +44,19 @@ def _long_chain(client: GraphClient, version: str, chain: Sequence[Request]) -> 
         except LicensingError as error:
             if not answers:
                 raise
-            answers += [Answer(0, fault=error) for dummy in part]  # what was answered before is not forgotten
+            answers += [Answer(0, fault=error) for dummy in part]  # earlier answers are kept
     return answers
 
 
 def slices(rows: Iterable, size: int) -> Iterator[list]:
-    """Rows in lists of a size, the last one perhaps shorter, taken only as they are needed."""
+    """Rows in lists of a size, of which the last one may be shorter, read only as they are needed."""
     iterator = iter(rows)
     while part := list(islice(iterator, size)):
         yield part
 
 
 class _Batch:
-    """Up to twenty requests on their way, in chains."""
+    """A batch of up to twenty requests, in chains."""
 
     def __init__(self, client: GraphClient, version: str, chains: Sequence[Sequence[Request]]) -> None:
         self._client, self._version = client, version
@@ -68,7 +68,7 @@ class _Batch:
         self._may_renew = True
 
     def run(self) -> list[Answer]:
-        """Sends what is open until every item has an answer that stands."""
+        """Send open items until every item has a final answer."""
         open_items = list(range(len(self._requests)))
         while open_items:
             waits = self._waits(open_items) if self._send(open_items) else {}
@@ -76,11 +76,11 @@ class _Batch:
             for index in waits:
                 self._patience[index].spend(max(waits.values()))
             if waits and not self._client.may_pause(max(waits.values())):
-                break  # what is open keeps the answer that it has
+                break  # open items keep their latest answer
         return [self._answers[index] for index in range(len(self._requests))]
 
     def _send(self, items: list[int]) -> bool:
-        """Sends items and keeps their answers. False when the call as a whole failed, which was tried often enough."""
+        """Send items and keep their answers. Return False when the call as a whole failed, which was retried already."""
         body = {"requests": [self._item(index, items) for index in items]}
         can_repeat = all(self._requests[index].can_repeat for index in items)
         try:
@@ -88,7 +88,7 @@ class _Batch:
         except LicensingError as error:
             if not self._answers:
                 raise
-            self._answers.update({index: Answer(0, fault=error) for index in items})  # what was answered before is not forgotten
+            self._answers.update({index: Answer(0, fault=error) for index in items})  # earlier answers are kept
             return False
         was_lost = {index: index in self._answers and self._answers[index].was_lost for index in items}
         self._answers.update(self._answers_of(outer, items))
@@ -145,7 +145,7 @@ class _Batch:
         return waits
 
     def _renewed(self, items: list[int]) -> list[int]:
-        """The items that Graph did not let in, if there is another token for them now. What the others were answered stands, also when there is none."""
+        """Return the items that Graph answered 401, if there is another token now. The answers of the others are kept, also without one."""
         refused = [index for index in items if self._answers[index].status == 401]
         if not refused or not self._may_renew:
             return []
@@ -158,7 +158,7 @@ class _Batch:
             return []
 
     def _with_followers(self, again: list[int], items: list[int]) -> list[int]:
-        """What is sent again, with the items that could not start because of it."""
+        """Return the items that are sent again, with those that could not start because of them."""
         chosen = set(again)
         for index in items:
             if self._before.get(index) in chosen and not self._answers[index].is_ok:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Requests to Graph that come back answered: tokens renewed, throttling waited out, lost connections tried again."""
+"""A client of Graph that renews tokens, waits out throttling, and retries after lost connections."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from .answers import Answer, Request, body_of, claims_of, error_of, headers_of, 
 from .flow import Flow
 from .transport import DamagedAnswerError, LostConnectionError, Transport
 
-_EMPTY_PAGES = 100  # in a row; a service that sends more has no end
-_BROKEN_OFF = frozenset((400, 403, 404, 410))  # of a page that follows one: its link has expired, or what it lists is gone
+_EMPTY_PAGES = 100  # in a row; with more, the list has no end
+_BROKEN_OFF = frozenset((400, 403, 404, 410))  # of a later page: its link has expired, or what it lists was deleted
 
 
 class Patience:
-    """How long one request may wait altogether, in seconds, and how often it was tried."""
+    """The seconds that one request may still wait, and the number of its attempts."""
 
     def __init__(self, max_wait: float) -> None:
         self._left, self._lag_left = max_wait, min(max_wait, retry.LAG_LIMIT)
         self._attempts = 0
 
     def next_delay(self, request: Request, answer: Answer) -> float | None:
-        """Seconds to wait before the request is sent again, or None when its answer stands."""
+        """Return the seconds to wait before the request is sent again, or None when its answer is final."""
         self._attempts += 1
         seconds = retry.delay(self._attempts, retry.retry_after(answer.headers, time.time()), random.random)
         if is_lagging(request, answer):
@@ -42,7 +42,7 @@ class Patience:
         return seconds if may_repeat and seconds <= self._left else None
 
     def spend(self, seconds: float) -> None:
-        """Takes a wait off what is left."""
+        """Subtract a wait from what is left."""
         self._left -= seconds
         self._lag_left -= seconds
 
@@ -57,11 +57,11 @@ class GraphClient:
         self._renewals = 0
 
     def pause(self, seconds: float) -> None:
-        """Waits, for the service to be ready or a write to show."""
+        """Wait for the service to be ready, or for a write to show."""
         self.flow.rest(seconds)
 
     def may_pause(self, seconds: float) -> bool:
-        """Waits, if the run goes on. False when it was interrupted: then the last answer stands."""
+        """Wait. Return False when the run was interrupted: then the last answer is final."""
         try:
             self.flow.rest(seconds)
         except InterruptedRunError:
@@ -73,7 +73,7 @@ class GraphClient:
         return Patience(self.max_wait)
 
     def send(self, version: str, request: Request) -> Answer:
-        """The answer to a request, sent again as long as that may help."""
+        """Send a request, again as long as that may help, and return its answer."""
         patience, was_lost = self.patience(), False
         while True:
             answer = self._send_once(version, request)
@@ -92,11 +92,11 @@ class GraphClient:
         return self.send(version, Request("GET", path, headers=headers)).checked()
 
     def pages(self, version: str, path: str, headers: dict[str, str] | None = None) -> Iterator[dict]:
-        """The rows of a list, page after page, each asked for when it is needed. Raises TransportError for a nextLink to another host."""
+        """The rows of a list, whose pages are requested when they are needed. Raises TransportError for a nextLink to another host."""
         return self.rows(version, self.get(version, path, headers), headers)
 
     def rows(self, version: str, first: dict, headers: dict[str, str] | None = None) -> Iterator[dict]:
-        """The rows of a list of which the first page is there. What stands on two pages, as it is changed while it is read, comes once."""
+        """The rows of a list whose first page was read. A row on two pages, as the list changes while it is read, is yielded once."""
         seen: set[str] = set()
         for page in self._pages_from(first, headers):
             for row in page:
@@ -106,11 +106,11 @@ class GraphClient:
                     yield row
 
     def whole_pages(self, version: str, path: str) -> Iterator[list[dict]]:
-        """The rows of a list, a page at a time, each asked for when it is needed."""
+        """The rows of a list by page; each page is requested when it is needed."""
         return self._pages_from(self.get(version, path), None)
 
     def _pages_from(self, first: dict, headers: dict[str, str] | None) -> Iterator[list[dict]]:
-        """The rows of each page. Raises TransportError for a list that has no end, or breaks off."""
+        """The rows of each page. Raises TransportError for a list that has no end, or breaks off in the middle."""
         page, seen, empty, number = first, set(), 0, 1
         while True:
             rows = rows_of(page)
@@ -120,8 +120,8 @@ class GraphClient:
                 return
             empty, path = 0 if rows else empty + 1, self._below_graph(link)
             if path in seen or empty > _EMPTY_PAGES:
-                said = "a nextLink repeats itself, or only empty pages come"
-                raise TransportError(f"Graph's pages of results lead nowhere: {said}; try again later", retriable=True)
+                said = "a nextLink repeats itself, or all pages are empty"
+                raise TransportError(f"Graph's list of results has no end: {said}; try again later", retriable=True)
             seen.add(path)
             number += 1
             try:
@@ -132,15 +132,15 @@ class GraphClient:
                 raise TransportError(f"a list broke off at page {number}: {error.message}; run the task again", retriable=True) from None
 
     def _below_graph(self, link: Any) -> str:
-        """A nextLink as a path, if it stays on Graph's host: the token goes nowhere else."""
+        """Return a nextLink as a path, if it is on Graph's host: the token is sent to no other host."""
         ours = urlsplit(self.graph_url)
         try:
-            theirs = urlsplit(link if isinstance(link, str) else "http://[")  # what is no text is no address
+            theirs = urlsplit(link if isinstance(link, str) else "http://[")  # this is not an address
             is_ours = (theirs.scheme, theirs.netloc.lower()) == (ours.scheme, ours.netloc.lower()) and theirs.path.startswith(ours.path + "/")
         except ValueError:
-            raise TransportError(f"a page of results points at {link!r}, which is no address: it is not followed") from None
+            raise TransportError(f"the link to the next page of results is {link!r}, which is not an address: it is not followed") from None
         if not is_ours:
-            raise TransportError(f"a page of results points at {theirs.scheme}://{theirs.netloc}, not at {self.graph_url}: it is not followed")
+            raise TransportError(f"the link to the next page points at {theirs.scheme}://{theirs.netloc}, not at {self.graph_url}: it is not followed")
         return theirs.path.removeprefix(ours.path) + (f"?{theirs.query}" if theirs.query else "")
 
     def _send_once(self, version: str, request: Request) -> Answer:
@@ -168,9 +168,9 @@ class GraphClient:
             return self._tokens.token()
 
     def renew(self, answer: Answer) -> bool:
-        """Gets another token after a 401, with the claims that it asks for; False when there is none to be had.
+        """Get another token after a 401, with the claims that it asks for. Return False when there is no other token.
 
-        What another thread has renewed since the request was sent is not renewed again. Raises LicensingError as the source of tokens does.
+        A token that another thread has renewed since the request was sent is not renewed again. Raises LicensingError as the source of tokens does.
         """
         headers = {name.lower(): value for name, value in answer.headers.items()}
         with self._token_lock:
@@ -181,7 +181,7 @@ class GraphClient:
             return True
 
     def unaccepted(self, answer: Answer) -> AuthenticationError:
-        """What a 401 means for the user."""
+        """Return the error of a 401."""
         reason = str(error_of(answer.body).get("message") or "no reason given").rstrip(".")
         return AuthenticationError(f"Graph does not accept the token: {reason}", 401, answer.request_id, self._tokens.remedy)
 
@@ -192,13 +192,13 @@ def _items_of(request: Request) -> list[dict]:
 
 
 def _cost_of(request: Request) -> tuple[int, float]:
-    """Writes and resource units of a request (graph-contract 6), each item of a batch for itself."""
+    """Writes and resource units of a request (graph-contract 6); each item of a batch counts on its own."""
     methods = [item["method"] for item in _items_of(request)] or [request.method]
     return sum(method != "GET" for method in methods), float(len(methods))
 
 
 def _parts_of(request: Request, answer: Answer) -> list[tuple[bool, int, dict]]:
-    """What is to be learned from: the answer, and each item of a batch; whether it was a write, its status, and its headers."""
+    """Return what the pace is adjusted to: of the answer and each item of a batch, whether it was a write, its status, and its headers."""
     is_write = {str(item["id"]): item["method"] != "GET" for item in _items_of(request)}
     rows = answer.body.get("responses") if is_write else None
     rows = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []

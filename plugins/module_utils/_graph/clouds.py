@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The national clouds of Microsoft 365, and which addresses a task may talk to (graph-contract 8)."""
+"""The national clouds of Microsoft 365, and which addresses a task may connect to (graph-contract 8)."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ CLOUDS = {
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """Where tokens come from and where Graph is; both without a slash at the end.
+    """The addresses of the sign-in service and of Graph, both without a slash at the end.
 
-    resource names Graph in tokens, whatever private endpoint it is reached by.
+    resource identifies Graph in tokens, also where a private endpoint is used.
     """
 
     name: str
@@ -46,7 +46,7 @@ def is_loopback(url: str) -> bool:
 
 
 def is_direct(url: str) -> bool:
-    """Whether a URL points at this machine or at its own link, where identity endpoints are: no proxy may stand between (graph-contract 9)."""
+    """Whether a URL points at this machine or at its own link, where identity endpoints are: no proxy may be used (graph-contract 9)."""
     return is_loopback(url) or _is_address(urlsplit(url).hostname or "", "is_link_local")
 
 
@@ -58,7 +58,7 @@ def _is_address(host: str, kind: str) -> bool:
 
 
 def _is_host(host: str | None) -> bool:
-    """Whether a name can be looked up: labels of 1 to 63 signs, or an address."""
+    """Whether a name can be looked up: labels of 1 to 63 characters, or an address."""
     return bool(host) and (":" in str(host) or all(0 < len(label) < 64 for label in str(host).rstrip(".").split(".")))
 
 
@@ -70,11 +70,11 @@ def _checked(option: str, url: str) -> str:
     except ValueError:
         is_address = False
     if "@" in url:
-        raise OptionError(f"{option} holds a user name or password: give the bare address, and sign in by the options for that")
+        raise OptionError(f"{option} contains a user name or password: give the address alone, and sign in by the options for that")
     if not is_address or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
         raise OptionError(f"{option} is {url!r}: give an address such as https://graph.microsoft.com")
     if parts.scheme == "http" and option == "authority_url":
-        raise OptionError(f"{option} is {url!r}: plain http would show the credential to others; use https")
+        raise OptionError(f"{option} is {url!r}: unencrypted HTTP would expose the credential; use https")
     if parts.scheme == "http" and not is_loopback(url):
-        raise OptionError(f"{option} is {url!r}: plain http would show the token to the network; use https (http is for loopback only)")
+        raise OptionError(f"{option} is {url!r}: unencrypted HTTP would expose the token; use https (http is for loopback only)")
     return url

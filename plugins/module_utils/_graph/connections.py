@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Connections that can be cut from outside, as the time limit of a socket starts anew with every byte that arrives."""
+"""Connections that another thread can close, as the time limit of a socket restarts with every byte that arrives."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from typing import Any
 
 try:
     from requests.adapters import HTTPAdapter
-except ImportError:  # the transport says that it is missing
+except ImportError:  # the transport reports that it is missing
     HTTPAdapter = object  # type: ignore[assignment,misc]
 
 
 class CuttableAdapter(HTTPAdapter):
-    """An adapter that knows its connections. context, where given, replaces the TLS settings of requests."""
+    """An adapter that tracks its connections. context, where given, replaces the TLS settings of requests."""
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self._context = context
@@ -27,12 +27,12 @@ class CuttableAdapter(HTTPAdapter):
         super().__init__()
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
-        """Makes the pools, of connections that this adapter knows."""
+        """Create the pools, of tracked connections."""
         super().init_poolmanager(connections, maxsize, block, **options, **self._tls())
         self._watch(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        """The pools behind a proxy, alike."""
+        """Return the pools for a proxy, of tracked connections."""
         is_new = proxy not in self.proxy_manager
         manager = super().proxy_manager_for(proxy, **options, **self._tls())
         if is_new:
@@ -41,7 +41,7 @@ class CuttableAdapter(HTTPAdapter):
 
     @contextlib.contextmanager
     def within(self, seconds: float, is_over: threading.Event) -> Iterator[None]:
-        """Cuts all connections when the block lasts longer, and sets the event then."""
+        """Close all connections and set the event when the block lasts longer."""
 
         def cut() -> None:
             is_over.set()
@@ -71,7 +71,7 @@ class CuttableAdapter(HTTPAdapter):
             """One connection."""
 
             def connect(self) -> None:
-                """Connects, known from the beginning."""
+                """Connect, tracked from the beginning."""
                 live.add(self)
                 super().connect()
 

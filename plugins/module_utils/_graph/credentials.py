@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an application signs in with, read and checked here, so that a fault names its option and not a library's words."""
+"""The credentials of an application, validated here, so that an error names its option instead of quoting a library."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .._files import read_regular
 
 
 def certificate(params: Mapping) -> dict:
-    """Key and certificates of a PEM or PFX file, in the form that MSAL wants: the key's own certificate first, its authorities behind it.
+    """Return key and certificates of a PEM or PFX file, in the form for MSAL: the key's own certificate first, then its authorities.
 
     Raises OptionError for a file that cannot be used, a certificate that is not the key's, and one that is not valid now.
     """
-    from cryptography.hazmat.primitives import serialization  # MSAL brings it, and it is slow to load
+    from cryptography.hazmat.primitives import serialization  # MSAL depends on it, and it is slow to load
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
     path, password = params["certificate_path"], params.get("certificate_password")
@@ -38,7 +38,7 @@ def certificate(params: Mapping) -> dict:
 
 
 def _opened(content: bytes, path: str, password: str | None) -> tuple[Any, list]:
-    """Key and certificates of a file. A password that it does not have, as the environment may bring one, does no harm."""
+    """Key and certificates of a file. A password for a file without one, as the environment may set it, is ignored."""
     from cryptography.exceptions import UnsupportedAlgorithm
 
     read = _pem if b"-----BEGIN" in content else _pfx
@@ -47,7 +47,7 @@ def _opened(content: bytes, path: str, password: str | None) -> tuple[Any, list]
             return read(content, secret)
         except (ValueError, TypeError, UnsupportedAlgorithm):
             continue
-    wrong = "the password does not open it" if password else "it has a password, or is no PEM or PFX file"
+    wrong = "the password does not open it" if password else "it has a password, or is not a PEM or PFX file"
     raise OptionError(f"certificate_path: cannot use {path}: {wrong}; check certificate_password")
 
 
@@ -61,7 +61,7 @@ def _pem(content: bytes, password: bytes | None) -> tuple[Any, list]:
 
 
 def _loaded(block: bytes) -> Any:
-    """One certificate, or None for a block that is none: what matters is the key's own."""
+    """Return one certificate, or None for a block that cannot be read: only the key's own certificate matters."""
     from cryptography import x509
 
     try:
@@ -81,7 +81,7 @@ def _numbers_of(certificate: Any) -> Any:
 
 
 def _times(certificate: Any) -> tuple[datetime, datetime]:
-    """From when to when a certificate is valid, also with versions of the library before 42, which give the times without their zone."""
+    """From when to when a certificate is valid, also with versions of the library before 42, which return times without a zone."""
     names = ("not_valid_before", "not_valid_after")
     begin, end = (getattr(certificate, f"{name}_utc", None) or getattr(certificate, name).replace(tzinfo=timezone.utc) for name in names)
     return begin, end
@@ -106,7 +106,7 @@ def _check_time(own: Any, path: str) -> None:
 
 
 def workload_identity(params: Mapping) -> dict:
-    """The token of a trusted identity provider, read anew for each use."""
+    """Return the token of a trusted identity provider, read again for each use."""
     path = params["federated_token_file"]
     _federated(path)
     return {"client_assertion": lambda: _federated(path)}
@@ -118,7 +118,7 @@ def _federated(path: str) -> str:
     except UnicodeDecodeError:
         token = ""
     if not token:
-        raise OptionError(f"federated_token_file: {path} holds no token; check what writes it")
+        raise OptionError(f"federated_token_file: {path} contains no token; check the program that writes it")
     return token
 
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What all requests of a task share, whichever thread sends them: the pace, how many are in flight, and the count of both."""
+"""What all requests of a task share, in all threads: the pace, how many are in flight, and the count of both."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TROUBLE = frozenset((409, 429, 503))
 
 
 class Flow:
-    """Lets requests through as fast as the service takes them. most is how many may be in flight, writes the quota of writes in 150 s."""
+    """Admits requests as fast as the service accepts them. most is how many may be in flight, writes the quota of writes in 150 s."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Flow:
 
     @contextlib.contextmanager
     def sending(self, writes: int, units: float) -> Iterator[None]:
-        """Holds a place among the requests in flight, once the quota has room for so many writes and resource units."""
+        """Hold a place among the requests in flight, once the quota allows so many writes and resource units."""
         with self._lock:
             self._lock.wait_for(lambda: self._active < self._crowd.limit)
             self._active += 1
@@ -62,18 +62,18 @@ class Flow:
                 return
             waited += seconds
             if waited > self._max_wait:
-                raise TransportError(f"Graph's limit leaves no room within max_wait of {self._max_wait:g} s", retriable=True)
+                raise TransportError(f"Graph's limit allows no more requests within max_wait of {self._max_wait:g} s", retriable=True)
             self.rest(seconds)
 
     def rest(self, seconds: float) -> None:
-        """Waits for the service's sake."""
+        """Wait, and count the seconds as throttled."""
         with self._lock:
             self.seconds_throttled += seconds
         self._sleep(seconds)
         self._check()
 
     def stop(self) -> None:
-        """Nothing more is sent, and nobody waits any longer."""
+        """Send nothing more, and end all waiting."""
         self._stopped.set()
 
     def _check(self) -> None:
@@ -81,7 +81,7 @@ class Flow:
             raise InterruptedRunError
 
     def learn(self, answers: Iterable[tuple[bool, int, Mapping]]) -> None:
-        """What answers say of the quota: for each whether it was a write, its status, and its headers."""
+        """Adjust the pace to answers: for each, whether it was a write, its status, and its headers."""
         is_troubled = False
         with self._lock:
             for is_write, status, headers in answers:

@@ -16,7 +16,7 @@ from .._files import check_writable, encoded, exists, make_folder, make_private,
 from . import retry
 from .transport import LostConnectionError, Transport
 
-# what a library raises when a service, or a cache, answers in a form that it did not expect
+# raised by libraries when a service, or a cache, answers in an unexpected form
 LIBRARY_ERRORS = (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)
 _TOKEN_PARTS = ("secret", "target", "expires_on")
 
@@ -31,9 +31,9 @@ def load_msal() -> Any:
 
 
 class RetryingHttp:
-    """Our transport in the form that MSAL wants, which itself leaves throttling and failures of the service to the caller.
+    """Our transport in the form for MSAL, which leaves throttling and failures of the service to the caller.
 
-    no_proxy is for identity endpoints, which are this machine's own (graph-contract 9). C(last) tells how the service failed last, if it did.
+    no_proxy is for identity endpoints, which are this machine's own (graph-contract 9). C(last) says how the last request failed, if it did.
     """
 
     def __init__(self, transport: Transport, max_wait: float, no_proxy: bool = False, pause: Callable[[float], None] = time.sleep) -> None:
@@ -42,19 +42,19 @@ class RetryingHttp:
 
     @property
     def is_busy(self) -> bool:
-        """Whether the service turned the last request away, or failed, so that it says nothing of the credential."""
+        """Whether the service throttled the last request, or failed: the credential may be valid."""
         return bool(self.last)
 
     def get(self, url: str, params: Any = None, headers: Any = None, **dummy: Any) -> Any:
-        """A GET, as requests has it."""
+        """Send a GET, with the arguments of requests."""
         return self._send("GET", url, params=params, headers=headers)
 
     def post(self, url: str, params: Any = None, data: Any = None, headers: Any = None, **dummy: Any) -> Any:
-        """A POST, as requests has it."""
+        """Send a POST, with the arguments of requests."""
         return self._send("POST", url, params=params, data=data, headers=headers)
 
     def close(self) -> None:
-        """The transport is closed by the one that opened it."""
+        """Do nothing: the owner of the transport closes it."""
 
     def _send(self, method: str, url: str, **options: Any) -> Any:
         left, attempt = self._max_wait, 0
@@ -79,9 +79,9 @@ class RetryingHttp:
 
 
 def open_cache(path: str | None) -> Any:
-    """A cache of tokens in a file of this user alone, locked between processes; without a path, one in memory.
+    """Return a cache of tokens in a file of this user only, locked between processes; without a path, one in memory.
 
-    A file that others could write until now is begun anew: whose tokens it holds is not known. Raises OptionError for a file that is none of ours.
+    A file that other users could write until now is emptied: the origin of its tokens is not known. Raises OptionError for a file that is not a cache.
     """
     if path is None:
         return load_msal().TokenCache()
@@ -91,7 +91,7 @@ def open_cache(path: str | None) -> Any:
         raise MissingLibraryError("msal-extensions", "token_cache needs the Python library msal-extensions") from None
 
     class PrivateFile(FilePersistence):
-        """The file of the cache, written beside and renamed."""
+        """The file of the cache, written under another name and renamed."""
 
         def save(self, content: str) -> None:
             """Replaces the content."""
@@ -109,7 +109,7 @@ def open_cache(path: str | None) -> Any:
     if make_private(full, "token_cache"):
         PrivateFile(full).save("{}")
     if exists(full, "token_cache") and not _holds_tokens(read_regular(full, "token_cache")):
-        raise OptionError(f"token_cache: {path} holds no tokens; delete it, or name another file")
+        raise OptionError(f"token_cache: {path} is not a token cache; delete it, or name another file")
     return PersistedTokenCache(PrivateFile(full))
 
 
@@ -126,6 +126,6 @@ def _holds_tokens(content: bytes) -> bool:
 
 
 def lock_errors() -> tuple[type[Exception], ...]:
-    """What a lock on the cache that is not to be had raises; nothing when there is no cache."""
+    """Return what is raised when the cache cannot be locked; nothing when there is no cache."""
     extensions = sys.modules.get("msal_extensions")
     return (extensions.LockError,) if extensions is not None else ()

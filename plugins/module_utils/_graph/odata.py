@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How ids and strings are written into paths and filters of OData."""
+"""Quote ids and strings for paths and filters of OData."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .._errors import OptionError
 
 
 def key_segment(collection: str, key: str) -> str:
-    """The path of an entity, the only place where an id or name gets into a path: C(/users/alice@contoso.com).
+    """Return the path of an entity: C(/users/alice@contoso.com). Ids and names are written into paths only here.
 
-    What stands for something else as a segment of its own, dots or a leading C($), takes the form in parentheses that Graph has for keys.
+    A key with another meaning as a segment, dots or a leading C($), is written in parentheses, as Graph allows for keys.
     """
     if not key:
-        raise OptionError(f"{collection}: an empty id or name; give one")
+        raise OptionError(f"{collection}: the id or name is empty; give one")
     if key.startswith("$") or not key.strip("."):
         return f"/{collection}('{quote(key.replace(chr(39), chr(39) * 2), safe='@')}')"
     return f"/{collection}/{quote(key, safe='@')}"
@@ -35,5 +35,5 @@ def among(name: str, ids: Iterable[str]) -> str:
 
 
 def escaped(condition: str) -> str:
-    """A filter of somebody's own for a URL."""
+    """Return a filter of the task, quoted for a URL."""
     return quote(condition, safe="'(),:/$")

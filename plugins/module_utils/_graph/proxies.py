@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 
 def proxy_secrets() -> set[str]:
-    """The passwords, and names with passwords, in every variable that names a proxy, as they are written and as they are meant."""
+    """The passwords, and names with passwords, in every variable that names a proxy, both as written and URL-decoded."""
     addresses = [value for name, value in os.environ.items() if name.lower().endswith("_proxy") and "@" in value]
     accounts = {re.sub(r"^\w[\w+.-]*://", "", address).rpartition("@")[0] for address in addresses}
     passwords = {account.partition(":")[2] for account in accounts}
@@ -19,7 +19,7 @@ def proxy_secrets() -> set[str]:
 
 
 def without_secrets(text: str) -> str:
-    """The text without what proxy_secrets gives."""
+    """Return the text without the secrets of proxies."""
     for secret in sorted(proxy_secrets(), key=len, reverse=True):
         text = text.replace(secret, "********")
     return text

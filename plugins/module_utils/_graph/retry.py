@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether to send a request again, and how long to wait before: pure policy, without clock or chance of its own."""
+"""Whether to send a request again, and how long to wait before: pure policy, without clock or random numbers of its own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 
 LAG_LIMIT = 60.0  # seconds in which a replica should have seen a write of the same run (graph-contract 3.5)
-CONNECT_ATTEMPTS = 4  # an address that does not exist should not be waited for
+CONNECT_ATTEMPTS = 4  # no long wait for an address that does not exist
 _FLOOR = 0.1
 _LEAST = 2.0
 _BASE = 0.5
@@ -17,12 +17,12 @@ _LOST = frozenset((502, 503, 504))
 
 
 def is_throttled(status: int, error_text: str) -> bool:
-    """Whether the service turned the request away undone: throttling, or a write beside another (graph-contract E21, E22)."""
+    """Whether the service rejected the request for now: throttling, or a concurrent write (graph-contract E21, E22)."""
     return status == 429 or (status == 409 and "concurren" in error_text.lower())
 
 
 def is_lost(status: int) -> bool:
-    """Whether a gateway gave up, so that nobody knows if the request was done (graph-contract E23)."""
+    """Whether a gateway gave up, so that it is not known if the request was carried out (graph-contract E23)."""
     return status in _LOST
 
 
@@ -32,16 +32,16 @@ def is_retriable(status: int, error_text: str) -> bool:
 
 
 def delay(attempt: int, retry_after: float | None, jitter: Callable[[], float]) -> float:
-    """Seconds to wait before the next attempt; attempt counts those made. The service's own word wins."""
+    """Return the seconds to wait before the next attempt; attempt counts those made. retry_after takes precedence."""
     if retry_after is not None:
-        return max(retry_after, min(_FLOOR * 2 ** min(attempt - 1, 10), _LEAST))  # a service that says 0 is not to be hammered
+        return max(retry_after, min(_FLOOR * 2 ** min(attempt - 1, 10), _LEAST))  # a pause also for 0
     return min(_CAP, _BASE * 2 ** min(attempt - 1, 10)) * (0.5 + jitter() / 2)
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds that the service wants to be left alone, given as a number or as a date (RFC 9110, 10.2.3); None when it does not say.
+    """Return the seconds of Retry-After, a number or a date (RFC 9110, 10.2.3); None where it is missing or neither.
 
-    A date is compared with the service's own clock where its answer says the time, else with now, in seconds since the epoch.
+    A date is compared with the service's own clock where the answer has a date, else with now, in seconds since the epoch.
     """
     named = {name.lower(): value for name, value in headers.items()}
     header = named.get("retry-after")

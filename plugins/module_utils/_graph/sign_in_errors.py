@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What to do about the errors of the sign-in service, by the code that Microsoft gives them."""
+"""Remedies for the errors of the sign-in service, by Microsoft's code."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ways to get a token for Graph: one small class for each, all over MSAL (graph-contract 9).
+"""The ways to get a token for Graph: one small class for each (graph-contract 9).
 
-Each checks its files without the network when it is made. C(token()) gives a bearer token; C(renew(claims)) drops
-the one that Graph refused and says whether another can be had.
+Each checks its files without the network when it is made. C(token()) returns a bearer token; C(renew(claims)) drops
+the one that Graph rejected, and returns whether there is another.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from .sign_in_errors import sign_in_remedy
 _EARLY = 120  # seconds before its end in which a token is not used any more, a tenth of its life at most
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
-_SILENCE = "the service gave no reason, and nothing that is a token"
+_SILENCE = "the service returned neither a token nor a reason"
 _TRANSIENT = re.compile(r"temporarily_unavailable|server_error|AADSTS(90033|90024|90051)\b")
 
 
 def claims_of_token(token: str) -> dict:
-    """What a token says of itself, unverified; nothing where it is not readable, as tokens for Graph need not be."""
+    """Return the claims of a token, unverified; none where it is not readable, as tokens for Graph need not be."""
     try:
         payload = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
@@ -39,14 +39,14 @@ def claims_of_token(token: str) -> dict:
 
 
 def check_tenant(token: str, tenant_id: str | None) -> None:
-    """Raises OptionError for a token that says it is of another tenant than tenant_id. A domain is not compared, and a token need not be readable."""
+    """Raise OptionError for a token of another tenant than tenant_id. A domain is not compared, and an unreadable token is accepted."""
     tenant = str(claims_of_token(token).get("tid")).lower()
     if tenant_id and _GUID.fullmatch(tenant_id.lower()) and _GUID.fullmatch(tenant) and tenant != tenant_id.lower():
         raise OptionError(f"tenant_id is {tenant_id}, and the token is of tenant {tenant}: correct tenant_id, or sign in to that tenant")
 
 
 class ReadyToken:
-    """A token that somebody else got."""
+    """A token that was obtained elsewhere."""
 
     remedy = "give a fresh access_token"
     is_ambient = False  # whether the environment, rather than the options, decides who is signed in
@@ -54,7 +54,7 @@ class ReadyToken:
     def __init__(self, token: str, tenant_id: str | None = None) -> None:
         self._token = token.strip()
         if not _TOKEN.fullmatch(self._token):
-            raise OptionError("access_token holds blanks or characters that no token has: give the bare token, without 'Bearer'")
+            raise OptionError("access_token contains blanks or invalid characters: give the token alone, without 'Bearer'")
         check_tenant(self._token, tenant_id)
 
     def token(self) -> str:
@@ -66,12 +66,12 @@ class ReadyToken:
         return {self._token} - {""}
 
     def renew(self, claims: str | None) -> bool:
-        """Another token cannot be had."""
+        """Return False: there is no other token."""
         return False
 
 
 class AzureCli:
-    """The account that C(az login) signed in."""
+    """Tokens of the account that C(az login) signed in."""
 
     remedy = "sign in again with az login"
     is_ambient = True
@@ -83,7 +83,7 @@ class AzureCli:
         self._token = ""
 
     def token(self) -> str:
-        """A token of the Azure CLI, asked for once."""
+        """Return the token of the Azure CLI, which is asked once."""
         self._token = self._token or self._ask()
         return self._token
 
@@ -147,7 +147,7 @@ class MsalTokens:
         return {self._token} - {""}
 
     def renew(self, claims: str | None) -> bool:
-        """A new token, past every cache; with the claims that Graph asks for, if it does."""
+        """Fetch a new token, without any cache, with the claims that Graph asks for, if any."""
         self._fetch(claims, forget=self._token)
         return True
 
@@ -164,7 +164,7 @@ class MsalTokens:
         self._good_until = time.monotonic() + life - min(_EARLY, life / 10)
 
     def _asked(self, claims: str | None, forget: str) -> dict:
-        """What MSAL answers. Every way in which it fails is translated here, and nowhere else."""
+        """Return MSAL's answer. All of its failures are translated here, and only here."""
         try:
             if self._app is None:
                 self._cache = open_cache(self._cache_path)
@@ -180,7 +180,7 @@ class MsalTokens:
         except LicensingError:
             raise
         except lock_errors():
-            text = f"token_cache: another task has held {self._cache_path} for too long; if none runs, delete {self._cache_path}.lockfile"
+            text = f"token_cache: another task has locked {self._cache_path} for too long; if no task runs, delete {self._cache_path}.lockfile"
             raise AuthenticationError(text) from None
         except (*LIBRARY_ERRORS, load_msal().exceptions.MsalError) as error:
             raise self._failure_of(error) from None
@@ -190,9 +190,9 @@ class MsalTokens:
         """What an error of the library means: of the credential, of the service, or of what answers in its place."""
         is_no_answer = isinstance(error, (json.JSONDecodeError, AttributeError, KeyError, TypeError))
         if is_no_answer and self.is_ambient and not self._http.is_busy:
-            return AuthenticationError("no token: no managed identity answers on this machine: is it in Azure, and has it one?")
+            return AuthenticationError("no token: no managed identity answers on this machine; check that it is in Azure and has one")
         if is_no_answer:
-            return self._unavailable("what answers is no sign-in service (check authority_url)")
+            return self._unavailable("the answer is not of a sign-in service (check authority_url)")
         reason = _first_sentence(str(error) or type(error).__name__)
         return self._unavailable(reason) if self._http.is_busy else AuthenticationError(f"no token: {reason}", remedy=sign_in_remedy(reason))
 
@@ -201,7 +201,7 @@ class MsalTokens:
 
 
 def _seconds(value: Any) -> float:
-    """How long a token lives, as the service says it, in seconds."""
+    """Return the lifetime of a token in seconds, as the service reports it."""
     try:
         return max(0.0, min(float(value), 86400.0))
     except (TypeError, ValueError, OverflowError):
@@ -209,6 +209,6 @@ def _seconds(value: Any) -> float:
 
 
 def _first_sentence(text: str) -> str:
-    """The first line of what a service says, without the trace and correlation ids that follow it."""
+    """Return the first line of a service's text, without the trace and correlation ids that follow it."""
     line = text.strip().splitlines()[0] if text.strip() else _SILENCE
     return re.split(r"\s*(?:Trace ID|Correlation ID|Timestamp):", line)[0].rstrip()

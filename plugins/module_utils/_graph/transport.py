@@ -31,7 +31,7 @@ _NO_SANDBOX = "start the sandbox tenant again, or open a new shell for your own 
 
 
 class LostConnectionError(TransportError):
-    """The connection failed. was_sent says whether the service may have got the request, and done it."""
+    """The connection failed. was_sent says whether the service may have received the request, and carried it out."""
 
     def __init__(self, message: str, was_sent: bool) -> None:
         super().__init__(message, retriable=True)
@@ -39,7 +39,7 @@ class LostConnectionError(TransportError):
 
 
 class DamagedAnswerError(LostConnectionError):
-    """An answer came, but not whole or in no form that can be read: whether the request was done is as unknown as without it."""
+    """The answer is incomplete or unreadable: whether the request was carried out is not known."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, was_sent=True)
@@ -48,7 +48,7 @@ class DamagedAnswerError(LostConnectionError):
 class Transport:
     """Sends requests, each thread over a connection of its own, and follows no redirect.
 
-    Authorities are those of ca_path, else of the environment. Nothing else is taken out of the environment but proxies, and those not for this
+    Authorities are those of ca_path, else of the environment. Of the environment, only proxies are used otherwise, and those not for this
     machine and its own link. timeout is in seconds, for one request with its whole answer.
     """
 
@@ -61,7 +61,7 @@ class Transport:
             warnings.filterwarnings("ignore", message="Unverified HTTPS request")
 
     def send(self, method: str, url: str, token: str | None = None, no_proxy: bool = False, **options):
-        """The response of one request, whatever its status. no_proxy sends it straight. Raises LostConnectionError or TransportError."""
+        """Return the response of one request, whatever its status. no_proxy bypasses proxies. Raises LostConnectionError or TransportError."""
         proxies = {} if no_proxy or is_direct(url) else requests.utils.get_environ_proxies(url)
         if token is not None:
             options["headers"] = {**(options.get("headers") or {}), "Authorization": f"Bearer {token}"}
@@ -112,17 +112,17 @@ class Transport:
             session.close()
 
     def _late(self, url: str) -> LostConnectionError:
-        return LostConnectionError(f"no whole answer from {_address(url)} within timeout of {self._timeout:g} s", was_sent=True)
+        return LostConnectionError(f"no complete answer from {_address(url)} within timeout of {self._timeout:g} s", was_sent=True)
 
     def _translated(self, fault: Exception, url: str, is_over: bool) -> LicensingError:
         host, shown = _address(url), repr(fault)
         if is_over:
             return self._late(url)
         if "[X509" in shown or "PEM lib" in shown:
-            return OptionError(f"{self._trust.source}: what it names holds no PEM certificates: {_reason(fault)}; give a file or folder that does")
+            return OptionError(f"{self._trust.source}: the file or folder has no PEM certificates: {_reason(fault)}; give one that does")
         if "CERTIFICATE_VERIFY_FAILED" in shown:
             reason = _reason(fault)
-            return TransportError(f"the certificate of {host} is not trusted, {self._trust.meaning(reason)} ({reason})")
+            return TransportError(f"the certificate of {host} is not trusted, as {self._trust.meaning(reason)} ({reason})")
         if isinstance(fault, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema)):
             return TransportError(f"cannot send to {host}: its address, or that of a proxy in the environment, cannot be used; check both")
         if isinstance(fault, requests.exceptions.ProxyError):
@@ -132,7 +132,7 @@ class Transport:
             return LostConnectionError(f"cannot connect to {host}: {_reason(fault)}{hint}", was_sent=False)
         if isinstance(fault, _LOST) and ("EOF" in shown or not isinstance(fault, requests.exceptions.SSLError)):
             return LostConnectionError(f"no answer from {host}: {_reason(fault)}", was_sent=True)
-        return TransportError(f"no connection to {host} that can be used: {_reason(fault)}; check the address")
+        return TransportError(f"cannot use the connection to {host}: {_reason(fault)}; check the address")
 
 
 def _address(url: str) -> str:
@@ -151,6 +151,6 @@ if requests is not None:  # no answer, or one that is damaged
 
 
 def _reason(fault: BaseException) -> str:
-    """The innermost cause, which is the one that says something, without the passwords of proxies."""
+    """Return the innermost cause, which is the informative one, without the passwords of proxies."""
     inner = getattr(fault, "reason", None) or next((arg for arg in fault.args if isinstance(arg, BaseException)), None)
     return _reason(inner) if inner is not None and isinstance(inner, BaseException) else without_secrets(str(fault))

@@ -166,7 +166,7 @@ def _parsed(line: str, number: int, path: str) -> Any:
         return found
     if problem is None and number == 1 and found["version"] == VERSION:
         return found
-    what = "is no record of leavers" if number == 1 else f"is damaged in line {number}"
+    what = "is not a record of leavers" if number == 1 else f"is damaged in line {number}"
     raise OptionError(f"record_path: {path} {what}; restore the file from a backup, or give another path")
 
 

@@ -11,7 +11,6 @@ from .._errors import OptionError, Problem
 from .catalog import Catalog
 from .model import ServicePlan, Sku, is_guid
 
-
 _SHOWN = 10  # names of an error that has none that is near
 
 

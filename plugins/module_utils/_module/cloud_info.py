@@ -14,10 +14,10 @@ from .session import Session
 
 
 def read_cloud(params: Mapping, session: Session) -> dict[str, list[dict]]:
-    """The parts of gather, of the whole tenant or of some principals. Raises OptionError for what Graph does not have of a whole tenant."""
+    """The parts of gather, of the whole tenant or of some principals. Raises OptionError for a part that Graph does not list for a whole tenant."""
     gather, named = set(params["gather"]), session.cloud.named(params)
     if "usage_rights" in gather and named is None:
-        raise OptionError("gather: usage_rights are those of principals; name users, groups or devices, or take it out")
+        raise OptionError("gather: usage_rights need principals; set users, groups or devices, or remove usage_rights")
     allotments = session.cloud.allotments()
     catalog = Catalog([pool.sku for pool in allotments], session.reader.names)
     (sku_id,) = sku_ids_of(catalog, [params["sku"]], "sku") if params["sku"] else (None,)

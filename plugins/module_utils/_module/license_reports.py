@@ -23,7 +23,7 @@ _DAY = 86_400  # seconds
 
 
 def read_report(params: Mapping, session: Session) -> dict:
-    """The report, as results of the module. Raises OptionError for an earlier report that is none, and for prices that are none."""
+    """Return the report, as results of the module. Raises OptionError for files that are not reports, and for invalid prices."""
     _check(params)
     warnings: list[str] = []
     earlier, current = (_saved(params[option], option, warnings) for option in ("earlier", "current"))
@@ -58,7 +58,7 @@ def read_report(params: Mapping, session: Session) -> dict:
 
 
 def _headline(report: dict) -> dict:
-    """What a workflow hands on: the figures that the report begins with."""
+    """Return what a workflow passes on: the figures that the report begins with."""
     names = ("people", "licensed", "cost", "cost_unused")
     seats = {row["sku"]: {"used": row["used"], "owned": row["owned"]} for row in report["skus"]}
     causes = Counter(row["error"] for row in report["errors"])
@@ -66,7 +66,7 @@ def _headline(report: dict) -> dict:
 
 
 def _lines(report: dict) -> list[str]:
-    """The same for people."""
+    """Return the headline as lines of text."""
     owned, used = (sum(row[name] for row in report["skus"]) for name in ("owned", "used"))
     inactive = f", {len(report['inactive'])} inactive accounts with licenses" if report["inactive"] is not None else ""
     attention = (
@@ -76,9 +76,9 @@ def _lines(report: dict) -> list[str]:
 
 
 def _complete(report: dict, current: dict | None, params: Mapping) -> dict:
-    """The current report when nothing of the tenant has changed since: it keeps its date, and what had changed then.
+    """Return the current report if nothing in the tenant has changed since, with its date and its changes, else the new one.
 
-    Else a job would write anew every day, and a second run on a day would say that nothing has changed since the first.
+    Otherwise a job would rewrite it every day, and a second run on a day would report no changes.
     """
     is_own = params["earlier"] and params["current"] and os.path.realpath(params["earlier"]) == os.path.realpath(params["current"])
     passing = ("created", "drift") if is_own else ("created",)
@@ -94,7 +94,7 @@ def _warn_of_names(params: Mapping, rows: list[dict], warnings: list[str]) -> No
 
 
 def _name_groups(usage: LicenseUsage, session: Session) -> None:
-    """Puts names of groups beside licenses that are held twice: twenty groups in a request."""
+    """Replace ids of groups by names in licenses that are held twice: twenty groups in a request."""
     names = session.reader.group_names(tuple(sorted({group for row in usage.twice for group in row["groups"]})))
     for row in usage.twice:
         row["groups"] = sorted(names[group] for group in row["groups"])
@@ -111,7 +111,7 @@ def _check(params: Mapping) -> None:
 
 
 def _saved(path: str | None, option: str, warnings: list[str]) -> dict | None:
-    """A report that was saved; None where there is none yet. Raises OptionError for another file."""
+    """Return a saved report; None where there is none yet. Raises OptionError for any other file."""
     if not path:
         return None
     if not exists(path, option):
@@ -122,12 +122,12 @@ def _saved(path: str | None, option: str, warnings: list[str]) -> dict | None:
     except (ValueError, RecursionError) as error:
         raise OptionError(f"{option}: cannot read {path}: {error}; give a report of JSON, or leave it out") from None
     if not is_report(found):
-        raise OptionError(f"{option}: {path} is no report of this module; give another path, or leave it out")
+        raise OptionError(f"{option}: {path} is not a report of this module; give another path, or leave it out")
     return found
 
 
 def _usage_of(params: Mapping, session: Session, catalog: Catalog, names: Collection[str], warnings: list[str]) -> LicenseUsage:
-    """Everybody, in pages: with the last sign-in where it is wanted and may be read, which makes pages of 500."""
+    """Count the licenses of all users, with the last sign-in where it is wanted and can be read, which makes pages of 500."""
     how = params["sign_ins"]
     if how != "none":
         try:
@@ -135,13 +135,13 @@ def _usage_of(params: Mapping, session: Session, catalog: Catalog, names: Collec
             usage = _counted(session, LicenseUsage(catalog, True, names, since), with_sign_ins=True)
             if usage.unknown_sign_ins:
                 warnings.append(
-                    f"of {usage.unknown_sign_ins} users with licenses Graph does not say whether they ever signed in; they are not in never_signed_in"
+                    f"for {usage.unknown_sign_ins} users with licenses, Graph does not report whether they have signed in; they are not in never_signed_in"
                 )
             return usage
         except GraphError as error:
             if how == "required" or not is_closed(error):
                 raise
-            warnings.append(f"sign-ins are not known: they take the permission AuditLog.Read.All and Microsoft Entra ID P1. {error.message}")
+            warnings.append(f"sign-ins are not known: they require the permission AuditLog.Read.All and Microsoft Entra ID P1. {error.message}")
     return _counted(session, LicenseUsage(catalog, False, names), with_sign_ins=False)
 
 
@@ -152,7 +152,7 @@ def _counted(session: Session, usage: LicenseUsage, with_sign_ins: bool) -> Lice
 
 
 def _waiting(params: Mapping, session: Session, catalog: Catalog, warnings: list[str]) -> list[dict] | None:
-    """Who waits for a seat, where cloudLicensing can be read. Without it, who waits shows among the errors as well."""
+    """Return the members that wait for a seat, None where cloudLicensing is not read: they also show among the errors."""
     if params["pools"] == "none":
         return None
     try:
@@ -161,12 +161,12 @@ def _waiting(params: Mapping, session: Session, catalog: Catalog, warnings: list
     except LicensingError as error:
         if params["pools"] == "required" or not is_closed(error):
             raise
-        warnings.append(f"waiting rooms are not known, as cloudLicensing cannot be read here. {error.message}")
+        warnings.append(f"waiting members are not known, as cloudLicensing cannot be read here. {error.message}")
         return None
 
 
 def _waiting_row(row: Mapping, names: Mapping[str, str]) -> dict:
-    """Who waits, by the name of the user where Graph gives only the id."""
+    """Return the row of a waiting member, with the name of the user where Graph returns only the id."""
     who = row["assigned_to"]
     return {"sku": row["sku"], "who": who["display_name"] or names.get((who["id"] or "").lower()) or who["id"], "since": row["since"]}
 
@@ -178,7 +178,7 @@ def _ends(session: Session, warnings: list[str]) -> dict[str, str]:
     except GraphError as error:
         if not is_closed(error):
             raise
-        warnings.append(f"when subscriptions end is not known. {error.message}")
+        warnings.append(f"the ends of subscriptions are not known. {error.message}")
         return {}
 
 

@@ -14,7 +14,7 @@ from .._licensing.tables.product_names import NO_NAMES, ProductNames, product_na
 
 
 def read_names(path: str | None, option: str) -> ProductNames:
-    """The names of the file, or none without a path. Raises OptionError, which names the option, for a file that is not it."""
+    """The names of the file, or none without a path. Raises OptionError, which names the option, for any other file."""
     if path is None:
         return NO_NAMES
     try:
@@ -26,7 +26,7 @@ def read_names(path: str | None, option: str) -> ProductNames:
 
 @lru_cache(maxsize=4)
 def _read(path: str, changed: int, option: str) -> ProductNames:
-    """In UTF-8, or in the code page in which the file came for years; changed makes a new version another entry."""
+    """Read the file in UTF-8, or in cp1252 as older versions are; changed makes each version a cache entry of its own."""
     raw = read_regular(path, option)
     try:
         text = raw.decode("utf-8-sig")

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Argument specs that modules merge, and the checks that a spec alone cannot say."""
+"""Argument specs that modules merge, and the checks that a spec cannot express."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOST = 10**9
 
 
 def _first_set(*names: str) -> str:
-    """The first of some environment variables that holds something: one that is empty counts as unset."""
+    """Return the value of the first environment variable that is not empty."""
     return env_fallback(*(name for name in names if os.environ.get(name)))
 
 
@@ -92,15 +92,15 @@ BULK: dict[str, dict[str, Any]] = {
 
 
 def without_defaults(spec: Mapping[str, dict]) -> dict[str, dict]:
-    """Options of an entry of a list, which leave open what the task says for all."""
+    """Return the options of a list entry without defaults, so that those of the task apply."""
     return {name: {part: value for part, value in option.items() if part != "default"} for name, option in spec.items()}
 
 
 class GraphModule(AnsibleModule):
     """A module for which an option that is empty or null counts as not given, as AWX surveys send blanks."""
 
-    fault: OptionError | None = None  # what is wrong with the options before they are looked at
-    given: frozenset[str] = frozenset()  # the options that the task itself gives, before the environment fills in others
+    fault: OptionError | None = None  # the error of options that cannot be validated
+    given: frozenset[str] = frozenset()  # the options that the task itself sets, without those of the environment
 
     def _load_params(self) -> None:
         super()._load_params()
@@ -116,7 +116,7 @@ class GraphModule(AnsibleModule):
             self.fault = self.fault or OptionError(*mistakes)
 
     def forget(self, option: str) -> None:
-        """Lets go of a long list: it would take memory all along, and travel back with the answer as what the module was called with."""
+        """Drop a long list, which would take memory during the run, and be returned in the invocation."""
         del self.params[option], self.validation_result.validated_parameters[option]
 
 
@@ -127,7 +127,7 @@ def _of_form(params: Mapping, spec: Mapping[str, dict], where: str, mistakes: li
         option, place = spec.get(name, {}), f"{where}{name}"
         if isinstance(value, str) and option.get("type") == "dict" and option.get("options") and not _is_dictionary(value):
             mistakes.append(Problem(f"{value!r} is not a dictionary", f"give its keys: {', '.join(option['options'])}", where=place))
-            del made[name]
+            made[name] = {}
         elif isinstance(value, Mapping) and option.get("options"):
             made[name] = _of_form(value, option["options"], f"{place}.", mistakes)
         elif option.get("elements") == "dict" and option.get("options"):
@@ -158,7 +158,7 @@ def _is_dictionary(text: str) -> bool:
 
 
 def _escaped(value: Any) -> Any:
-    """The same, with texts that can be written everywhere."""
+    """Return the value with all texts escaped where they cannot be encoded."""
     if isinstance(value, str):
         return value.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
     if isinstance(value, Mapping):
@@ -167,13 +167,13 @@ def _escaped(value: Any) -> Any:
 
 
 def passwords_in_addresses(params: Mapping) -> set[str]:
-    """Passwords in the addresses of the task, which are refused: they must not be shown with the task's options."""
+    """Return passwords in the addresses of the task. Such addresses are invalid, and must not be shown with the task's options."""
     found = (re.search(r"//[^/@]*:([^/@]+)@", params.get(option) or "") for option in ("graph_url", "authority_url"))
     return {match.group(1) for match in found if match}
 
 
 def without_blanks(value: Any) -> Any:
-    """Options without those that are empty strings or null, at every level; members of lists stay."""
+    """Return options without those that are empty strings or null, at every level; elements of lists are kept."""
     if isinstance(value, Mapping):
         return {key: without_blanks(part) for key, part in value.items() if part is not None and part != ""}
     if isinstance(value, list):
@@ -182,7 +182,7 @@ def without_blanks(value: Any) -> Any:
 
 
 def principal_of(params: Mapping, kinds: tuple[str, ...]) -> tuple[str, str]:
-    """The kind of principal and how the task names it, C(me) with an empty name. Raises OptionError unless it is exactly one."""
+    """Return the kind of the principal and its name in the task, C(me) with an empty name. Raises OptionError unless it is exactly one."""
     given = [kind for kind in kinds if params.get(kind)]
     if len(given) != 1:
         listed = ", ".join(kinds[:-1]) + " and " + kinds[-1]
@@ -194,7 +194,7 @@ def principal_of(params: Mapping, kinds: tuple[str, ...]) -> tuple[str, str]:
 
 
 def principal_for_api(params: Mapping, kinds: tuple[str, ...], takes: tuple[str, ...], hint: str) -> tuple[str, str]:
-    """As principal_of, of which the task can use only some kinds. Raises OptionError, with the hint, for another one."""
+    """Like principal_of, for a task that accepts only some kinds. Raises OptionError, with the hint, for any other kind."""
     kind, name = principal_of(params, kinds)
     if kind not in takes:
         raise OptionError(f"{kind} is {name!r}: {hint}")
@@ -202,31 +202,31 @@ def principal_for_api(params: Mapping, kinds: tuple[str, ...], takes: tuple[str,
 
 
 def check_pace(params: Mapping) -> None:
-    """Raises OptionError for a pace that is none."""
+    """Raise OptionError for an invalid concurrency or write_quota."""
     for name in ("concurrency", "write_quota"):
         if not 1 <= params[name] <= _MOST:
             raise OptionError(f"{name} is {params[name]}: give a number from 1 to {_MOST}")
 
 
 def check_bulk(params: Mapping) -> None:
-    """Raises OptionError for a pace that is none, or a limit below zero."""
+    """Raise OptionError for an invalid concurrency or write_quota, or a limit below zero."""
     check_pace(params)
     if (params.get("max_removals") or 0) < 0:
         raise OptionError(f"max_removals is {params['max_removals']}: give zero or more")
 
 
 def check_seconds(params: Mapping, *names: str) -> None:
-    """Raises OptionError for a span of time that is not one."""
+    """Raise OptionError for an invalid number of seconds."""
     for name in names:
         if not 0 <= params[name] <= _LONGEST or (name == "timeout" and params[name] == 0):
             raise OptionError(f"{name} is {params[name]}: give seconds, more than zero and at most {_LONGEST:g} (a day)")
 
 
 def check_texts(value: Any, where: str = "") -> None:
-    """Raises OptionError for a text, at any depth, that can be no name, path or address: one with a NUL, or with half of a surrogate pair."""
+    """Raise OptionError for a text, at any depth, that cannot be a name, path or address: one with a NUL, or with half of a surrogate pair."""
     if isinstance(value, str):
         if "\0" in value or (not value.isascii() and any("\ud800" <= sign <= "\udfff" for sign in value)):
-            raise OptionError(f"{where} is {value!r}: it holds a character that no name, path or address can hold; take it out")
+            raise OptionError(f"{where} is {value!r}: it contains a character that names, paths and addresses cannot have; remove it")
     elif isinstance(value, Mapping):
         for name, part in value.items():
             check_texts(part, f"{where}.{name}" if where else str(name))

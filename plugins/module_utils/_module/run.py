@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How every module begins and ends: a session of its options, its work, and the one place that exits."""
+"""The frame of every module: a session of its options, its work, and the only place that exits."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from .session import Session
 
 
 class WritingClient(Client, Protocol):
-    """A client of the engine that answers for a module. With is_reporting, errors of entries do not fail the task."""
+    """A client of the engine that returns the results of a module. With is_reporting, errors of entries do not fail the task."""
 
     is_reporting: bool
 
     def answer(self, task: TaskRun) -> tuple[dict[str, Any], list[Problem]]:
-        """The results of the task, as far as it came, and why it fails. C(warnings) among the results are shown."""
+        """Return the results of the task, complete or not, and the problems that fail it. C(warnings) among the results are shown."""
 
     def close(self) -> None:
-        """Lets other runs write the files."""
+        """Close the files, so that other runs can write them."""
 
 
 def run_info(module: GraphModule, read: Callable[[Mapping, Session], dict]) -> None:
-    """Reads and exits. read gives the results; C(warnings) of them are shown."""
+    """Read, and exit. read returns the results; C(warnings) among them are shown."""
     _guarded(module, lambda session, dummy: (read(module.params, session), [], False))
 
 
 def run_client(module: GraphModule, make_client: Callable[[GraphModule, Session], WritingClient]) -> None:
-    """Plans, writes unless in check mode, and exits. make_client reads the options; it raises OptionError for what contradicts itself."""
+    """Plan, write unless in check mode, and exit. make_client reads the options, and raises OptionError for contradictions."""
     _guarded(module, lambda session, partial: _written(module, session, make_client(module, session), partial))
 
 
@@ -68,7 +68,7 @@ def _redacted(text: str, session: Session) -> str:
 
 
 def _guarded(module: GraphModule, work: Callable[[Session, dict], tuple[dict, list[Problem], bool]]) -> None:
-    """Runs the work of a module, and exits. What fails of the family of errors fails the module, with what was done."""
+    """Run the work of a module, and exit. A LicensingError fails the module, with what was done."""
     module.no_log_values.update(passwords_in_addresses(module.params))
     partial: dict[str, Any] = {}
     session = None

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From connection options to a client of Graph, in one place."""
+"""Create the client of Graph, its readers and its writer from connection options."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Session:
     """Readers and a writer of one tenant, over one connection. Nothing is sent before the first read."""
 
     def __init__(self, params: Mapping, run_command: Callable, given: Collection[str]) -> None:
-        """given are the options that the task itself gives, rather than the environment."""
+        """given are the options that the task itself sets, rather than the environment."""
         if REQUESTS_IMPORT_ERROR is not None:
             raise MissingLibraryError("requests", "this module needs the Python library requests")
         check_texts(params)
@@ -45,14 +45,14 @@ class Session:
         self.writer = Writer(self.client, self.reader)
 
     def ambient_identity(self) -> list[str]:
-        """The tenant and object that are signed in, where the options do not say it: the machine's identity, or the account of the Azure CLI."""
+        """Return the tenant and object that are signed in, where it is not in the options: a managed identity, or the account of the Azure CLI."""
         if not self.tokens.is_ambient:
             return []
         claims = claims_of_token(self.tokens.token())
         return [str(claims.get(name)) for name in ("tid", "oid", "appid")]
 
     def permissions(self) -> frozenset[str]:
-        """The permissions that the token says it has, of an application or a signed-in user; none where it is not readable."""
+        """Return the permissions in the token, of an application or a signed-in user; none where it is not readable."""
         claims = claims_of_token(self.tokens.token())
         roles, scopes = claims.get("roles"), claims.get("scp")
         return frozenset([*(roles if isinstance(roles, list) else ()), *(scopes.split() if isinstance(scopes, str) else ())])

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a task hands on as C(license_summary) without C(set_stats): the artifacts of a job, which a workflow gives to the next one."""
+"""C(license_summary) as C(set_stats) would set it: artifacts of a job, which a workflow passes to the next one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def stats_of(summary: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def bounded(texts: Iterable[str]) -> str:
-    """Differences as one text of bounded length, which says how many are left out. Nothing in it is a template."""
+    """Return diffs as one text of bounded length, which says how many are left out. Nothing in it is a template."""
     kept, left, size = [], 0, 0
     for text in texts:
         size += len(text)

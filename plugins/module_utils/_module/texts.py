@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options that are texts where lists belong, as surveys and extra variables give them."""
+"""Lists that surveys and extra variables pass as text."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ except ImportError:  # where a module runs, Ansible does not need it
 
 
 def list_of_text(value: Any, option: str) -> Any:
-    """The list that a text holds as YAML or JSON, as a survey or an extra variable gives it; everything else as it is.
+    """Return the list in a YAML or JSON text, as a survey or an extra variable passes it; everything else unchanged.
 
-    Raises OptionError for a text in it that can be no name.
+    Raises OptionError for a text in it that cannot be a name.
     """
     if not isinstance(value, str) or yaml is None:
         return value

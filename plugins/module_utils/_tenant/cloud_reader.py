@@ -16,7 +16,7 @@ from .parse import allotment_of, assignment_error_of, assignment_of, cloud_state
 from .reader import ALLOTMENTS, EXPAND_ALLOTMENT, Reader
 from .requests import COLLECTIONS, allotment_path
 
-_FEW = 100  # principals whose assignments are read one by one; of more, those of the whole tenant are
+_FEW = 100  # up to so many principals have their assignments read one by one; for more, those of the whole tenant are read
 _ALL = f"/admin/cloudLicensing/assignments?{EXPAND_ALLOTMENT},assignedTo&$top=999"
 _OF_PRINCIPAL = f"assignments?{EXPAND_ALLOTMENT}&$top=999"
 _IDENTITY = {"user": "id,userPrincipalName", "group": "id,displayName", "device": "id,displayName"}
@@ -24,7 +24,7 @@ _OPTIONS = {"user": "users", "group": "groups", "device": "devices"}
 
 
 class CloudReader:
-    """Reads allotments, and what is about them. What is of named principals comes with them as holders, else with what Graph says of the holder."""
+    """Reads allotments, and what belongs to them. Holders are the named principals, else as Graph reports them."""
 
     def __init__(self, client: GraphClient, reader: Reader) -> None:
         self._client, self.reader = client, reader
@@ -36,7 +36,7 @@ class CloudReader:
         return [allotment_of(row) for row in self._client.rows("beta", first.checked())]
 
     def named(self, params: Mapping) -> list[Principal] | None:
-        """The users, groups and devices that a task names, None when it names none at all. Raises OptionError with all that the tenant does not have."""
+        """The users, groups and devices that a task names, None when it names none. Raises OptionError with all that the tenant does not have."""
         if all(params[option] is None for option in _OPTIONS.values()):
             return None
         listed = [(kind, name, f"{option}[{index}]") for kind, option in _OPTIONS.items() for index, name in enumerate(params[option] or ())]
@@ -74,7 +74,7 @@ class CloudReader:
         return ((assignment_error_of(row), _as_holder(who)) for row, who in self._parts(named, "assignmentErrors", ("user",)))
 
     def waiting_members(self, named: list[Principal] | None, allotments: list[Allotment]) -> Iterator[tuple[WaitingMember, Holder]]:
-        """Who waits: of some principals, or allotment by allotment, 20 in a request."""
+        """Waiting members: of some principals, or of each allotment, 20 in a request."""
         if named is not None:
             known = {pool.id: pool for pool in allotments}
             for row, who in self._parts(named, "waitingMembers?$expand=allotment", ("user", "device")):
@@ -84,7 +84,7 @@ class CloudReader:
             return
         requests = [Request("GET", f"{allotment_path(pool.id)}/waitingMembers?$expand=assignedTo&$top=999") for pool in allotments]
         for pool, answer in zip(allotments, send_all(self._client, "beta", requests)):
-            if answer.status != 404:  # an allotment that was deleted since it was listed keeps nobody waiting
+            if answer.status != 404:  # an allotment that was deleted since it was listed has no waiting members
                 yield from ((waiting_member_of(row, pool), holder_of(row)) for row in self._client.rows("beta", answer.checked()))
 
     def usage_rights(self, named: list[Principal]) -> Iterator[tuple[UsageRight, Holder]]:

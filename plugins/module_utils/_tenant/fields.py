@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Single properties of what Graph answers, each of the type that Microsoft's schema gives it, or an error: nothing is guessed out of another form."""
+"""Read single properties of Graph's answers, each with the type in Microsoft's schema. Another type is an error, and nothing is guessed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from .._errors import TransportError
 
-_LARGEST = 2**53  # what a number of JSON holds exactly
+_LARGEST = 2**53  # the largest integer that a number of JSON represents exactly
 
 
 def text(entity: Mapping, name: str) -> str | None:
@@ -21,7 +21,7 @@ def text(entity: Mapping, name: str) -> str | None:
 
 
 def identifier(entity: Mapping, name: str = "id") -> str:
-    """A text that must be there and hold something."""
+    """Return a text that must be there and not be empty."""
     value = text(entity, name)
     if not value or not value.isprintable():  # it goes into a path
         raise unusable(name, value)
@@ -55,7 +55,7 @@ def part(entity: Mapping, name: str) -> Mapping:
 
 
 def rows(entity: Mapping, name: str, must_be: bool = False) -> list[Mapping]:
-    """A list of objects, an empty one where it is null or absent, unless it must be there: then it was asked for, and its absence says nothing."""
+    """A list of objects, an empty one where it is null or absent, unless it must be there, as it was selected."""
     value = entity.get(name)
     if value is None and not must_be:
         return []
@@ -75,13 +75,13 @@ def texts(entity: Mapping, name: str, must_be: bool = False) -> list[str]:
 
 
 def check_selected(entity: Mapping, *names: str) -> None:
-    """Raise TransportError for what was selected or expanded and did not come: that is not the same as null."""
+    """Raise TransportError for what was selected or expanded and is missing: that is not the same as null."""
     for name in names:
         if name not in entity:
             raise unusable(name, None)
 
 
 def unusable(name: str, value: Any) -> TransportError:
-    """What is raised for a property of another form."""
+    """Return the error of a property of another form."""
     shown = "nothing" if value is None else repr(value)[:80]
-    return TransportError(f"Graph answered in a form that cannot be used: {name} is {shown}; if that lasts, report it as a defect of this collection")
+    return TransportError(f"Graph answered in a form that cannot be used: {name} is {shown}; if this persists, report it as a bug of this collection")

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads the groups that a list names, and who of the list is a member of them; and writes memberships."""
+"""Read the groups that a list names, and which users of the list are members, and add members."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST = 20  # members that one PATCH may add (graph-contract: members@odata.bind)
 
 
 class GroupList:
-    """Groups by every name that a task uses for them. faults say what is wrong with the other names."""
+    """Groups by every name that a task uses for them. faults are the problems of the other names."""
 
     def __init__(self, client: GraphClient, reader: Reader) -> None:
         self._client, self._reader = client, reader
@@ -40,7 +40,7 @@ class GroupList:
                 self._keep(name, found)
 
     def read_ids(self, group_ids: Iterable[str]) -> None:
-        """Read groups by id; one that is gone is left out."""
+        """Read groups by id; a deleted one is left out."""
         missing = sorted(set(group_ids) - self.groups.keys())
         self.groups.update(self._reader.groups(missing))
 
@@ -97,7 +97,7 @@ def _path(name: str) -> str:
 
 
 def add_members(client: GraphClient, group_id: str, user_ids: Sequence[str]) -> list[Answer]:
-    """Add up to twenty users to a group in one request. Where Graph rejects it, each goes for itself, and an answer of each is returned.
+    """Add up to twenty users to a group in one request. Where Graph rejects it, add each in its own request. Return an answer for each.
 
     A user who is a member already counts as added.
     """
@@ -111,5 +111,5 @@ def add_members(client: GraphClient, group_id: str, user_ids: Sequence[str]) -> 
 
 
 def is_member_already(answer: Answer) -> bool:
-    """Whether a rejection says that the user is a member already: another run, or a lost attempt, was faster."""
+    """Whether a rejection means that the user is a member already, by another run or a lost attempt."""
     return answer.status == 400 and "already exist" in answer.error_text

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Graph's answers as the model. A property of another form than Microsoft's schema gives it raises TransportError, whatever it holds."""
+"""Convert Graph's answers into the model. A property of another form than in Microsoft's schema raises TransportError."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def unwrap(body: Mapping) -> Mapping:
 def principal_of(kind: str, body: Mapping, is_me: bool = False, has_licenses: bool = True) -> Principal:
     """A user with usage location and, where they were selected, licenses; or the identity of a group or device.
 
-    Raises TransportError for licenses that were selected and did not come: they must not be taken for none.
+    Raises TransportError for licenses that were selected and are missing: they must not be taken for none.
     """
     entity = unwrap(body)
     object_id = identifier(entity)
@@ -61,13 +61,13 @@ def principal_of(kind: str, body: Mapping, is_me: bool = False, has_licenses: bo
 
 
 def reported_user_of(body: Mapping) -> Principal:
-    """A user of whom it was asked whether the account is enabled. Raises TransportError when that did not come."""
+    """Return a user with accountEnabled. Raises TransportError when it is missing."""
     check_selected(unwrap(body), "accountEnabled")
     return principal_of("user", body)
 
 
 def _last_sign_in(entity: Mapping) -> str | None:
-    """When the account was last used, by a person or by a program; an empty text for never. Nothing where Graph does not say it."""
+    """Return the last sign-in, interactive or not; an empty text for never, None where Graph does not report it."""
     if "signInActivity" not in entity:
         return None
     activity = part(entity, "signInActivity")
@@ -75,7 +75,7 @@ def _last_sign_in(entity: Mapping) -> str | None:
 
 
 def group_of(body: Mapping) -> Group:
-    """A group with its licenses, which are all its own, and how far their processing is (graph-contract 2.2)."""
+    """Return a group with its licenses, which are all its own, and the state of their processing (graph-contract 2.2)."""
     entity = unwrap(body)
     base = principal_of("group", entity)
     held = rows(entity, "assignedLicenses", must_be="assignedLicenses" not in entity)  # of a group, the schema lets it be null
@@ -92,16 +92,16 @@ def group_of(body: Mapping) -> Group:
 
 
 def _managed_by(entity: Mapping) -> str | None:
-    """What decides on the members of a group, rather than a task of this collection."""
+    """Return why a task cannot change the members of a group, None if it can."""
     if "DynamicMembership" in texts(entity, "groupTypes"):
-        return f"its rule decides on them ({text(entity, 'membershipRule') or 'a dynamic group'})"
+        return f"its rule selects them ({text(entity, 'membershipRule') or 'a dynamic group'})"
     if flag(entity, "onPremisesSyncEnabled"):
-        return "they come from the local directory"
+        return "they are synchronized from the local directory"
     return None
 
 
 def with_members(group: Group, found: Iterable[Mapping]) -> Group:
-    """The group with its direct members: users by id and name, and the names of the groups among them, which licensing does not look into."""
+    """The group with its direct members: users by id and name, and the names of nested groups, whose members get no licenses."""
     members, nested = {}, []
     for row in found:
         kind, name = kind_of(row) or "user", text(row, "displayName") or identifier(row)
@@ -113,7 +113,7 @@ def with_members(group: Group, found: Iterable[Mapping]) -> Group:
 
 
 def kind_of(entity: Mapping) -> str | None:
-    """The kind of a directory object, in lower case; null where Graph does not say it."""
+    """Return the kind of a directory object, in lower case; None where Graph does not report it."""
     return (text(entity, "@odata.type") or "").rpartition(".")[2].lower() or None
 
 
@@ -124,9 +124,9 @@ def cloud_group_of(body: Mapping) -> Group:
 
 
 def _licenses(entity: Mapping) -> Iterable[License]:
-    """The licenses by path; what only assignedLicenses knows has an unknown origin.
+    """The licenses by path; one that only assignedLicenses lists has an unknown origin.
 
-    A path that shows several times (one user, two pools of a SKU) is one license: a service plan is off if every row has it off.
+    A path that is listed several times (one user, two allotments of a SKU) is one license: a service plan is off if every row has it off.
     """
     paths: dict[tuple[str, str | None], License] = {}
     for state in rows(entity, "licenseAssignmentStates"):
@@ -155,7 +155,7 @@ def _license(state: Mapping) -> License:
 
 
 def skus_of(found: Iterable[Mapping]) -> Iterable[Sku]:
-    """The subscribedSkus; a row without an id is of no use to anybody."""
+    """The subscribedSkus; rows without an id are ignored."""
     return (sku_of(row) for row in found if text(row, "skuId"))
 
 
@@ -188,9 +188,9 @@ def _seats(entity: Mapping) -> Seats:
 
 
 def allotment_of(entity: Mapping, is_listed: bool = True) -> Allotment:
-    """An allotment. One that is_listed false describes is known from an assignment only: nothing more is drawn from it.
+    """Return an allotment. With is_listed false, it is known from an assignment only: no more seats are taken from it.
 
-    Without a SKU (graph-contract 2.1: it may be null), the allotment stands for itself.
+    Without a SKU (graph-contract 2.1: it may be null), its own id replaces the SKU part number.
     """
     allotment_id = identifier(entity)
     if is_listed:
@@ -236,7 +236,7 @@ def holder_of(entity: Mapping) -> Holder:
 
 
 def assignment_error_of(entity: Mapping) -> AssignmentError:
-    """Why a principal does not have what an assignment says."""
+    """Return why an assignment of a principal has no effect."""
     return AssignmentError(
         id=text(entity, "id"),
         code=text(entity, "code"),
@@ -247,7 +247,7 @@ def assignment_error_of(entity: Mapping) -> AssignmentError:
 
 
 def waiting_member_of(entity: Mapping, allotment: Allotment) -> WaitingMember:
-    """A principal who waits for a seat of an allotment."""
+    """Return a principal that waits for a seat of an allotment."""
     return WaitingMember(text(entity, "id"), text(entity, "waitingSinceDateTime"), allotment)
 
 

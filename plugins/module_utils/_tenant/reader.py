@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads a tenant into the model. A reader cannot write: what a module plans with has no other way to Graph."""
+"""Reads a tenant into the model. A reader cannot write, and planning has no other access to Graph."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ EXPAND_ALLOTMENT = "$expand=allotment($select=id,skuId,skuPartNumber)"
 
 
 class Reader:
-    """Reads users, SKUs, allotments and assignments in as few requests as it takes."""
+    """Reads users, SKUs, allotments and assignments in as few requests as possible."""
 
     def __init__(self, client: GraphClient, cloud_name: str, names: ProductNames, progress: Callable[[int, int], None]) -> None:
-        """progress is told how many users of a list are read, of all."""
+        """progress gets the number of users of a list that are read, and of all."""
         self._client, self._cloud_name, self.names, self.progress = client, cloud_name, names, progress
         self.tenant_id: str | None = None
 
@@ -93,10 +93,10 @@ class Reader:
         rows = list(self._client.pages("v1.0", f"{principal_path(group)}/membersWithLicenseErrors?$select=id&$top=999"))
         paths = (key_segment("users", identifier(row)) for row in rows)
         answers = send_all(self._client, "v1.0", [Request("GET", f"{path}?$select={USER_FIELDS}") for path in paths])
-        return [principal_of("user", answer.checked()) for answer in answers if answer.status != 404]  # who is gone has no error
+        return [principal_of("user", answer.checked()) for answer in answers if answer.status != 404]  # a deleted user has no error
 
     def catalog_of(self, skus: Answer) -> Catalog:
-        """What the tenant owns, of the answer to SKUS; the tenant's id is learned from it."""
+        """Return what the tenant owns, from the answer to SKUS, and keep the tenant's id."""
         rows = list(self._client.rows("v1.0", skus.checked()))
         self.tenant_id = next((account for row in rows if (account := text(row, "accountId"))), None)
         return Catalog(skus_of(rows), self.names)
@@ -137,11 +137,11 @@ class Reader:
         return [assignment_of(row) for row in self._client.pages("beta", path)]
 
     def with_group_names(self, principal: Principal, group_ids: tuple[str, ...]) -> Principal:
-        """The principal with the display names of groups, where they can be read; the others go by their id."""
+        """The principal with the display names of groups, where they can be read; the others keep their id as the name."""
         return replace(principal, group_names=self.group_names(group_ids))
 
     def group_names(self, group_ids: tuple[str, ...]) -> dict[str, str]:
-        """Display names of groups by id, twenty in a request; one that cannot be read goes by its id."""
+        """Display names of groups by id, twenty in a request; one that cannot be read has its id as the name."""
         answers = send_all(self._client, "v1.0", [Request("GET", f"{key_segment('groups', group_id)}?$select=id,displayName") for group_id in group_ids])
         names = {group_id: text(answer.body, "displayName") or group_id for group_id, answer in zip(group_ids, answers) if answer.is_ok}
         return {group_id: names.get(group_id, group_id) for group_id in group_ids}
@@ -152,12 +152,12 @@ class Reader:
         return self.with_members(group_of(self.found(answer, "group", name)))
 
     def groups(self, group_ids: Sequence[str]) -> dict[str, Group]:
-        """Groups by id, twenty in a request; one that is gone is left out."""
+        """Groups by id, twenty in a request; a deleted one is left out."""
         answers = send_all(self._client, "v1.0", [Request("GET", f"{key_segment('groups', group_id)}?$select={GROUP_FIELDS}") for group_id in group_ids])
         return {group_id: group_of(answer.checked()) for group_id, answer in zip(group_ids, answers) if answer.status != 404}
 
     def named(self, listed: Sequence[tuple[str, str, str]], fields: Mapping[str, str]) -> Iterator[tuple[str, Mapping]]:
-        """Kind and answer for principals, of each of which kind, name and option are given: 20 in a request, one more for each display name.
+        """Kind and answer for principals, given as kind, name and option: 20 in a request, one more for each display name.
 
         Raises OptionError at the end, with every name that the tenant does not have.
         """
@@ -202,11 +202,11 @@ class Reader:
         if not ids:
             raise OptionError(f"{kind}: no {kind} has the display name {name!r}; give its exact display name or its object id")
         if len(ids) > 1:
-            raise OptionError(f"{kind}: {len(ids)} {kind}s have the display name {name!r}, give one of the ids {', '.join(ids)}")
+            raise OptionError(f"{kind}: {len(ids)} {kind}s have the display name {name!r}; give one of the ids {', '.join(ids)}")
         return ids[0]
 
     def rejection(self, kind: str, object_id: str, answer: Answer) -> LicensingError:
-        """The error of a write that Graph refuses, with what is known of the object where that may be the reason."""
+        """Return the error of a write that Graph rejects, with facts about the object where these may be the reason."""
         error = answer.error()
         if isinstance(error, GraphError) and (answer.status == 403 or (answer.status == 400 and kind == "group")):
             with contextlib.suppress(LicensingError):
@@ -214,7 +214,7 @@ class Reader:
         return error
 
     def facts(self, kind: str, object_id: str) -> frozenset[str]:
-        """What is special about a user or group, so that Graph may refuse to write to it alone (graph-contract 12, no. 1 and 2): one request.
+        """Return facts about a user or group for which Graph may reject writes to it alone (graph-contract 12, no. 1 and 2): one request.
 
         role_assignable: a group that can carry directory roles. restricted: in a restricted management administrative unit. Nothing where that cannot be read.
         """
@@ -226,7 +226,7 @@ class Reader:
         return frozenset(fact for name, fact in known.items() if answer.is_ok and answer.body.get(name) is True)
 
     def found(self, answer: Answer, kind: str, name: str) -> dict:
-        """The principal that was asked for by name, or the error that there is none."""
+        """Return the principal that was read by name, or raise the error that there is none."""
         if answer.status == 404:
             error = answer.error()
             error.means(f"{kind}: this tenant has no {kind} {name!r}", "check the spelling and the tenant")
@@ -234,7 +234,7 @@ class Reader:
         return answer.checked()
 
     def check_available(self, allotments: Answer) -> None:
-        """A cloud or tenant without the API does not know the path (graph-contract 8)."""
+        """Raise UnavailableError for a cloud or tenant without the API, which does not know the path (graph-contract 8)."""
         if allotments.status == 404 or (allotments.status == 400 and "segment" in allotments.error_text.lower()):
             error = allotments.error()
             detail = f" {error.message}" if isinstance(error, GraphError) else ""
@@ -243,5 +243,5 @@ class Reader:
             )
 
     def rights_of(self, answers: list[Answer]) -> tuple[UsageRight, ...]:
-        """What a user may use, by any path; nothing when that may not be read."""
+        """Return what a user may use, by any path; nothing when that cannot be read."""
         return tuple(right_of(row) for answer in answers if answer.is_ok for row in self._client.rows("beta", answer.body))

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Operations as requests: paths, in which every id is quoted by one function, and bodies."""
+"""Convert operations into requests: paths, in which one function quotes every id, and bodies."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Call:
     """One request: version is v1.0 or beta, path begins below it.
 
     can_repeat says whether sending it again after a lost answer does no harm.
-    lag_code is in a refusal while a replica does not know yet what the same run has just written.
+    lag_code is in a rejection while a replica has not seen yet what the same run has just written.
     """
 
     version: str
@@ -81,7 +81,7 @@ def _call_of(operation: Any, graph_url: str, route: str, version: str, after_loc
 
 
 def _reprocess_call(operation: Reprocess) -> Call:
-    """The action of either API; a batch wants a body, so there is one (graph-contract 1.2, 3.3, 5)."""
+    """Return the call of either API; a batch requires a body, so there is one (graph-contract 1.2, 3.3, 5)."""
     base = principal_path(operation.principal)
     if operation.is_cloud:
         return Call("beta", "POST", f"{base}/cloudLicensing/assignments/reprocessAssignments", {})
@@ -108,7 +108,7 @@ def _assignment_path(collection: str, assignment: Assignment) -> str:
 
 
 def _binds(operation: CreateAssignment, graph_url: str, route: str) -> dict:
-    """The ends of a new assignment that its path does not say (graph-contract A4, A9, U2)."""
+    """Return the ends of a new assignment that are not in its path (graph-contract A4, A9, U2)."""
     binds = {}
     if route != "allotment":
         binds["allotment@odata.bind"] = f"{graph_url}/beta{allotment_path(operation.assignment.allotment_id or '')}"

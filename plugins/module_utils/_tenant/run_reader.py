@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads what a run over users plans with: the users of the list, and the groups and allotments that it is about."""
+"""Reads the facts for the plan of a run: the users of the list, and their groups and allotments."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .user_list import UserList
 
 
 class RunReader:
-    """Reads a tenant for one run. warnings are what could not be read and is not needed."""
+    """Reads a tenant for one run. warnings say what could not be read and is not needed."""
 
     def __init__(self, client: GraphClient, reader: Reader, cloud: CloudReader) -> None:
         self._client, self._reader, self._cloud = client, reader, cloud
@@ -31,9 +31,9 @@ class RunReader:
     def read(
         self, desired: DesiredRun, catalog: Catalog, aliases: Mapping[int, Collection[str]], recorded: Mapping[str, Collection[str]]
     ) -> tuple[Tenant, dict[int, Observed]]:
-        """The tenant, and the users that it has by the place of their entry, those who are skipped as well.
+        """Return the tenant, and its users by the place of their entry, including skipped ones.
 
-        aliases are the ids under which a record knows users who come back, recorded the ids of the groups that it has of users, by their id.
+        aliases are the ids of restored users in the record, recorded the ids of recorded groups by the id of the user.
         """
         known = {index: next(iter(ids)) for index, ids in aliases.items() if len(ids) == 1}
         self.users.read([*(one.name for one in desired.users), *known.values()])
@@ -59,7 +59,7 @@ class RunReader:
         return Tenant(whole, self._groups.groups, self._groups.ids, self._groups.faults, tuple(allotments or ()), group_seats), observed
 
     def _seats(self, desired: DesiredRun, users: Iterable[Principal]) -> tuple[list[Allotment] | None, Mapping[str, Sequence[Assignment]]]:
-        """The allotments, and the assignments of users and groups by their id: where an allotment is named, or a user leaves or comes back."""
+        """Return allotments, and assignments of users and groups by their id, if an allotment is named, or a user is released or restored."""
         if not desired.has_seats and not desired.has_records:
             return None, {}
         listed = list(users)
@@ -68,7 +68,7 @@ class RunReader:
         except LicensingError as error:
             if desired.has_seats or not is_closed(error):
                 raise
-            cause = f"seats of allotments are neither recorded nor released, as cloudLicensing cannot be read here; licenses are. {error.message}"
+            cause = f"only licenses are recorded and released, not seats of allotments, as cloudLicensing cannot be read here. {error.message}"
             self.warnings.append(Problem(cause, severity="warning"))
             return None, {}
         through = {lic.group_id for user in listed for lic in user.licenses if lic.group_id} - self._groups.groups.keys()
@@ -77,7 +77,7 @@ class RunReader:
         return allotments, {key: state.assignments for key, state in states.items()}
 
     def again(self, users: Sequence[Principal], with_seats: bool) -> dict[str, Observed]:
-        """Users read again, by id, to see what shows."""
+        """Read users again, by id, to see which changes show."""
         fresh = UserList(self._client, self._reader)
         fresh.read(user.id for user in users)
         found = {user.id: now for user in users if (now := fresh.user(user.id)) is not None}

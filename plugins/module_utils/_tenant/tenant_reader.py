@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads many users, groups and subscriptions: page by page, nothing kept that is not asked for."""
+"""Reads many users, groups and subscriptions, page by page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NO_USERS = ("group", "device")
 
 
 class TenantReader:
-    """Reads a tenant. Users come one after the other, as many pages as have been asked for lie in memory: one."""
+    """Reads a tenant. Users are yielded one by one, and only one page is in memory."""
 
     def __init__(self, client: GraphClient, reader: Reader) -> None:
         self._client, self._reader = client, reader
@@ -35,9 +35,9 @@ class TenantReader:
         return self._reader.catalog()
 
     def users(self, names: list[str] | None, group: str | None, condition: str | None, sku_id: str | None, only_errors: bool = False) -> Iterator[Principal]:
-        """Users with licenses: those of names, of a group, of an OData condition, or all; of one SKU, if it is given. Each comes once.
+        """Users with licenses: those of names, of a group, of an OData condition, or all; of one SKU, if it is given. Each is yielded once.
 
-        Who has a SKU only in error does not hold it, and counts with only_errors; Graph's filter does not find such users (graph-contract 7).
+        A user with a SKU only in error does not hold it, and counts with only_errors; Graph's filter does not find such users (graph-contract 7).
         All are read in pages of 999. Raises OptionError for names that the tenant does not have.
         """
         rows: Iterator[Mapping]
@@ -59,7 +59,7 @@ class TenantReader:
                 yield user
 
     def reported_users(self, with_sign_ins: bool) -> Iterator[Principal]:
-        """All users, with whether the account is enabled; with_sign_ins also whether it was ever used, which makes pages of 500 (graph-contract 6)."""
+        """All users with accountEnabled; with_sign_ins also with the last sign-in, which makes pages of 500 (graph-contract 6)."""
         more, size = (",signInActivity", 500) if with_sign_ins else ("", 999)
         return map(reported_user_of, self._client.pages("v1.0", f"/users?$select={_REPORTED}{more}&$top={size}"))
 
@@ -68,7 +68,7 @@ class TenantReader:
         return map(company_subscription_of, self._client.pages("v1.0", "/directory/subscriptions"))
 
     def properties(self, condition: str | None, names: list[str], with_licenses: bool) -> Iterator[tuple[Principal | None, Mapping]]:
-        """Some properties of users, and their licenses where they are asked for, in pages of 999."""
+        """Some properties of users, and their licenses if with_licenses, in pages of 999."""
         wanted = dict.fromkeys(["id", "userPrincipalName", *names])
         held = ("assignedLicenses", "licenseAssignmentStates")
         for row in self._found(condition or "", ",".join([*wanted, *(held if with_licenses else ())])):

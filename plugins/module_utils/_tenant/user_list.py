@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads the users of a list in the fewest requests: one by one in a batch, by filters, or by pages of all, as their number makes it cheapest."""
+"""Read the users of a list in the fewest requests: one by one in a batch, by filters, or by pages of all, depending on their number."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .parse import USER_FIELDS, principal_of
 from .reader import Reader
 
 _IN_FILTER = 15  # as many as a filter may name
-_PER_REQUEST = _IN_FILTER * SIZE  # users that filters bring in one batch: a page that brings fewer of the list is dearer
+_PER_REQUEST = _IN_FILTER * SIZE  # users that filters return in one batch: a page with fewer users of the list costs more
 
 
 class UserList:
@@ -29,7 +29,7 @@ class UserList:
         self._group_names: dict[str, str] | None = None
 
     def read(self, names: Iterable[str]) -> None:
-        """Reads those of names that the tenant has and that were not read yet: for N of N users, at most ceil(N / 999) requests and one."""
+        """Read the users of names that the tenant has and that were not read yet: for all N users, in at most ceil(N / 999) + 1 requests."""
         wanted = dict.fromkeys(name.lower() for name in names if name.lower() not in self._found)
         if len(wanted) <= SIZE:
             self._keep_singles(list(wanted), wanted)
@@ -67,14 +67,14 @@ class UserList:
         return replace(user, group_names={lic.group_id: self._group_names[lic.group_id] for lic in user.licenses if lic.group_id})
 
     def _read_pages(self, wanted: dict[str, None]) -> None:
-        """Pages of all users, as long as a page brings more of the list than filters would."""
+        """Read pages of all users, as long as a page has more users of the list than filters would return."""
         for page in self._client.whole_pages("v1.0", f"/users?$select={USER_FIELDS}&$top=999"):
             kept = self._keep(page, wanted)
             if kept < _PER_REQUEST or len(self._found) == len(wanted):
                 break
 
     def _read_filtered(self, wanted: dict[str, None]) -> None:
-        """The rest, by filters on ids and on user principal names, twenty filters in a request; one by one where Graph takes no such filter."""
+        """Read the rest, by filters on ids and on user principal names, twenty filters in a request; one by one where Graph rejects the filter."""
         for some in slices(self._parts(wanted), SIZE):
             requests = [Request("GET", f"/users?$select={USER_FIELDS}&$filter={among(option, part)}&$top={_IN_FILTER}") for option, part in some]
             for (dummy, part), answer in zip(some, send_all(self._client, "v1.0", requests)):
@@ -84,13 +84,13 @@ class UserList:
                     self._keep(self._client.rows("v1.0", answer.checked()), wanted)
 
     def _parts(self, wanted: dict[str, None]) -> list[tuple[str, list[str]]]:
-        """Those that were not found yet, as filters may name them: property and values."""
+        """Return the names that were not found yet, as filters may name them: property and values."""
         missing = [name for name in wanted if name not in self._found]
         chosen = {"id": [name for name in missing if is_guid(name)], "userPrincipalName": [name for name in missing if not is_guid(name)]}
         return [(option, part) for option, names in chosen.items() for part in slices(names, _IN_FILTER)]
 
     def _keep(self, rows: Iterable[dict], wanted: dict[str, None]) -> int:
-        """Keeps those that are wanted, under the names by which they are. How many."""
+        """Keep the wanted users under their wanted names. Return how many there were."""
         count = 0
         for row in rows:
             names = {(text(row, "id") or "").lower(), (text(row, "userPrincipalName") or "").lower()} & wanted.keys()

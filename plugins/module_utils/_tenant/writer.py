@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Carries operations out, once each: what was lost on the way is looked for before it is sent again."""
+"""Carries out operations, once each: after a lost answer, it checks the result before it sends a request again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .reader import Reader
 from .requests import Call, calls_of, principal_path
 
 _LOOK = 5.0  # seconds to look for the id of what was created
-_LOOKS = 20  # objects at which a run looks to find out why Graph refuses to write to them
+_LOOKS = 20  # objects that a run reads to find out why Graph rejects writes to them
 
 
 class Writer:
@@ -36,7 +36,7 @@ class Writer:
         self.outcome = Outcome()
 
     def apply_all(self, version: str | None, jobs: Sequence[tuple[tuple, str]]) -> list[Written]:
-        """Carries out the operations of some principals, each with its route, in one batch, all below one version of Graph: that given, else the one needed.
+        """Carry out the operations of some principals, each with its route, in one batch, all below one version of Graph: the given, else the needed one.
 
         No error is raised: each principal has its own.
         """
@@ -54,7 +54,7 @@ class Writer:
         return written
 
     def join(self, joins: Sequence[JoinGroup]) -> list[Written]:
-        """Makes up to twenty users members of one group. No error is raised: each user has an own one."""
+        """Add up to twenty users to one group. No error is raised: each user has its own."""
         try:
             answers = add_members(self._client, joins[0].group_id, [one.principal.id for one in joins])
         except LicensingError as error:
@@ -78,9 +78,9 @@ class Writer:
                 self._located.add(operation.principal.id)
 
     def wait(self, changes: Changes, timeout: float) -> None:
-        """Reads until a user or group shows the operations, and a group's processing has ended.
+        """Wait until reads of a user or group show the operations, and a group's processing has ended.
 
-        Raises WaitTimeoutError, after seconds, naming what is outstanding. The outcome says how far it came.
+        Raises WaitTimeoutError after timeout seconds, naming what is outstanding. The outcome has the progress.
         """
         principal, is_group = changes.before, isinstance(changes.before, Group)
         if not changes.operations and not is_group:
@@ -105,14 +105,14 @@ class Writer:
             self.outcome.members = tuple(self._reader.members_in_error(principal))
 
     def _known_answer(self, version: str, request: Request, answer: Answer) -> Answer:
-        """The answer, or that of another attempt where it does not say what became of the request."""
+        """Return the answer, or that of another attempt where the result of the request is not known."""
         if answer.status != 424 and not (is_unknown(answer) and request.can_repeat):
             return answer
         again = self._client.send(version, request)
         return replace(again, was_lost=again.was_lost or is_unknown(answer))
 
     def _take_answer(self, operation: Any, request: Request, answer: Answer) -> str | None:
-        """Makes sure that an operation was carried out, whatever became of its answer, or raises why not. The id of what it created."""
+        """Check that an operation was carried out, even if its answer was lost, or raise why not. Return the id of what it created."""
         if isinstance(operation, CreateAssignment):
             return self._take_created(operation, request, answer)
         if answer.is_ok or (isinstance(operation, LeaveGroup) and answer.status == 404):
@@ -124,7 +124,7 @@ class Writer:
         raise self._refused(operation, answer)
 
     def _is_gone(self, operation: DeleteAssignment, request: Request, answer: Answer) -> bool:
-        """Whether a 404 says that an assignment is gone. Under the path where it was seen it does; another path may only not show it."""
+        """Whether a 404 means that an assignment is gone. On the path where it was read it does; another path may just not list it."""
         if answer.status != 404 or "segment" in answer.error_text.lower():
             return False
         if request.path.startswith(f"{principal_path(operation.principal)}/"):
@@ -132,7 +132,7 @@ class Writer:
         return operation.assignment.id not in {held.id for held in self._reader.assignments(operation.principal)}
 
     def _refused(self, operation: Any, answer: Answer) -> LicensingError:
-        """The error of a write, with what is known of the object where that may be the reason; of the first few that Graph refuses."""
+        """Return the error of a write; for the first few rejections, with facts about the object where these may be the reason."""
         if answer.status not in (400, 403) or self._looks_left < 1:
             return answer.error()
         self._looks_left -= 1
@@ -141,7 +141,7 @@ class Writer:
         return self._reader.rejection(operation.principal.kind, operation.principal.id, answer)
 
     def _take_created(self, operation: CreateAssignment, request: Request, answer: Answer) -> str | None:
-        """The id of the created assignment. After a lost answer it looks for it before creating again (graph-contract 1.6, no. 6)."""
+        """Return the id of the created assignment. After a lost answer, look for it before creating it again (graph-contract 1.6, no. 6)."""
         if answer.status == 424:  # it depended on a request whose answer was lost, and was not sent
             answer = self._client.send("beta", request)
         patience = self._client.patience()
@@ -161,7 +161,7 @@ class Writer:
         return self._id_of_created(operation, answer)
 
     def _id_of_created(self, operation: CreateAssignment, answer: Answer) -> str | None:
-        """The id that the answer says, else that a look shows. The assignment is there: not to learn its id is no failure."""
+        """Return the id in the answer, else the one that a read shows. The assignment is there: an unknown id is not an error."""
         said = unwrap(answer.body).get("id")
         if said and isinstance(said, str):
             return said
@@ -185,7 +185,7 @@ class Writer:
             self._client.pause(wait)
 
     def _comes_to_show(self, operation: AssignLicenses) -> bool:
-        """Whether the licenses turn out to be as wanted: the lost attempt was carried out, and its repetition refused."""
+        """Whether the licenses are as desired after all: the lost attempt was carried out, and its repetition rejected."""
         for attempt in range(1, 5):
             if _shows(self._reader.again(operation.principal), operation):
                 return True
@@ -207,7 +207,7 @@ def _shows(user: Principal, operation: Any) -> bool:
 
 
 def _is_processed(group: Group) -> bool:
-    """Whether Graph has carried a group's licenses to its members; a group that never had any has no state."""
+    """Whether Graph has assigned a group's licenses to its members; a group that never had any has no state."""
     return (group.processing_state or "ProcessingComplete") == "ProcessingComplete"
 
 

@@ -16,7 +16,7 @@ VALUES = {
     "complete": ({"name": "x", "count": 1, "is_on": True, "mode": "a", "parts": ["y"], "by_name": {"z": 1}}, []),
     "null is not given": ({"name": "x", "count": None}, []),
     "required": ({}, ["v: name is missing"]),
-    "no dictionary": ([], ["v: [] is no dictionary"]),
+    "no dictionary": ([], ["v: [] is not a dictionary"]),
     "unknown key": ({"name": "x", "nam": 1}, ["v.nam: unknown key (nearest: name, by_name)"]),
     "unknown key, far": ({"name": "x", "zzzz": 1}, ["v.zzzz: unknown key; known keys are name, count, is_on, mode, parts, by_name"]),
     "text": ({"name": 5}, ["v.name: 5 is not text; put it in quotes"]),
@@ -27,7 +27,7 @@ VALUES = {
     "choice of another type": ({"name": "x", "mode": ["a"]}, ["v.mode: ['a'] is not one of a, b"]),
     "list": ({"name": "x", "parts": "yz"}, ["v.parts: 'yz' is not a list"]),
     "member": ({"name": "x", "parts": ["y", 1]}, ["v.parts[1]: 1 is not text; put it in quotes"]),
-    "named": ({"name": "x", "by_name": 1}, ["v.by_name: 1 is no dictionary"]),
+    "named": ({"name": "x", "by_name": 1}, ["v.by_name: 1 is not a dictionary"]),
     "named member": ({"name": "x", "by_name": {"z": "1"}}, ["v.by_name.z: '1' is not a number"]),
 }
 

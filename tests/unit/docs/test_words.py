@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
 import pytest
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.tables.graph_errors import _ROWS
 from support.plays import GUIDES
 from support.tenant import ROOT
 
@@ -19,6 +21,7 @@ AVOIDED = re.compile(
 DOCUMENTED = [path for folder in ("modules", "doc_fragments", "inventory", "lookup", "filter") for path in sorted((ROOT / "plugins" / folder).glob("*.py"))]
 READMES = [ROOT / name for name in ("README.md", "SECURITY.md")] + sorted((ROOT / "roles").glob("*/README.md")) + [ROOT / "docs/examples/infra-repo/README.md"]
 TEXTS = [*GUIDES, *READMES, *DOCUMENTED, *sorted((ROOT / "roles").glob("*/meta/argument_specs.yml"))]
+CODE = [path for folder in ("plugins", "roles/sandbox_tenant/files") for path in sorted((ROOT / folder).rglob("*.py"))]
 LONGEST = 45  # words of a sentence; the aim is 25
 
 
@@ -36,6 +39,35 @@ def prose(path: Path) -> str:
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_words_that_are_not_used(path):
     assert sorted({match[0].lower() for match in AVOIDED.finditer(prose(path))}) == []
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_words_that_messages_and_docstrings_do_not_use(path):
+    texts = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    # a code of failure, and the attribute of Graph, are names
+    names = re.compile(r"\b(request_refused|filter_refused|[a-z]+_refused|waitingMembers)\b")
+    assert sorted({match[0].lower() for text in texts for match in AVOIDED.finditer(names.sub("", text))}) == []
+
+
+def codes() -> set[str]:
+    """The codes of problems, as the code gives them."""
+    found = {row[2] for row in _ROWS}
+    for node in (node for path in sorted((ROOT / "plugins/module_utils").rglob("*.py")) for node in ast.walk(ast.parse(path.read_text()))):
+        if isinstance(node, ast.Call):
+            name = getattr(node.func, "id", "")
+            values = [
+                *(node.args[2:3] if name == "Problem" else node.args[:1] if name == "_conflict" else []),
+                *(one.value for one in node.keywords if one.arg == "code"),
+            ]
+            found |= {one.value for one in values if isinstance(one, ast.Constant) and isinstance(one.value, str)}
+    return found
+
+
+def test_each_code_is_in_a_table_of_the_guides():
+    tables = "".join((ROOT / f"docs/docsite/rst/guide_{name}.rst").read_text() for name in ("errors", "check_mode"))
+    known = codes()
+    assert len(known) > 50
+    assert sorted(code for code in known if f"``{code}``" not in tables) == []
 
 
 @pytest.mark.parametrize("path", GUIDES, ids=lambda path: path.stem)

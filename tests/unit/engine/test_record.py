@@ -98,7 +98,7 @@ def test_a_last_line_without_its_end_is_kept_if_it_is_whole(path):
 def test_a_file_that_is_no_record_is_left_as_it_is(path, text):
     path.write_text(text)
     for is_dry in (True, False):
-        with pytest.raises(OptionError, match="is no record of leavers"):
+        with pytest.raises(OptionError, match="is not a record of leavers"):
             opened(path, is_dry=is_dry)
     assert path.read_text() == text
 
@@ -167,7 +167,7 @@ def test_check_mode_creates_nothing(path):
 @pytest.mark.parametrize("text", ['{"version": 1, "tenant": "t"}\n', "[]\n", '{"tenant": "t"}\n', "x\n"])
 def test_what_is_no_record(path, text):
     path.write_text(text)
-    with pytest.raises(OptionError, match="is no record of leavers"):
+    with pytest.raises(OptionError, match="is not a record of leavers"):
         opened(path)
 
 

@@ -121,7 +121,7 @@ def test_one_success_among_twenty_does_not_end_it():
 def test_a_token_that_is_not_accepted_ends_the_run():
     engine, outcomes = run(Service(b=AuthenticationError("no token")), [Job("a"), Job("b"), Job("c")], size=1)
     assert outcomes == {"a": "done", "b": "failed", "c": "not sent"}
-    assert "does not let the task in any more" in engine.ended.message
+    assert "can no longer sign in to Graph" in engine.ended.message
 
 
 @pytest.mark.parametrize(("on_error", "last"), [("continue", "done"), ("stop", "not sent")])

@@ -118,9 +118,9 @@ FAILURES = {
     ),
     "no tenant": ("client_secret", {"tenant_id": ""}, "client_secret is given, and tenant_id (AZURE_TENANT_ID) is missing"),
     "a secret alone": ("client_secret", {"tenant_id": "", "client_id": ""}, "client_secret needs tenant_id (AZURE_TENANT_ID) and client_id (AZURE_CLIENT_ID)"),
-    "authority over http, on this machine": ("client_secret", {"authority_url": "http://127.0.0.1:9"}, "plain http"),
+    "authority over http, on this machine": ("client_secret", {"authority_url": "http://127.0.0.1:9"}, "unencrypted HTTP"),
     "tenant that is none": ("client_secret", {"tenant_id": "a b?/c"}, "tenant_id is 'a b?/c'"),
-    "authority over http": ("client_secret", {"authority_url": "http://login.example"}, "plain http"),
+    "authority over http": ("client_secret", {"authority_url": "http://login.example"}, "unencrypted HTTP"),
 }
 
 

@@ -125,7 +125,7 @@ def drip(wfile, sign: bytes) -> None:
 def test_an_answer_that_trickles_has_an_end(bare_graph, answer):
     bare_graph.table[SKUS] = (200, {}, answer)
     result = skus(bare_graph, timeout=0.5, max_wait=0)
-    assert "no whole answer" in result["msg"]
+    assert "no complete answer" in result["msg"]
     assert "timeout of 0.5 s" in result["msg"]
     assert result["failure"]["retriable"]
     assert len(bare_graph.seen) == 1
@@ -225,12 +225,12 @@ CAUSES = {
     "certificate verify failed: certificate is not yet valid": ("not valid yet", "clock"),
     "certificate verify failed: Hostname mismatch, certificate is not valid for 'x'": ("another name", "address"),
     "certificate verify failed: IP address mismatch, certificate is not valid for '1.1.1.1'": ("another address", "address"),
-    "certificate verify failed: self-signed certificate in certificate chain": ("ca_path does not hold its authority", "add its authority there"),
-    "certificate verify failed: unable to get local issuer certificate": ("ca_path does not hold its authority", "add its authority there"),
-    "certificate verify failed: self-signed certificate": ("signed by itself", "add its authority there"),
+    "certificate verify failed: self-signed certificate in certificate chain": ("ca_path does not contain its authority", "add its authority there"),
+    "certificate verify failed: unable to get local issuer certificate": ("ca_path does not contain its authority", "add its authority there"),
+    "certificate verify failed: self-signed certificate": ("it is self-signed", "add its authority there"),
     "certificate verify failed: Basic Constraints of CA cert not marked critical": ("not of the form", "RFC 5280"),
     "certificate verify failed: Missing Authority Key Identifier": ("not of the form", "RFC 5280"),
-    "certificate verify failed: something new": ("ca_path does not vouch", "add its authority there"),
+    "certificate verify failed: something new": ("ca_path does not verify it", "add its authority there"),
 }
 
 
@@ -242,7 +242,7 @@ def test_each_cause_of_a_failing_certificate_has_its_own_remedy(reason):
 
 
 def test_without_an_authority_of_ones_own_the_option_is_named():
-    assert "give its authority with ca_path" in Trust(True, "the set of authorities of Python's requests").meaning("unable to get local issuer certificate")
+    assert "set ca_path to its authority" in Trust(True, "the set of authorities of Python's requests").meaning("unable to get local issuer certificate")
 
 
 def certificate(path, subject: str, issuer: tuple | None, days: tuple[int, int] = (-1, 30), is_critical: bool = False):

@@ -143,7 +143,7 @@ def test_tokens_that_others_could_write_are_not_used(tenant, tmp_path):
 def test_a_damaged_cache_is_said_so(tenant, tmp_path, content):
     (tmp_path / "cache").write_text(content)
     (tmp_path / "cache").chmod(0o600)
-    assert "holds no tokens; delete it" in cache(tenant, str(tmp_path / "cache"))["msg"]
+    assert "is not a token cache; delete it" in cache(tenant, str(tmp_path / "cache"))["msg"]
 
 
 def test_an_umlaut_in_a_path_is_the_same_file_in_every_locale(tenant, tmp_path):
@@ -243,7 +243,7 @@ def test_texts_that_can_be_no_path_name_or_address(tenant, option, value):
 def test_a_device_is_not_read(tenant):
     for option in ("sku_names", "certificate_path"):
         result = tenant.run("sku_info", **{option: "/dev/zero", "auth": "certificate", "tenant_id": "t", "client_id": "c", "certificate_path": "/dev/zero"})
-        assert "is no regular file" in result["msg"]
+        assert "is not a regular file" in result["msg"]
 
 
 def test_a_second_name_of_a_file_that_is_replaced_keeps_the_old_content(tenant, tmp_path):

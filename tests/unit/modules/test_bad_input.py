@@ -82,6 +82,33 @@ MISTAKES = {
     "an unknown SKU to look at": (INFO, {"sku": "SPE_E7"}, ["sku: no SKU 'SPE_E7'"], True),
     "something else to gather": ("cloud_license_info", {"gather": ["seats"]}, ["gather", "allotments"], False),
     "no file of names": (USER, {**ERIN, "usage_location": "DE", "sku_names": "/nowhere.csv"}, ["sku_names: cannot read /nowhere.csv"], False),
+    "text for the licenses": (USER, {**ERIN, "licenses": "SPE_E3"}, ["licenses: 'SPE_E3' is not a dictionary", "add, remove, set"], False),
+    "text for a list of licenses": (
+        USER,
+        {**ERIN, "licenses": {"add": "SPE_E3"}},
+        ["licenses.add[0]: 'SPE_E3' is not a dictionary: write it as - sku: SPE_E3"],
+        False,
+    ),
+    "texts in a list of licenses": (USER, {**ERIN, "licenses": {"set": ["SPE_E3", "SPE_E5"]}}, ["licenses.set[0]", "licenses.set[1]", "- sku: SPE_E5"], False),
+    "a dictionary to remove": (
+        USER,
+        {**ERIN, "licenses": {"remove": [{"sku": "SPE_E3"}]}},
+        ["licenses.remove[0]: it is a dictionary: give the text alone: SPE_E3"],
+        False,
+    ),
+    "texts for alternatives": (
+        USER,
+        {**ERIN, "licenses": {"add": [{"sku": "SPE_E5", "alternatives": ["SPE_E3"]}]}},
+        ["licenses.add[0].alternatives[0]: 'SPE_E3' is not"],
+        False,
+    ),
+    "texts for users": (
+        "users_assign_license",
+        {"users": ["erin@contoso.example"]},
+        ["users[0]: 'erin@contoso.example' is not a dictionary: write it as - user:"],
+        False,
+    ),
+    "a SKU that is like no other": (USER, {**ERIN, "licenses": {"add": [{"sku": "Visio"}]}}, ["no SKU 'Visio' of this tenant (known: ", "SPE_E3"], True),
     "no time": (USER, {**ERIN, "usage_location": "DE", "timeout": 0}, ["timeout is 0"], False),
 }
 

@@ -110,7 +110,7 @@ MISTAKES = {
     ),
     "no pace": ({"users": [], "concurrency": 0}, ["concurrency is 0"]),
     "a report that cannot be written": ({"users": [], "report_path": "/nowhere/report"}, ["report_path: cannot write /nowhere/report"]),
-    "nothing to take up": ({"users": [], "resume": True}, ["there is no report_path"]),
+    "nothing to take up": ({"users": [], "resume": True}, ["report_path is missing"]),
 }
 
 
@@ -260,7 +260,7 @@ def test_a_file_that_is_no_report_is_not_lost(tenant, tmp_path, content, check):
     path = tmp_path / "people.yml"
     path.write_text(content)
     result = tenant.run(BULK, users=users("grace", licenses=add("SPE_E3")), report_path=str(path), check=check)
-    assert "is no report of this module, and would be lost" in result["msg"]
+    assert "is not a report of this module, and would be overwritten" in result["msg"]
     assert path.read_text() == content
     assert not tenant.writes()
 
@@ -275,9 +275,9 @@ def test_reports_that_cannot_be_taken_up(tenant, tmp_path):
     path.write_text(json.dumps({**head, "tenant": "another"}) + "\n")
     assert "is of another tenant" in tenant.run(BULK, users=entries, report_path=str(path), resume=True)["msg"]
     path.write_text("[" * 200000 + "\n")
-    assert "is no report of this module" in tenant.run(BULK, users=entries, report_path=str(path), resume=True)["msg"]
+    assert "is not a report of this module" in tenant.run(BULK, users=entries, report_path=str(path), resume=True)["msg"]
     path.write_text("not a report\n")
-    assert "is no report of this module" in tenant.run(BULK, users=entries, report_path=str(path), resume=True)["msg"]
+    assert "is not a report of this module" in tenant.run(BULK, users=entries, report_path=str(path), resume=True)["msg"]
     assert "SPE_E5" not in tenant.holds("carol")
 
 
@@ -458,7 +458,7 @@ def test_a_foreign_file_is_left_as_it_is(tenant, tmp_path):
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         before = path.read_bytes()
         result = tenant.run(BULK, users=users("grace", licenses=add("SPE_E3")), report_path=str(path), resume=True)
-        assert "is no report of this module" in result["msg"]
+        assert "is not a report of this module" in result["msg"]
         assert path.read_bytes() == before
     fresh = tmp_path / "fresh"
     tenant.run(BULK, users=users("grace", licenses=add("SPE_E3")), report_path=str(fresh))

@@ -102,8 +102,8 @@ def test_who_has_it_through_a_group_only(tenant):
 MISTAKES = {
     "no SKU": ([], {"add": ["bob"]}, "skus is empty"),
     "nobody": (["SPE_E3"], {}, "users: give add, remove, set, group or filter"),
-    "list and group": (["SPE_E3"], {"add": ["bob"], "group": "Support desk"}, "cannot be given beside group or filter"),
-    "both ways": (["SPE_E3"], {"add": ["bob"], "remove": ["bob"]}, "bob@contoso.example shall hold the SKU and shall not"),
+    "list and group": (["SPE_E3"], {"add": ["bob"], "group": "Support desk"}, "cannot be given with group or filter"),
+    "both ways": (["SPE_E3"], {"add": ["bob"], "remove": ["bob"]}, "bob@contoso.example: both in add and in remove"),
     "unknown SKU": (["SPE_E9"], {"add": ["bob"]}, "skus[0].sku: no SKU 'SPE_E9'"),
     "twice": (["SPE_E3", "spe_e3"], {"add": ["bob"]}, "a SKU is named more than once"),
     "unknown group": (["SPE_E3"], {"group": "Nobody"}, "no group has the display name 'Nobody'"),

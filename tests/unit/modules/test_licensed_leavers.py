@@ -184,7 +184,7 @@ def test_a_file_of_another_tenant_and_a_damaged_one(tenant, path):
     path.write_text('{"version": 2, "tenant": "other"}\n')
     assert "belongs to tenant other" in release(tenant, path, "bob")["msg"]
     path.write_text("{}\n")
-    assert "is no record of leavers" in release(tenant, path, "bob")["msg"]
+    assert "is not a record of leavers" in release(tenant, path, "bob")["msg"]
     release(tenant, path.with_name("good"), "bob")
     good = path.with_name("good").read_text()
     path.write_text(good.splitlines()[0] + "\nnonsense\n")
@@ -405,7 +405,7 @@ def test_a_sku_that_only_the_record_knows_can_be_kept(tenant, path):
 TEXTS = {
     "YAML": ("[{user: bob@contoso.example, usage_location: SE}]", None),
     "a text": ("bob@contoso.example", "users: expected a list, got text"),
-    "half of a surrogate pair": ('["a\\ud800b@x"]', "it holds a character"),
+    "half of a surrogate pair": ('["a\\ud800b@x"]', "it contains a character"),
     "a circle": ("&a [*a]", "users: expected a list"),
 }
 

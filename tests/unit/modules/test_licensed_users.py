@@ -111,6 +111,7 @@ def test_beyond_the_limit_nothing_is_written_and_all_is_shown(tenant):
     results = [tenant.run(MODULE, check=check, users=users, profiles=PROFILES, remove="previous", max_removals="2") for check in (True, False)]
     assert results[0]["msg"] == results[1]["msg"]
     assert "3 licenses would be removed, and max_removals is 2" in results[1]["msg"]
+    assert "(bob@contoso.example SPE_E3; carol@contoso.example" in results[1]["msg"], "the users are named, as Ansible prints no diff of a failed task"
     assert results[1]["failure"]["code"] == "too_many_removals"
     assert not results[1]["changed"]
     assert len(results[1]["diff"]) == 3, "the diff is not hidden"
@@ -263,3 +264,22 @@ def test_an_alternative_is_spoken_of(tenant, prefer):
 def test_a_product_name_without_the_file_of_names_gets_a_hint(tenant):
     result = tenant.check(MODULE, users=[entry("grace", licenses=[{"sku": "Microsoft 365 E5"}])])
     assert "for a product display name, give Microsoft's file of product names in sku_names" in result["msg"]
+
+
+def test_who_is_not_in_the_list_any_more_is_named_and_keeps_everything(tenant):
+    earlier = [entry("bob", profile="base"), {"user": tenant.user_id("carol").upper(), "profile": "base"}, entry("dave", profile="base"), entry("erin")]
+    before = tenant.holds("bob")
+    result = tenant.run(
+        MODULE, users=[entry("dave", profile="base"), entry("carol", profile="base")], profiles=PROFILES, previous_users=earlier, remove="previous"
+    )
+    assert [text for text in result["warnings"] if "last run" in text] == [
+        "users: 1 user of the last run not in the list any more, whose licenses are kept: bob@contoso.example: "
+        "to remove the licenses of a leaver, keep the entry and give last_day"
+    ]
+    assert tenant.holds("bob") == before
+
+
+def test_an_emptied_list_is_an_error(tenant):
+    result = tenant.run(MODULE, users=[], profiles=PROFILES, previous_users=[entry("bob", profile="base")], remove="previous")
+    assert "users: the list is empty, and previous_users has 1" in result["msg"]
+    assert not tenant.journal()

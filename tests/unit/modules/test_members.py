@@ -66,7 +66,7 @@ def test_the_limit_of_removals_is_the_most_that_may_go(tenant, limit, is_rejecte
 
 # title: (options, what is said)
 MISTAKES = {
-    "dynamic": ({"group": "Everybody in sales", "add": ["bob"]}, "its rule decides on them (user.department -eq"),
+    "dynamic": ({"group": "Everybody in sales", "add": ["bob"]}, "its rule selects them (user.department -eq"),
     "no such group": ({"group": "Nobody", "add": ["bob"]}, "no group has the display name 'Nobody'"),
     "empty set": ({"set": []}, "allow_empty: true"),
     "no name": ({"add": ["b o b"]}, "add[0] is 'b o b@contoso.example'"),

@@ -82,7 +82,8 @@ CASES = {
     "a new one begins as groups have it": (state(pool("a"), who=user(INHERITED)), {"sku": "E5"}, ["create a -YAM"], []),
     "what groups keep on": (
         state(pool("a"), who=user(INHERITED)), {"sku": "E5", "disabled_plans": ["TEAMS"]}, ["create a -TEAMS"], ["plans_stay_on"]),
-    "service plans of one that is there": (state(pool("a"), held=[has("a", E5, "YAM")]), {"sku": "E5", "disabled_plans": ["TEAMS"]}, ["update a -TEAMS"], ["plans_not_listed"]),
+    "service plans of one that is there": (
+        state(pool("a"), held=[has("a", E5, "YAM")]), {"sku": "E5", "disabled_plans": ["TEAMS"]}, ["update a -TEAMS"], ["plans_not_listed"]),
     "an allow-list that meets a new service plan": (
         state(pool("a"), held=[has("a", E5, "YAM")]), {"sku": "E5", "enabled_plans": ["TEAMS"]}, ["update a -MAIL -YAM"], ["plans_not_listed"]),
     "one of two, by its allotment": (

@@ -35,7 +35,7 @@ def group(name: str, *skus, **more) -> Group:
 
 
 DESK, LEADS, PLAIN = group("desk", E3), group("leads", E5), group("plain")
-RULED = group("ruled", E3, managed_by="its rule decides on them")
+RULED = group("ruled", E3, managed_by="its rule selects them")
 ROLES, MAIL = group("roles", is_role_assignable=True), group("mail", is_security_enabled=False)
 GROUPS = (DESK, LEADS, PLAIN, RULED, ROLES, MAIL)
 PROFILES = {

@@ -74,7 +74,7 @@ BLOCKS = {
         """
         bob@contoso.example
           ~ SPE_E3  turns SWAY on, turns TEAMS1 off, still without YAMMER_ENTERPRISE
-          * disabled_plans does not name SWAY of SPE_E3, off for bob@contoso.example until now: add to disabled_plans what must stay off, or set plans_mode: merge; the rest is turned on
+          * disabled_plans does not name SWAY of SPE_E3, off for bob@contoso.example until now: name what must stay off, or set plans_mode: merge
         """,
     ),
     "a leaver": (

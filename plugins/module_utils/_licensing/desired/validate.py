@@ -50,7 +50,7 @@ class Named:
     def problems(self, value: Any, where: str) -> Iterator[Problem]:
         """What is wrong with a value."""
         if not isinstance(value, Mapping):
-            yield Problem(f"{value!r} is no dictionary", where=where)
+            yield Problem(f"{value!r} is not a dictionary", where=where)
             return
         for name, part in value.items():
             yield from problems_of(part, self.form, f"{where}.{name}")
@@ -67,7 +67,7 @@ class Record:
     def problems(self, value: Any, where: str) -> Iterator[Problem]:
         """What is wrong with a value."""
         if not isinstance(value, Mapping):
-            yield Problem(f"{value!r} is no dictionary", where=where)
+            yield Problem(f"{value!r} is not a dictionary", where=where)
             return
         for name in self.required:
             if value.get(name) is None:

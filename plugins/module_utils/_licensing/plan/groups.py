@@ -192,7 +192,7 @@ class MemberChanges:
 def plan_members(
     group: Group, wanted: Mapping[str, str], unwanted: Iterable[str], is_set: bool, max_removals: int | None, may_manage_roles: bool = False
 ) -> MemberChanges:
-    """The difference. wanted are names by id, unwanted ids; with is_set, everybody else goes as well.
+    """The difference. wanted are names by id, unwanted ids; with is_set, all other members are removed as well.
 
     may_manage_roles: the token has the permission that groups with directory roles take (graph-contract 12, no. 1).
     """

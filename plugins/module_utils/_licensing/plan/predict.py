@@ -101,9 +101,9 @@ def no_usage_location() -> Problem:
 def service_plans_not_listed(principal: Principal, sku: Sku, names: list[str], is_allowing: bool) -> Problem:
     """A list is the whole list, and service plans change that it does not name. is_allowing is for enabled_plans, else it is disabled_plans."""
     option, now, remedy = (
-        ("enabled_plans", "on", "add to enabled_plans what must stay on; the rest is turned off")
+        ("enabled_plans", "on", "name what must stay on; the rest is turned off")
         if is_allowing
-        else ("disabled_plans", "off", "add to disabled_plans what must stay off, or set plans_mode: merge; the rest is turned on")
+        else ("disabled_plans", "off", "name what must stay off, or set plans_mode: merge")
     )
     cause = (
         f"{option} does not name {' and '.join(names)} of {sku.part_number}, {now} for {principal.name} until now{' and possibly new' if is_allowing else ''}"

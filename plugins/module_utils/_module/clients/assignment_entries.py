@@ -57,7 +57,7 @@ class AssignmentEntries:
         return " ".join(sorted(pool.id for pool in self._ledger.pools))
 
     def read(self, indexes: list[int]) -> dict[int, str]:
-        """Reads principals and assignments, and the usage rights of users for whom something is to be written."""
+        """Reads principals and assignments, and the usage rights of users who get a write."""
         self._read_users([index for index in indexes if self.entries[index].get("user")])
         self._read_others([index for index in indexes if not self.entries[index].get("user")])
         self._states = self._session.cloud.states(self._principals.values(), self._ledger.pools)
@@ -103,7 +103,7 @@ class AssignmentEntries:
         return {index: " ".join([*pair, self.entries[index]["allotment"].lower() if pair in narrow else ""]) for index, pair in skus.items()}
 
     def _sku_id(self, index: int) -> str:
-        """The id of an entry's SKU, or what the entry calls it where nobody knows it."""
+        """The id of an entry's SKU, or what the entry calls it where it is unknown."""
         entry = self.entries[index]
         if entry.get("allotment"):
             found = (pool.sku.id for pool in self._ledger.pools if pool.id.lower() == entry["allotment"].lower())
@@ -112,7 +112,7 @@ class AssignmentEntries:
         return sku.id if sku else entry["sku"].lower()
 
     def _check_locations(self, indexes: list[int]) -> None:
-        """Raises OptionError for users to whom entries give different usage locations."""
+        """Raise OptionError for users with entries of different usage locations."""
         desired: dict[str, dict[str, int]] = {}
         for index in indexes:
             if index in self._principals and self.entries[index].get("usage_location"):
@@ -153,7 +153,7 @@ class AssignmentEntries:
             self._principals[index] = principal
 
     def _read_rights(self, indexes: list[int]) -> None:
-        """The usage rights of users for whom an assignment is to be created or changed: nobody else's matter."""
+        """Read the usage rights of the users whose assignments are created or changed: only theirs matter."""
         asked = {}
         for index in indexes:
             who = self._principals.get(index)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What most clients of the engine have in common: entries that are jobs themselves, with the changes of one principal each."""
+"""The base of most clients of the engine: entries that are jobs themselves, with the changes of one principal each."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from ..session import Session
 
 @dataclass(slots=True)
 class Plan:
-    """What is to become of one entry, whose principal the task calls name, in an option of that kind: changes, or an error. It is its own job.
+    """The plan of one entry: changes, or an error. name is the principal as in the task, kind the option that names it. It is its own job.
 
-    Stages are written one after the other: what needs such a seat, and a further entry of one principal, comes in a later one.
-    duplicate_of is the entry that desires the same for the same principal, and does it. faults is why it cannot be planned.
+    Stages are written in sequence: a plan that needs a freed seat, and a further entry of one principal, are in a later one.
+    duplicate_of is the entry that desires the same for the same principal, and is carried out. faults is why it cannot be planned.
     """
 
     index: int
@@ -52,22 +52,22 @@ class Plan:
 
     @property
     def outcome(self) -> str:
-        """What becomes of it if all goes as planned."""
+        """The predicted outcome."""
         return "failed" if self.errors else "changed" if self.operations else "unchanged"
 
     @property
     def operations(self) -> tuple:
-        """What is to be done."""
+        """The operations of the plan."""
         return self.changes.operations if self.changes else ()
 
     @property
     def is_to_write(self) -> bool:
-        """Whether something is to be done, and may be."""
+        """Whether there are operations, and no errors."""
         return bool(self.operations) and not self.errors
 
     @property
     def chain(self) -> None:
-        """A further entry of one principal is written whatever became of the earlier one."""
+        """None: a further entry of one principal is written even if the earlier one failed."""
 
     @property
     def follows(self) -> tuple:
@@ -76,7 +76,7 @@ class Plan:
 
     @property
     def lane(self) -> str:
-        """Nothing has to be written one after the other within a stage."""
+        """Empty: nothing must be written in sequence within a stage."""
         return ""
 
     @property
@@ -103,7 +103,7 @@ def summary_of(session: Session, results: ResultList) -> dict[str, Any]:
 
 
 class PlanClient:
-    """A client whose entries are plans. How they are read and planned, and what the task answers, is the client's own."""
+    """A client whose entries are plans. Each client reads, plans and answers in its own way."""
 
     is_reporting = False
 
@@ -112,7 +112,7 @@ class PlanClient:
         self.list = ResultList(module.params.get("results") or "all")
 
     def plan(self, report: RunReport) -> Planned:
-        """Each client plans in its own way."""
+        """Plan; each client has its own."""
         raise NotImplementedError
 
     def jobs(self, entries: Sequence[Plan]) -> Sequence[Plan]:
@@ -128,16 +128,16 @@ class PlanClient:
         return self.session.writer.apply_all("v1.0", [(job.operations, "principal") for job in jobs])
 
     def look(self, jobs: Sequence[Plan]) -> dict[int, Written | None]:
-        """Nothing waits for anything to show."""
+        """Return nothing, as no job waits for anything to show."""
         return {}
 
     def take(self, job: Plan, result: Written | None, progress: Progress, problems: tuple[Problem, ...]) -> None:
-        """The operations that were carried out."""
+        """Add the operations that were carried out."""
         progress.made += result.done if result else ()
         progress.problems += problems
 
     def catalog(self, entry: Plan) -> Catalog:
-        """That of the changes."""
+        """Return the catalog of the changes."""
         return entry.changes.catalog if entry.changes else Catalog()
 
     def planned(self, entry: Plan) -> tuple:
@@ -145,7 +145,7 @@ class PlanClient:
         return entry.operations
 
     def results(self, entry: Plan) -> ResultList:
-        """The one list."""
+        """Return the only list."""
         return self.list
 
     def who(self, entry: Plan) -> dict[str, str]:
@@ -161,11 +161,11 @@ class PlanClient:
         return operation_rows(tuple(made), self.catalog(entry)) if made else []
 
     def diff(self, entry: Plan, made: Sequence[Any], outcome: str, problems: Sequence[Problem]) -> dict | None:
-        """The whole difference, where all was done or would be."""
+        """Return the whole diff, where all was or would be done."""
         return diff_of(entry.changes) if made and entry.changes and outcome != "failed" and self.module._diff else None
 
     def note(self, entry: Plan, outcome: str, progress: Progress) -> str | None:
-        """Nothing."""
+        """Do nothing."""
         return None
 
     def finish(self, is_dry: bool) -> None:

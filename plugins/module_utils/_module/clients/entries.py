@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Entries for many principals: entries of a list, with defaults, in which each principal is named once, and the seats that they take and free."""
+"""Entries of a list, with defaults, which name each principal once, and the seats that they take and free."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .base import Plan
 
 
 def merged(entries: Iterable[Mapping], defaults: Mapping, names: Iterable[str]) -> list[dict]:
-    """The options of each entry: its own, else the default of the task. Guards add up: SKUs of protect, and allow_empty, which must not be denied by the task.
+    """The options of each entry: its own, else the task's. Guards combine: protect is the union, and allow_empty must not be false in the task.
 
     Equal lists and dictionaries are one object, as a long list has few kinds of them.
     """
@@ -37,7 +37,7 @@ def _one(value: Any, kept: dict[str, Any]) -> Any:
 
 
 def check_duplicates(plans: Iterable[Plan], entries: list[dict], targets: Mapping[int, str], option: str, keys: tuple[str, ...]) -> None:
-    """Marks entries that repeat an earlier one. Raises OptionError with every pair that has conflicting entries of one target.
+    """Mark duplicate entries. Raises OptionError with every pair of conflicting entries of one target.
 
     targets say what an entry is about: equal ones are the same. keys are the options that name the principal.
     """
@@ -75,14 +75,14 @@ def removals(plans: Iterable[Plan]) -> dict[str, list[str]]:
 
 
 class _Freed:
-    """Seats that are free, and those that are given back in a stage of writes: who takes one of these comes in a later stage."""
+    """Seats that are free, and those that a stage of writes releases: what takes one of these is in a later stage."""
 
     def __init__(self, free: dict[str, int]) -> None:
         self._free = dict(free)
         self._stages: dict[str, list[int]] = {}
 
     def take(self, key: str, stage: int) -> int:
-        """Takes a seat. The stage in which that can be done."""
+        """Take a seat. Return the stage in which that can be done."""
         if self._free.get(key, 0) > 0:
             self._free[key] -= 1
             return stage
@@ -90,7 +90,7 @@ class _Freed:
         return max(stage, heappop(stages) + 1) if stages else stage
 
     def give(self, key: str, stage: int) -> None:
-        """A seat is given back in a stage."""
+        """Release a seat in a stage."""
         heappush(self._stages.setdefault(key, []), stage)
 
 
@@ -102,7 +102,7 @@ class SeatLedger:
         self._freed = _Freed({sku.id: sku.seats.free for sku in catalog})
 
     def note(self, changes: Changes, stage: int) -> int:
-        """Takes and gives back the seats of a principal's changes, which cannot be written before a stage. The stage in which they can."""
+        """Take and release the seats of a principal's changes, which cannot be written before a stage. Return the stage in which they can."""
         before, after = changes.before, changes.after
         gains = {sku_id: after.holds(sku_id) - before.holds(sku_id) for sku_id in {lic.sku_id for lic in (*before.licenses, *after.licenses)}}
         for sku_id, gain in gains.items():
@@ -129,7 +129,7 @@ class PoolLedger:
         return tuple(self._pools.values())
 
     def note(self, changes: Changes, stage: int) -> int:
-        """As that of SeatLedger. A group takes a seat for each of its members, as far as there are any; what it gives back, nobody can know."""
+        """As in SeatLedger. A group takes a seat for each of its members, as long as there are free ones; what it releases is not known."""
         state = changes.before
         for operation in changes.operations:
             pool = self._pools.get(getattr(getattr(operation, "assignment", None), "allotment_id", None) or "")

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs M(m365.licensing.group_members): who is a member of one group."""
+"""Runs M(m365.licensing.group_members): the members of one group."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .base import PlanClient
 
 @dataclass(frozen=True, slots=True)
 class MemberPlan:
-    """A user who comes or goes, or that the tenant does not have. It is its own job: all who come are added before any user goes."""
+    """A user to add or remove, or one that the tenant does not have. It is its own job: all users are added before any is removed."""
 
     index: int
     name: str
@@ -49,7 +49,7 @@ class MemberPlan:
 
     @property
     def outcome(self) -> str:
-        """What becomes of the user if all goes as planned."""
+        """The predicted outcome."""
         return "failed" if self.problems else "changed"
 
     @property
@@ -59,12 +59,12 @@ class MemberPlan:
 
     @property
     def is_join(self) -> bool:
-        """Whether the user comes."""
+        """Whether the user is added."""
         return any(isinstance(one, JoinGroup) for one in self.operations)
 
     @property
     def stage(self) -> int:
-        """All who come are added before anybody goes."""
+        """All users are added before any is removed."""
         return 0 if self.is_join else 1
 
     @property
@@ -77,7 +77,7 @@ class MembersClient(PlanClient):
     """The members of one group, as a task declares them."""
 
     def __init__(self, module: GraphModule, session: Session) -> None:
-        """Raises OptionError for names that can be none, and for what contradicts itself."""
+        """Raises OptionError for invalid names, and for contradictions."""
         super().__init__(module, session)
         self._params = params = module.params
         self._is_set = params["set"] is not None
@@ -87,7 +87,7 @@ class MembersClient(PlanClient):
             for index, user in enumerate(params[name] or ()):
                 check_user(user, f"{name}[{index}]")
         if self._is_set and not self._wanted and not params["allow_empty"]:
-            raise OptionError("set is empty, which removes every member: give allow_empty: true if that is meant")
+            raise OptionError("set is empty, which removes every member; set allow_empty: true if this is intended")
         if (params["max_removals"] or 0) < 0:
             raise OptionError(f"max_removals is {params['max_removals']}: give zero or more")
         self._named: dict[str, str] = {}
@@ -97,7 +97,7 @@ class MembersClient(PlanClient):
         self._changes: MemberChanges | None = None
 
     def plan(self, report: RunReport) -> Planned:
-        """The changes. Raises OptionError when a user is wanted and not, or unknown where all other members would go."""
+        """Plan the changes. Raises OptionError when a user is both in add and in remove, or unknown in set, which removes all others."""
         group = self.session.reader.group_with_members(self._params["group"])
         by_name = {key.lower(): user_id for user_id, name in (group.members or {}).items() for key in (user_id, name)}
         users = UserList(self.session.client, self.session.reader)
@@ -106,7 +106,7 @@ class MembersClient(PlanClient):
         unknown = [name for name in self._wanted if users.user(name) is None]
         if unknown and self._is_set:
             listed = ", ".join(repr(name) for name in unknown)
-            raise OptionError(f"set: this tenant has no user {listed}; as set removes everybody else, nothing is done before all are found")
+            raise OptionError(f"set: this tenant has no user {listed}; as set removes all other members, nothing is done before all are found")
         wanted = {user_id: user.name for user_id, name in self._named.items() if (user := users.user(name))}
         unwanted = [by_name.get(name.lower()) or (user.id if (user := users.user(name)) else "") for name in self._unwanted]
         both = wanted.keys() & set(unwanted)
@@ -125,29 +125,29 @@ class MembersClient(PlanClient):
         return plans + [MemberPlan(len(plans) + index, name, (), (problem,)) for index, (name, problem) in enumerate(zip(unknown, missing))]
 
     def send(self, jobs: Sequence[Any]) -> list[Written]:
-        """Adds twenty in a request, and removes twenty in a batch."""
+        """Add twenty in a request, or remove twenty in a batch."""
         if jobs[0].is_join:
             return self.session.writer.join([one for job in jobs for one in job.operations])
         return self.session.writer.apply_all("v1.0", [(job.operations, "principal") for job in jobs])
 
     def rows(self, entry: Any, made: Sequence[Any]) -> list[dict]:
-        """Who comes or goes."""
+        """Return the added or removed users."""
         return [_row(one) for one in made]
 
     def diff(self, entry: Any, made: Sequence[Any], outcome: str, problems: Sequence[Problem]) -> dict | None:
-        """There is one for the group."""
+        """Return None: there is one diff for the group."""
         return None
 
     def note(self, entry: Any, outcome: str, progress: Progress) -> str | None:
-        """Keeps what was done."""
+        """Keep what was done."""
         self._made += progress.made
         self._rejected |= {problem.message: problem for problem in progress.problems if problem.status}
         return None
 
     def finish(self, is_dry: bool) -> None:
-        """Reads until those who are wanted hold what the group gives, where the task asks for that. Who gets an error instead is noted.
+        """Wait until the desired members have the group's licenses, where the task asks for that. Members with an error instead are noted.
 
-        Raises WaitTimeoutError, naming who is outstanding.
+        Raises WaitTimeoutError, naming the outstanding users.
         """
         if is_dry or not self._params["wait"] or self._changes is None or any(one.is_error for one in self._changes.findings):
             return
@@ -176,7 +176,7 @@ class MembersClient(PlanClient):
                 self.session.client.pause(seconds)
 
     def answer(self, task: TaskRun) -> tuple[dict[str, Any], list[Problem]]:
-        """Who came and who went, and who failed."""
+        """Return the added, removed and failed users."""
         changes = self._changes
         if changes is None:
             return {}, []
@@ -210,12 +210,12 @@ def _row(operation: JoinGroup | LeaveGroup) -> dict:
 
 
 def _not_reached(row: Mapping[str, Any]) -> Problem:
-    """A member who does not get the group's license."""
-    return Problem(f"is a member now, and does not get {row['sku']} from the group: {row['cause']}", row["remedy"], row["error"], retriable=True)
+    """Return the problem of a member who does not get the group's license."""
+    return Problem(f"is a member now, but does not get {row['sku']} from the group: {row['cause']}", row["remedy"], row["error"], retriable=True)
 
 
 def _diff(group: Group, made: Sequence[JoinGroup | LeaveGroup]) -> dict:
-    """The difference in names, for C(--diff): only who comes and who goes."""
+    """Return the diff of names, for C(--diff): only added and removed users."""
     name = f"members of {group.name}"
     gone = [one.principal.name for one in made if isinstance(one, LeaveGroup)]
     come = [one.principal.name for one in made if isinstance(one, JoinGroup)]
@@ -223,5 +223,5 @@ def _diff(group: Group, made: Sequence[JoinGroup | LeaveGroup]) -> dict:
 
 
 def run_members(module: GraphModule) -> None:
-    """Runs the module, and exits."""
+    """Run the module, and exit."""
     run_client(module, MembersClient)

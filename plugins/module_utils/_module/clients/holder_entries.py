@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What M(m365.licensing.sku_holders) declares: these people hold a SKU, these and no others, or these no longer."""
+"""The desired state of M(m365.licensing.sku_holders): these users hold a SKU, these and no others, or these no longer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .entries import SeatLedger
 
 
 class HolderEntries:
-    """The people whom a task names or finds, and for set those who hold the SKUs beside them."""
+    """The users that a task names or finds, and for set the other holders of the SKUs."""
 
     option: str = "users"
     keys: tuple[str, ...] = ("user",)
@@ -40,20 +40,20 @@ class HolderEntries:
         self._mode = self._mode_of(self._people)
 
     def _mode_of(self, people: Mapping) -> str:
-        """Whether those of group or filter are all (set), more (add) or no longer (remove); for lists, the options say it themselves."""
+        """Return the mode for users of group or filter: all holders (set), more (add) or no longer (remove); lists have an option for each."""
         found = people.get("group") or people.get("filter")
         lists = [name for name in ("add", "remove", "set") if people.get(name) is not None]
         if not found and not lists:
             raise OptionError("users: give add, remove, set, group or filter")
         if found and lists:
-            raise OptionError(f"users: {' and '.join(lists)} cannot be given beside group or filter; say with mode what to do with those found")
+            raise OptionError(f"users: {' and '.join(lists)} cannot be given with group or filter; set mode to what to do with the users found")
         for name in lists:
             for index, user in enumerate(people[name]):
                 check_user(user, f"users.{name}[{index}]")
         return (people.get("mode") or "set") if found else "set" if "set" in lists else "add"
 
     def begin(self, session: Session) -> str | None:
-        """Reads what the tenant owns, who is wanted, and for set who holds one of the SKUs."""
+        """Read what the tenant owns, the named or found users, and for set the holders of the SKUs."""
         self._session = session
         self._catalog = session.reader.catalog()
         self._ledger, self._planner = SeatLedger(self._catalog), LicensePlanner(self._catalog)
@@ -81,36 +81,36 @@ class HolderEntries:
             if missing:
                 listed = ", ".join(repr(name) for name in missing)
                 raise OptionError(
-                    f"users.set: this tenant has no user {listed}; as set takes the SKUs from everybody else, nothing is done before all are found"
+                    f"users.set: this tenant has no user {listed}; as set removes the SKUs from all other users, nothing is done before all are found"
                 )
             if not wanted and not self._params.get("allow_empty"):
-                raise OptionError("users: nobody is left to hold the SKUs, which takes them from everybody: give allow_empty: true if that is meant")
+                raise OptionError("users: no user is left to hold the SKUs, which removes them from all users; set allow_empty: true if this is intended")
             ids = {user.id for name in wanted if (user := self._users.user(name))}
             unwanted += [user.name for user in holders if user.id not in ids]
         both = {name.lower() for name in wanted} & {name.lower() for name in unwanted}
         if both:
-            raise OptionError(f"users: {' and '.join(sorted(both))} shall hold the SKU and shall not; leave one of them out")
+            raise OptionError(f"users: {' and '.join(sorted(both))}: both in add and in remove; leave one of them out")
         losers = [{"user": name, "is_wanted": False} for name in unwanted]  # first, so that their seats can be taken
         self.entries = losers + [{"user": name, "is_wanted": True} for name in wanted]
 
     def _holders(self) -> list[Principal]:
-        """Those who hold one of the SKUs directly, or by a way that Graph does not say."""
+        """Return the users who hold one of the SKUs directly, or by an unknown path."""
         found = {}
         for sku, dummy in self._skus:
             for user in self._session.tenant.users(None, None, None, sku.id):
-                is_unclear = any(not lic.is_known for lic in user.not_direct(sku.id))  # then taking it is refused, and says why
+                is_unclear = any(not lic.is_known for lic in user.not_direct(sku.id))  # then removing it is an error, which says why
                 if (user.direct(sku.id) or is_unclear) and user.id not in found:
                     self._users.add(user)
                     found[user.id] = user
         return list(found.values())
 
     def read(self, indexes: list[int]) -> dict[int, str]:
-        """Everybody was read before."""
+        """Return the ids of the users, who were all read before."""
         found = ((index, self._users.user(self.entries[index]["user"])) for index in indexes)
         return {index: user.id for index, user in found if user is not None}
 
     def plan(self, index: int, stage: int) -> tuple[Changes, int]:
-        """The changes to one user's licenses, with the seats that those before left. Raises OptionError for a user that the tenant does not have."""
+        """The changes to one user's licenses, with the seats that earlier entries left. Raises OptionError for a user that the tenant does not have."""
         entry = self.entries[index]
         user = self._users.user(entry["user"])
         if user is None:
@@ -127,5 +127,5 @@ class HolderEntries:
         return user.id if user else None
 
     def route(self, index: int) -> str:
-        """Users have one path only."""
+        """Return the only path for users."""
         return "principal"

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The users of a run who leave or come back, and the record of them."""
+"""The users of a run who are released or restored, and the record of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..._licensing.restore import returns_of, still_open
 
 
 class Leavers:
-    """Records who leaves before anything is sent, and knows what those get who come back. Without such users, the file is not touched."""
+    """Records leavers before anything is sent, and returns what restored users get. Without such users, the file is not touched."""
 
     def __init__(self, desired: DesiredRun, params: Mapping) -> None:
         self._path: str | None = params["record_path"] if desired.has_records else None
@@ -32,28 +32,28 @@ class Leavers:
         self._begun: dict[str, Episode] = {}
 
     def begin(self, is_dry: bool) -> None:
-        """Looks whether the file can be used. Raises OptionError when it cannot."""
+        """Check that the file can be used. Raises OptionError when it cannot."""
         self._is_dry = is_dry
         self._file = RecordFile(self._path, self._may_create, is_dry) if self._path else None
 
     def open(self, desired: DesiredRun, tenant_id: str | None) -> tuple[dict[int, frozenset[str]], dict[str, Collection[str]]]:
-        """The ids under which the record has the names of users who come back, and the ids of groups that it has of users."""
+        """Return the recorded ids of restored users by place, and the recorded ids of groups by user."""
         if self._file is None:
             return {}, {}
         if not tenant_id:
-            raise OptionError("record_path: Graph does not say which tenant this is, so nothing can be recorded; try again later")
+            raise OptionError("record_path: Graph does not report the id of the tenant, so nothing can be recorded; try again later")
         record = self._file.open(tenant_id)
         back = {index: one.name.lower() for index, one in enumerate(desired.users) if one.state == "restored"}
         aliases = {index: frozenset(record.ids[name]) for index, name in back.items() if name in record.ids}
         return aliases, {user_id: {group_id for one in episodes for group_id in one.groups} for user_id, episodes in record.open.items()}
 
     def skus(self) -> list[Sku]:
-        """The SKUs of the record, by the name that they had: the tenant may no longer have them."""
+        """Return the SKUs of the record, with the name that they had: the tenant may no longer have them."""
         episodes = [one for some in self._file.record.open.values() for one in some] if self._file else []
         return [Sku(held.sku_id, one.names.get(held.sku_id, held.sku_id), is_owned=False) for one in episodes for held in (*one.licenses, *one.seats)]
 
     def returns(self, users: Mapping[int, Observed], aliases: Mapping[int, frozenset[str]], tenant: Tenant) -> dict[str, Resolved]:
-        """What users who come back get, by their id."""
+        """Return what restored users get, by their id."""
         self._tenant = tenant
         if self._file is None or not users:
             return {}
@@ -62,7 +62,7 @@ class Leavers:
         return {user_id: resolved for user_id, (resolved, dummy) in made.items()}
 
     def record(self, plans: Sequence[UserPlan]) -> None:
-        """Records what is going to be removed from leavers, on the disk, before anything of it is sent. Raises OptionError when that fails."""
+        """Record what will be removed from leavers, on the disk, before anything of it is sent. Raises OptionError when that fails."""
         if self._file is None:
             return
         due = [one for one in plans if one.desired.state == "released" and one.index not in self._recorded and one.state]
@@ -73,9 +73,9 @@ class Leavers:
         self._recorded |= {one.index for one in due}
 
     def note(self, one: UserPlan, outcome: str, is_rejected: bool) -> None:
-        """Records that a user lost everything, or has everything again as far as it is possible. Raises OptionError when that fails.
+        """Record that a user is released, or restored as far as possible. Raises OptionError when that fails.
 
-        is_rejected says that Graph rejected all of it: then what this run has recorded of it counts for nothing.
+        is_rejected says that Graph rejected all of it: then what this run has recorded of it does not count.
         """
         if self._file is None or self._is_dry or one.state is None or one.duplicate_of is not None:
             return
@@ -94,15 +94,15 @@ class Leavers:
                 self._file.note(state_line(still, "partly_restored", self._file.now()))
 
     def close(self) -> None:
-        """Lets another run write the file."""
+        """Close the file, so that another run can write it."""
         if self._file is not None:
             self._file.close()
 
 
 def everyone(params: Mapping, users: Sequence) -> list[str]:
-    """The ids of all users of the record who have not got everything back. Raises OptionError where users are named as well, or the file cannot be read."""
+    """Return the ids of all recorded users who are not fully restored. Raises OptionError if users are named as well, or the file cannot be read."""
     if users or params["state"] != "restored":
-        raise OptionError("restore_all is true: it is for state: restored, and users must be empty; leave one of them out")
+        raise OptionError("restore_all is true, which requires state: restored and empty users; correct one of them")
     if not params.get("record_path"):
         raise OptionError("record_path is missing: give the file in which the licenses of leavers are recorded")
     return list(RecordFile(params["record_path"], False, True).open(None).open)

@@ -40,13 +40,13 @@ class GroupsClient(UsersClient):
         return DesiredRun((), {}, licensing_groups=groups)
 
     def note(self, entry: Any, outcome: str, progress: Progress) -> str | None:
-        """Keeps the groups whose members get something, or have it."""
+        """Keep the groups whose members get licenses, or have them."""
         if outcome in ("changed", "unchanged") and entry.changes is not None:
             self._assigning.append((entry.name, entry.changes))
         return None
 
     def finish(self, is_dry: bool) -> None:
-        """Waits until Graph has carried the licenses to the members, where the task asks for that, and reads which members they do not reach.
+        """Wait until Graph has assigned the licenses to the members, where the task asks for that, and read which members they do not reach.
 
         Raises WaitTimeoutError.
         """
@@ -89,10 +89,10 @@ class GroupsClient(UsersClient):
 
 
 def _first(texts: Sequence[str], most: int, where: str = "") -> list[str]:
-    """The first few texts, and how many there are besides."""
+    """Return the first few texts, and how many more there are."""
     return [*texts[:most], *([f"and {len(texts) - most} more{where}"] if len(texts) > most else [])]
 
 
 def run_licensed_groups(module: GraphModule) -> None:
-    """Runs the module, and exits."""
+    """Run the module, and exit."""
     run_client(module, GroupsClient)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs M(m365.licensing.licensed_users) and M(m365.licensing.groups_assign_license): reads who is listed, plans all, and lets the engine write."""
+"""Runs M(m365.licensing.licensed_users) and M(m365.licensing.groups_assign_license): reads the listed users, plans all, and lets the engine write."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class UsersClient:
     """One run over users and licensing groups: what is desired, and what is planned."""
 
     def __init__(self, module: GraphModule, session: Session) -> None:
-        """Raises OptionError with every problem of form, before anything is read."""
+        """Raises OptionError with all invalid options, before anything is read."""
         self.module, self.session, self._params = module, session, module.params
         check_pace(self._params)
         self.is_reporting = "report" in (self._params.get("user_errors"), self._params.get("group_errors"))
@@ -68,11 +68,11 @@ class UsersClient:
         return desired_run({**self._params, **lists, "today": self._params.get("today") or time.strftime("%Y-%m-%d", time.gmtime())})
 
     def close(self) -> None:
-        """Lets other runs write the record."""
+        """Close the record, so that other runs can write it."""
         self._leavers.close()
 
     def plan(self, report: RunReport) -> Planned:
-        """Reads the tenant and plans. Where a text wants the names of groups, they are read, and all is planned again."""
+        """Read the tenant and plan. Where a text needs the names of groups, read them, and plan again."""
         self._leavers.begin(report.is_dry)
         catalog = self.session.reader.catalog()
         report.begin(self.session.reader.tenant_id, self._described)
@@ -103,7 +103,7 @@ class UsersClient:
         return job.plan
 
     def send(self, jobs: Sequence[GroupJob | StepJob]) -> list[Written]:
-        """Writes one batch, and before that what is going to be removed from leavers into the record."""
+        """Write one batch, after recording what it removes from leavers."""
         writer, steps = self.session.writer, [job for job in jobs if isinstance(job, StepJob)]
         if not steps:
             return writer.apply_all("v1.0", [(job.operations, "principal") for job in jobs])
@@ -111,19 +111,19 @@ class UsersClient:
         try:
             self._leavers.record([job.plan for job in steps])
         except OptionError as error:
-            return [Written(error=error) for dummy in jobs]  # of what is sent, only this is an error of an option, and it ends the run
+            return [Written(error=error) for dummy in jobs]  # the only OptionError of a batch, which ends the run
         if step.number == JOINS:
             return writer.join([one for job in jobs for one in job.operations if isinstance(one, JoinGroup)])
         return writer.apply_all(step.version, [(job.operations, "principal") for job in jobs])
 
     def look(self, jobs: Sequence[GroupJob | StepJob]) -> Mapping[int, Written | None]:
-        """The jobs of which all shows that they wait for, and those of which it will not show."""
+        """Return, by place, None for jobs that need not wait any longer, and the error of those that wait in vain."""
         users = {state.before.id: state.before.user for job in jobs for state, dummy, is_patient in waiting_for(job)}
         now = self._reader.again(list(users.values()), any(one.allotment_id for job in jobs for one in job.awaited))
         return {place: result for place, job in enumerate(jobs) for result in shown(job, now)}
 
     def take(self, job: GroupJob | StepJob, result: Written | None, progress: Progress, problems: tuple[Problem, ...]) -> None:
-        """The changes of a user, or the calls for a group. A seat that is freed behind is waited for; what was not replaced is an error of the group."""
+        """The changes of a user, or the calls for a group. A user waits for a seat that is freed later; a missing replacement is an error of the group."""
         if result is None:
             if isinstance(job, GroupJob) and progress.is_broken and not progress.problems:
                 progress.problems = (not_replaced(job.plan),)
@@ -135,7 +135,7 @@ class UsersClient:
             progress.problems += problems
 
     def catalog(self, entry: GroupPlan | UserPlan) -> Catalog:
-        """That of the tenant."""
+        """Return the catalog of the tenant."""
         return self._plan.tenant.catalog
 
     def planned(self, entry: GroupPlan | UserPlan) -> tuple:
@@ -164,7 +164,7 @@ class UsersClient:
         return change_rows(entry.state, self._in_order(entry, made), self._plan.tenant)
 
     def diff(self, entry: GroupPlan | UserPlan, made: Sequence[Any], outcome: str, problems: Sequence[Problem]) -> dict | None:
-        """What was made, or will be, as text; errors as well."""
+        """Return what was or will be done, and the errors, as text."""
         if not self.module._diff:
             return None
         said = [*entry.problems, *(one for one in problems if one not in entry.problems)]
@@ -179,7 +179,7 @@ class UsersClient:
         return tuple(change for change in entry.changes if change in made)
 
     def note(self, entry: GroupPlan | UserPlan, outcome: str, progress: Progress) -> str | None:
-        """Counts seats, and records that a user lost everything, or has everything again."""
+        """Count seats, and record that a user is released or restored."""
         try:
             if isinstance(entry, UserPlan):
                 if outcome == "changed" and entry.state:
@@ -217,5 +217,5 @@ class UsersClient:
 
 
 def run_licensed_users(module: GraphModule) -> None:
-    """Runs the module, and exits."""
+    """Run the module, and exit."""
     run_client(module, UsersClient)

@@ -23,9 +23,9 @@ from .entries import check_duplicates, removals
 
 
 class Listed(Protocol):
-    """What a module desires for many principals. option is how the list is called, keys are the options that name the principal of an entry.
+    """The desired state of many principals. option is the name of the list, keys are the options that name the principal of an entry.
 
-    entries are complete after begin. described is what the task asks for, by which a report is known to be of the same entries.
+    entries are complete after begin. described is what the task asks for; a report must be of the same.
     """
 
     option: str
@@ -35,10 +35,10 @@ class Listed(Protocol):
     described: Any
 
     def begin(self, session: Session) -> str | None:
-        """Reads what the tenant has. Something by which the tenant can be told from others."""
+        """Read what the tenant has. Return a text that identifies the tenant."""
 
     def read(self, indexes: list[int]) -> dict[int, str]:
-        """Reads the principals of entries. What each entry is about, of those that the tenant has: equal texts are the same."""
+        """Read the principals of entries. Return the target of each entry that the tenant has: equal texts are the same target."""
 
     def plan(self, index: int, stage: int) -> tuple[Changes, int]:
         """The changes of an entry, and the stage in which they can be written, not before the one given.
@@ -50,7 +50,7 @@ class Listed(Protocol):
         """The id of the principal of an entry."""
 
     def route(self, index: int) -> str:
-        """Which of Graph's paths the writes of an entry take."""
+        """Return which of Graph's paths the writes of an entry use."""
 
 
 class ListClient(PlanClient):
@@ -62,7 +62,7 @@ class ListClient(PlanClient):
         module.forget(listed.option)  # it was read
 
     def plan(self, report: RunReport) -> Planned:
-        """The plans of all entries, in their order. Raises LicensingError for what forbids the whole run, such as entries that contradict each other."""
+        """The plans of all entries, in their order. Raises LicensingError for what prevents the whole run, such as conflicting entries."""
         listed = self._listed
         report.begin(listed.begin(self.session), listed.described)
         plans = [_plan_of(index, entry, listed.keys) for index, entry in enumerate(listed.entries)]
@@ -89,15 +89,15 @@ class ListClient(PlanClient):
             seen[who] = plan.stage + 1
 
     def send(self, jobs: Sequence[Plan]) -> list[Written]:
-        """Writes in one batch."""
+        """Write in one batch."""
         return self.session.writer.apply_all(self._listed.version, [(job.operations, self._listed.route(job.index)) for job in jobs])
 
     def key(self, entry: Plan) -> Any:
-        """The entry itself: the report of another list is of no use."""
+        """Return the entry itself, as the report of another list cannot be used."""
         return self._listed.entries[entry.index]
 
     def note(self, entry: Plan, outcome: str, progress: Progress) -> str | None:
-        """Lets go of the changes: a hundred thousand of them are never held longer than needed."""
+        """Drop the changes: a hundred thousand of them are not kept longer than needed."""
         entry.changes = None
         return None
 
@@ -108,5 +108,5 @@ def _plan_of(index: int, entry: dict, keys: tuple[str, ...]) -> Plan:
 
 
 def run_list(module: GraphModule, make_listed: Callable[[dict], Listed]) -> None:
-    """Runs a module over a list, and exits. make_listed reads the options; it raises OptionError for what contradicts itself."""
+    """Run a module over a list, and exit. make_listed reads the options, and raises OptionError for contradictions."""
     run_client(module, lambda module, session: ListClient(module, session, make_listed(module.params)))

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A module for one principal: a list of one, which answers in its own form."""
+"""A module for one principal: a list of one, with results in a form of its own."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ResultOf = Callable[[Changes, Outcome], dict]
 
 
 class SingleClient(PlanClient):
-    """A client with one entry. make_changes plans, result_of gives the module's own results."""
+    """A client with one entry. make_changes plans, result_of returns the module's own results."""
 
     def __init__(self, module: GraphModule, session: Session, make_changes: MakeChanges, result_of: ResultOf) -> None:
         super().__init__(module, session)
@@ -39,21 +39,21 @@ class SingleClient(PlanClient):
         return Planned([Plan(0, "principal", "", self._changes)])
 
     def send(self, jobs: Sequence[Plan]) -> list[Written]:
-        """Writes on the path that the task chooses."""
+        """Write on the path that the task chooses."""
         return self.session.writer.apply_all(None, [(job.operations, self.module.params.get("route") or "principal") for job in jobs])
 
     def note(self, entry: Plan, outcome: str, progress: Progress) -> str | None:
-        """Keeps what became of it."""
+        """Keep the outcome."""
         self._outcome, self._progress = outcome, progress
         return None
 
     def finish(self, is_dry: bool) -> None:
-        """Waits until it shows, where the task asks for that."""
+        """Wait until the changes show, where the task asks for that."""
         if not is_dry and self.module.params.get("wait") and self._changes is not None and self._outcome in ("changed", "unchanged"):
             self.session.writer.wait(self._changes, self.module.params["wait_timeout"])
 
     def answer(self, task: TaskRun) -> tuple[dict[str, Any], list[Problem]]:
-        """What was done, or would be; where it failed, what was done all the same."""
+        """Return what was or would be done; after a failure, what was done anyway."""
         changes, made, shown = self._changes, tuple(self._progress.made), self.session.writer.outcome
         if changes is None:
             return {}, []
@@ -69,5 +69,5 @@ class SingleClient(PlanClient):
 
 
 def run_module(module: GraphModule, make_changes: MakeChanges, result_of: ResultOf) -> None:
-    """Runs the module, and exits."""
+    """Run the module, and exit."""
     run_client(module, lambda module, session: SingleClient(module, session, make_changes, result_of))

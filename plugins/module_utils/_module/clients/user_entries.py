@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What M(m365.licensing.users_assign_license) declares: licenses for the users of a list."""
+"""The desired state of M(m365.licensing.users_assign_license): licenses for the users of a list."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class UserEntries:
         self._read_filter = params.get("read_filter")
 
     def begin(self, session: Session) -> str | None:
-        """Reads what the tenant owns."""
+        """Read what the tenant owns."""
         self._session = session
         catalog = session.reader.catalog()
         self._ledger, self._planner = SeatLedger(catalog), LicensePlanner(catalog)
@@ -43,7 +43,7 @@ class UserEntries:
         return session.reader.tenant_id
 
     def read(self, indexes: list[int]) -> dict[int, str]:
-        """Reads the users: those of read_filter in pages, and who is not among them as the number makes it cheapest."""
+        """Read the users: those of read_filter in pages, and the others in the fewest requests."""
         if self._read_filter and indexes:
             for user in self._session.tenant.users(None, None, self._read_filter, None):
                 self._users.add(user)
@@ -52,7 +52,7 @@ class UserEntries:
         return {index: user.id for index, user in found if user is not None}
 
     def plan(self, index: int, stage: int) -> tuple[Changes, int]:
-        """The changes to one user's licenses, with the seats that those before left. Raises OptionError for a user that the tenant does not have."""
+        """The changes to one user's licenses, with the seats that earlier entries left. Raises OptionError for a user that the tenant does not have."""
         name = self.entries[index]["user"]
         user = self._users.user(name)
         if user is None:
@@ -69,12 +69,12 @@ class UserEntries:
         return user.id if user else None
 
     def route(self, index: int) -> str:
-        """Users have one path only."""
+        """Return the only path for users."""
         return "principal"
 
 
 def desired_of(entries: list[dict]) -> list[DesiredLicenses]:
-    """What each entry declares. Raises OptionError with every entry that cannot be read; equal entries are one object."""
+    """Return the desired licenses of each entry. Raises OptionError with every invalid entry; equal entries are one object."""
     problems: list[str] = []
     known: dict[str, DesiredLicenses] = {}
     desired = []
