@@ -140,7 +140,8 @@ class Reach:
     def tests(self, path: str, line: int) -> list[str]:
         """The tests that run a line, or where it runs on import those that run any line of its file: of each function the fastest first."""
         by_line = self._data.contexts_by_lineno(str(COLLECTION / path))
-        named = {name for name in by_line.get(line, ()) if name} or {name for names in by_line.values() for name in names if name}
+        inside = _lines_of_functions(COLLECTION / path)
+        named = {name for number, names in by_line.items() if number == line or line not in inside for name in names if name}
         functions: dict[str, list[str]] = {}
         for name in sorted({name.partition("|")[0] for name in named}, key=self.seconds):
             functions.setdefault(name.partition("[")[0], []).append(name)
@@ -155,6 +156,12 @@ class Reach:
         """The first tests that together take no longer than a budget in seconds."""
         sums = accumulate(map(self.seconds, names))
         return [name for name, total in zip(names, sums) if total <= budget] or names[:1]
+
+
+def _lines_of_functions(path: Path) -> set[int]:
+    """The lines that run when a function is called. Defaults of parameters, fields and constants run once, in whichever test comes first."""
+    functions = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef))
+    return {line for node in functions for line in range(node.body[0].lineno, (node.end_lineno or 0) + 1)}
 
 
 def is_seen(tree: Path, path: str, text: str, runs: list[list[str]]) -> bool:

@@ -8,12 +8,21 @@ import os
 import threading
 
 import pytest
+from sandbox_tenant.faults import STRICT_VARIABLE
 from support.csdl import observe
 from support.scripted import bare_graph, graph
 from support.sdk_schema import the_schema
 from support.tenant import SEED, Sandbox, Tenant
 
 __all__ = ["bare_graph", "graph", "running_sandbox", "tenant"]
+
+
+def pytest_collection_modifyitems(items):
+    """Where the sandbox is strict, tests of its plain form are skipped."""
+    if os.environ.get(STRICT_VARIABLE):
+        for item in items:
+            if item.get_closest_marker("plain") or "unit/sandbox" in str(item.path):
+                item.add_marker(pytest.mark.skip(reason="of a plain sandbox tenant"))
 
 
 @pytest.fixture(scope="session")

@@ -147,6 +147,7 @@ def test_which_results_are_shown(tenant, shown):
     assert (result["summary"]["failed"], result["summary"]["changed"], result["summary"]["unchanged"]) == (1, 1, 1)
 
 
+@pytest.mark.plain
 @pytest.mark.parametrize(("count", "reads"), [(15, 1), (20, 1), (300, 1), (600, 2), (1500, 2)])
 def test_requests_when_nothing_changes(tenant, count, reads):
     people = crowd(tenant, count)
@@ -165,6 +166,7 @@ def test_a_scattered_list_in_a_large_tenant_is_not_read_by_pages(tenant):
     assert len(tenant.journal()) == 1 + 1 + 3, "the SKUs, one page that was not worth it, and the rest by filters"
 
 
+@pytest.mark.plain
 def test_ids_and_names_side_by_side_keep_to_the_bound(tenant):
     people = [upn(name) for name in crowd(tenant, 600)]
     ids = [tenant.state()["users"][name]["id"] for name in people[:301]]
@@ -174,6 +176,7 @@ def test_ids_and_names_side_by_side_keep_to_the_bound(tenant):
     assert len(tenant.journal()) <= -(-600 // 999) + 2
 
 
+@pytest.mark.plain
 def test_a_condition_that_is_true_of_the_list_saves_reading_the_tenant(tenant):
     people = crowd(tenant, 6000)
     sales = [name for name in people if tenant.store.user(upn(name))["department"] == "Sales"]
@@ -189,6 +192,7 @@ def test_a_condition_that_is_not_true_of_all_loses_no_user(tenant):
     assert "nobody@contoso.example" in result["results"][2]["msg"]
 
 
+@pytest.mark.plain
 def test_twenty_people_are_a_batch(tenant):
     people = crowd(tenant, 700)
     tenant.store.skus["f8a1db68-be16-40ed-86d5-cb42ce701560"]["enabled"] = 900

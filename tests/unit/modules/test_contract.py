@@ -447,6 +447,7 @@ BEHIND = {
 }
 
 
+@pytest.mark.plain
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("module", BEHIND)
 def test_what_stands_behind_a_lost_write_is_sent_again_before_it_is_judged(tenant, module, times):

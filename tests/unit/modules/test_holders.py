@@ -161,6 +161,7 @@ def test_who_is_no_longer_meant_is_not_skipped(tenant, tmp_path):
     assert {row["user"]: row["outcome"] for row in result["results"]} == {upn("dave"): "changed", upn("carol"): "skipped"}
 
 
+@pytest.mark.plain
 def test_who_holds_it_already_is_not_read_again(tenant):
     crowd(tenant, 3000)
     now = sorted(holders(tenant, "SPE_E3"))

@@ -121,6 +121,7 @@ def test_a_page_is_a_request_and_the_skus_another(tenant, size, pages):
     assert len(tenant.journal()) == pages + 1
 
 
+@pytest.mark.plain
 def test_two_thousand_people_are_three_pages(tenant):
     tenant.reset(load_seed(None, 2000))
     assert tenant.run(USERS)["count"] == len(EVERYBODY) + 2000

@@ -95,6 +95,7 @@ def test_an_unknown_user_does_not_stop_the_others(tenant, check):
     assert [row["user"] for row in result["changes"]] == [upn("bob")]
 
 
+@pytest.mark.plain
 def test_a_thousand_members_take_few_requests(tenant):
     people = crowd(tenant, 1000)
     assert run(tenant, set=people)["changed"]

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import threading
@@ -69,6 +70,10 @@ class SimulatedFaults:
     clock: float = 1.0
 
 
+# what a client must expect of Graph at any time: rows in any order, small pages, members that are new, single entities in value, a location that shows late
+STRICT = {"shuffle": True, "unknown": True, "wrapped": True, "page_size": 25, "location_lag": 1, "new_user_lag": 1}
+STRICT_VARIABLE = "SANDBOX_TENANT_STRICT"
+
 THROTTLED = {"status": 429, "code": "TooManyRequests", "message": "Please retry again later."}
 BUSY = {"status": 409, "code": "Directory_ConcurrencyViolation", "message": "Error due to concurrent requests being made to the tenant."}
 RANDOM: dict[str, dict] = {
@@ -99,7 +104,7 @@ class FaultPlan:
         """Remove all rules and reset the conditions."""
         with self._lock:
             self._faults.clear()
-            self._set(SimulatedFaults())
+            self._set(SimulatedFaults(**(STRICT if os.environ.get(STRICT_VARIABLE) else {})))
 
     def _set(self, conditions: SimulatedFaults) -> None:
         self.conditions = conditions
