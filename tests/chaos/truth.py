@@ -36,7 +36,7 @@ from ansible_collections.m365.licensing.plugins.module_utils._licensing.tables.g
 from ansible_collections.m365.licensing.plugins.module_utils._module.session import Session  # noqa: E402
 from ansible_collections.m365.licensing.plugins.module_utils._tenant.requests import calls_of, principal_path  # noqa: E402
 from chaos import MODULES, PLANS, BrokenContract, require, run_module  # noqa: E402
-from sandbox_tenant.seed import load_seed  # noqa: E402
+from sandbox_tenant.seed import ENDED, load_seed  # noqa: E402
 from sandbox_tenant.server import Sandbox  # noqa: E402
 
 SEED = load_seed(None)
@@ -176,13 +176,26 @@ class Case:
             group["security_enabled"] = chance.random() < 0.9 or bool(group["licenses"])
         seed["groups"][1]["display_name"] = "Project one"
         seed["groups"][0]["groups"] = ["Project one"] if chance.random() < 0.3 else []
+        self._own_seats(seed)
+        return seed
+
+    def _own_seats(self, seed: dict) -> None:
+        """Seats of each SKU: about as many as are held, some suspended, some with a subscription that has ended."""
+        chance = self.chance
         for sku in seed["skus"]:
             held = sum(row["sku"] == sku["part_number"] for user in seed["users"] for row in user.get("licenses", []))
-            pooled = sum(pool["units"] for pool in seed["allotments"] if pool["sku"] == sku["part_number"])
-            sku["enabled"], sku["warning"] = max(held, pooled, 1) + chance.choice([0, 0, 1, 5]), 0
+            pools = [pool for pool in seed["allotments"] if pool["sku"] == sku["part_number"]]
+            for pool in pools:
+                if chance.random() < 0.1:
+                    pool["state"] = chance.choice(["warning", "suspended", "deleted", "lockedOut"])
+            ended = sum(pool["units"] for pool in pools if pool.get("state") in ENDED)
+            pooled = sum(pool["units"] for pool in pools) - ended
+            sku["enabled"], sku["warning"], sku["suspended"] = max(held, pooled, 1) + chance.choice([0, 0, 1, 5]), 0, ended
             if chance.random() < 0.08:
                 sku["status"] = chance.choice(["Warning", "Suspended", "LockedOut"])
-        return seed
+            if chance.random() < 0.1:  # more seats are in use than owned, since some were suspended
+                fewer = min(chance.randint(1, 3), sku["enabled"] - pooled)
+                sku["enabled"], sku["suspended"] = sku["enabled"] - fewer, sku["suspended"] + fewer
 
     def _who(self) -> str:
         return f"{self.chance.choice(SEED['users'])['name']}@contoso.example"

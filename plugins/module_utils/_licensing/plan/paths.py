@@ -218,11 +218,11 @@ def with_service_plans(plan: SeatPlan, user: Observed, seen: Principal, resolved
 
 def _chosen(plan: SeatPlan, user: Observed, seat: Seat, left: SeatsLeft) -> Allotment | None:
     """The allotment to draw on: the only one for this kind of principal, or the one with most seats free."""
-    living = [one for one in seat.allotments if not one.has_ended]
-    fitting = [one for one in living if user.user.kind in one.assignable_to]
+    able = [one for one in seat.allotments if user.user.kind in one.assignable_to]
+    fitting = [one for one in able if not one.has_ended]
     if not fitting:
-        plan.problems.append(predict.wrong_kind(living[0], user.user.kind) if living else predict.pool_ended(seat.allotments[0]))
-        return (living or seat.allotments)[0]
+        plan.problems.append(predict.pool_ended(able[0]) if able else predict.wrong_kind(seat.allotments[0], user.user.kind))
+        return (able or seat.allotments)[0]
     if len(fitting) > 1 and not seat.is_any:
         plan.problems.append(predict.allotment_ambiguous(seat.sku, fitting, seat.where))
         return None

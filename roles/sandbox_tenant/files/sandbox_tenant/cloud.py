@@ -13,6 +13,7 @@ from .faults import FaultPlan
 from .graph import KINDS
 from .groups import recheck
 from .odata import Shape
+from .seed import ENDED
 from .tenant import Claim, Pool, Tenant
 
 PREFIX = "#microsoft.graph.cloudLicensing."
@@ -51,7 +52,7 @@ class CloudLicensing:
             "subscriptionId": pool.subscription_id,
             "startDate": "2026-01-01",
             "nextLifecycleDate": "2027-01-01",
-            "state": "active",
+            "state": pool.state,
             "tags": "none",
         }
         return {
@@ -99,7 +100,7 @@ class CloudLicensing:
             raise cloud_rejection("invalidUsageLocation", "The user has no valid usage location", target="body")
         if any(claim.pool_id == pool.id for claim in self.tenant.claims_of(principal["id"])):
             raise cloud_rejection("duplicateAssignment", "An assignment of this allotment to this principal exists already", target="body")
-        if kind != "group" and pool.free < 1 and principal["id"] not in pool.seats:
+        if pool.state in ENDED or (kind != "group" and pool.free < 1 and principal["id"] not in pool.seats):
             raise cloud_rejection("noAvailableLicenses", "There are no available licenses for the specified allotment")
         if kind == "user":
             self._check_plans(principal["id"], pool, disabled)

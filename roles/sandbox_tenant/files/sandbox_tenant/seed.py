@@ -37,7 +37,13 @@ FORM: dict[str, tuple[type, bool, Any]] = {
     "allotments": (
         list,
         True,
-        {"name": (str, True, None), "sku": (str, True, None), "units": (int, True, None), "assignable_to": (str, True, KINDS)},
+        {
+            "name": (str, True, None),
+            "sku": (str, True, None),
+            "units": (int, True, None),
+            "assignable_to": (str, True, KINDS),
+            "state": (str, False, "active|warning|suspended|deleted|lockedOut"),
+        },
     ),
     "users": (
         list,
@@ -80,6 +86,7 @@ FORM: dict[str, tuple[type, bool, Any]] = {
         {"client_id": (str, True, GUID), "object_id": (str, True, GUID), "name": (str, False, None), "permissions": (list, True, str)},
     ),
 }
+ENDED = ("suspended", "deleted", "lockedOut")  # of these subscriptions, no seat can be assigned
 HOLDERS = (("users", "licenses"), ("groups", "licenses"), ("devices", "assignments"))
 TYPES = {str: "string", int: "integer", bool: "boolean", list: "array", dict: "object"}
 
@@ -177,11 +184,15 @@ def _seat_faults(seed: dict) -> Iterator[str]:
     used = Counter(row["sku"] for part, key in HOLDERS if part != "groups" for holder in seed[part] for row in holder.get(key, []))
     for index, sku in enumerate(seed["skus"]):
         name, owned = sku["part_number"], sku["enabled"] + sku.get("warning", 0)
-        pooled = sum(pool["units"] for pool in seed["allotments"] if pool["sku"] == name)
-        if used[name] > owned:
-            yield f"seed.skus[{index}]: {used[name]} of {name} are assigned, but {owned} are owned"
+        pooled, ended = (
+            sum(pool["units"] for pool in seed["allotments"] if pool["sku"] == name and (pool.get("state") in ENDED) == is_ended) for is_ended in (False, True)
+        )
+        if used[name] > owned + sku.get("suspended", 0):
+            yield f"seed.skus[{index}]: {used[name]} of {name} are assigned, but {owned} are owned, and {sku.get('suspended', 0)} suspended"
         if pooled > owned:
             yield f"seed.skus[{index}]: allotments hold {pooled} of {name}, but {owned} are owned"
+        if ended > sku.get("suspended", 0):
+            yield f"seed.skus[{index}]: allotments whose subscription has ended hold {ended} of {name}, but {sku.get('suspended', 0)} are suspended"
 
 
 def _kind_faults(row: dict, kind: str, skus: dict[str, dict], allotments: list[dict], place: str) -> Iterator[str]:
@@ -190,7 +201,7 @@ def _kind_faults(row: dict, kind: str, skus: dict[str, dict], allotments: list[d
     if sku is None:
         return
     pools = [pool for pool in allotments if pool["sku"] == row["sku"]]
-    has_rest = sku["enabled"] + sku.get("warning", 0) > sum(pool["units"] for pool in pools) and kind != "device"
+    has_rest = sku["enabled"] + sku.get("warning", 0) + sku.get("suspended", 0) > sum(pool["units"] for pool in pools) and kind != "device"
     if sku.get("applies_to", "User") != "User" or not (has_rest or any(kind in pool["assignable_to"].split(",") for pool in pools)):
         yield f"{place}.sku: {row['sku']} has no seats for a {kind}"
 

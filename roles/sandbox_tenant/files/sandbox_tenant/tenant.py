@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from .principals import named_of, object_id, user_of
+from .seed import ENDED
 
 
 @dataclass
@@ -27,14 +28,15 @@ class Pool:
     units: int
     assignable_to: str
     subscription_id: str
+    state: str = "active"
     is_hidden: bool = False
     seats: dict[str, None] = field(default_factory=dict)
     waiting: dict[str, str] = field(default_factory=dict)
 
     @property
     def free(self) -> int:
-        """Unused seats."""
-        return self.units - len(self.seats)
+        """Unused seats that can be assigned: fewer than none where seats were suspended, and none where the subscription has ended."""
+        return min(self.units - len(self.seats), 0 if self.state in ENDED else self.units)
 
 
 @dataclass
@@ -249,11 +251,13 @@ class Tenant:
         left = {sku["sku_id"]: sku["enabled"] + sku.get("warning", 0) for sku in seed["skus"]}
         for row in seed["allotments"]:
             sku_id = named[row["sku"]]
-            left[sku_id] -= row["units"]
-            yield Pool(_pool_id(row["name"]), sku_id, row["units"], row["assignable_to"], object_id("subscription", row["name"]))
+            state = row.get("state", "active")
+            left[sku_id] -= 0 if state in ENDED else row["units"]
+            yield Pool(_pool_id(row["name"]), sku_id, row["units"], row["assignable_to"], object_id("subscription", row["name"]), state)
+        suspended = {sku["sku_id"] for sku in seed["skus"] if sku.get("suspended")}
         for sku_id, units in left.items():
-            if units > 0:
-                yield Pool(_pool_id(f"hidden {sku_id}"), sku_id, units, "user,group", object_id("subscription", sku_id), is_hidden=True)
+            if units > 0 or sku_id in suspended:
+                yield Pool(_pool_id(f"hidden {sku_id}"), sku_id, max(units, 0), "user,group", object_id("subscription", sku_id), is_hidden=True)
 
     def _claim_all(self) -> None:
         """Create the claims of the seed."""
