@@ -97,14 +97,6 @@ options:
       - Ignored for a license that states all of its service plans, and for one that is held already.
     type: bool
     default: false
-  remove_inherited:
-    description:
-      - What to do with a SKU of O(licenses.remove) that only a group assigns. V(warn) changes nothing and warns. V(fail) is an error.
-        Both name the group.
-      - With V(warn), a task that succeeded succeeds again, also when a group still assigns the SKU.
-    type: str
-    default: warn
-    choices: [warn, fail]
   protect:
     description:
       - SKUs, by part number, id or product name, that are never removed. O(licenses.set) leaves them, and naming one in O(licenses.remove) is an error.

@@ -39,10 +39,18 @@ options:
   inherited:
     description:
       - What to do when the user holds a wanted SKU through a group and not directly. V(assign) assigns it directly as well, which takes no further seat.
-        V(accept) leaves it at that. V(fail) is an error. An inherited license in state Error is not held, so it is not accepted.
+        V(accept) keeps it as it is. V(fail) is an error. An inherited license in state Error is not held, so it is not accepted.
     type: str
     default: assign
     choices: [assign, accept, fail]
+  remove_inherited:
+    description:
+      - What to do with a SKU of O(licenses.remove) that only a group assigns. V(warn) changes nothing and warns. V(fail) is an error.
+        Both name the group.
+      - With V(warn), a task that succeeded succeeds again, also when a group still assigns the SKU.
+    type: str
+    default: warn
+    choices: [warn, fail]
   wait:
     description:
       - Whether to read until the change shows. Microsoft Graph usually needs seconds for that. The results do not depend on it.
@@ -222,7 +230,7 @@ from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.licenses import plan_licenses
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.show.results import license_result
 from ansible_collections.m365.licensing.plugins.module_utils._module.clients.single import run_module
-from ansible_collections.m365.licensing.plugins.module_utils._module.options import CHECKS, LICENSES, SHARED, GraphModule, principal_of
+from ansible_collections.m365.licensing.plugins.module_utils._module.options import CHECKS, INHERITED, LICENSES, SHARED, GraphModule, principal_of
 
 
 def make_changes(params, reader):
@@ -245,7 +253,7 @@ def main():
             "user": {"type": "str"},
             "me": {"type": "bool"},
             "usage_location": {"type": "str"},
-            "inherited": {"type": "str", "default": "assign", "choices": ["assign", "accept", "fail"]},
+            **INHERITED,
         },
         required_one_of=[("licenses", "usage_location")],
         supports_check_mode=True,

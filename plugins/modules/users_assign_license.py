@@ -281,14 +281,13 @@ failure:
 
 from ansible_collections.m365.licensing.plugins.module_utils._module.clients.lists import run_list
 from ansible_collections.m365.licensing.plugins.module_utils._module.clients.user_entries import UserEntries
-from ansible_collections.m365.licensing.plugins.module_utils._module.options import BULK, CHECKS, LICENSES, SHARED, GraphModule, without_defaults
+from ansible_collections.m365.licensing.plugins.module_utils._module.options import BULK, CHECKS, INHERITED, LICENSES, SHARED, GraphModule, without_defaults
 
 
 def main():
     """Entry point."""
-    own = without_defaults({name: spec for name, spec in {**LICENSES, **CHECKS}.items() if not name.startswith("wait")})
+    own = without_defaults({name: spec for name, spec in {**LICENSES, **INHERITED, **CHECKS}.items() if not name.startswith("wait")})
     own["usage_location"] = {"type": "str"}
-    own["inherited"] = {"type": "str", "choices": ["assign", "accept", "fail"]}
     entry = {"user": {"type": "str", "required": True}, **own}
     module = GraphModule(
         argument_spec={

@@ -72,7 +72,6 @@ LICENSES: dict[str, dict[str, Any]] = {
         "mutually_exclusive": [("set", "add"), ("set", "remove")],
     },
     "carry_plans": {"type": "bool", "default": False},
-    "remove_inherited": {"type": "str", "default": "warn", "choices": ["warn", "fail"]},
     "protect": {"type": "list", "elements": "str"},
     "max_removals": {"type": "int"},
     "allow_empty": {"type": "bool", "default": False},
@@ -80,6 +79,10 @@ LICENSES: dict[str, dict[str, Any]] = {
     "wait_timeout": {"type": "float", "default": 300.0},
 }
 
+INHERITED: dict[str, dict[str, Any]] = {
+    "inherited": {"type": "str", "default": "assign", "choices": ["assign", "accept", "fail"]},
+    "remove_inherited": {"type": "str", "default": "warn", "choices": ["warn", "fail"]},
+}
 
 BULK: dict[str, dict[str, Any]] = {
     "concurrency": {"type": "int", "default": 4},
