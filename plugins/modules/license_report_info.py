@@ -100,9 +100,14 @@ report:
       returned: always
       sample: "2026-11-01T06:00:00Z"
     tenant_id:
-      description: The tenant.
+      description: The id of the tenant.
       type: str
       returned: always
+    tenant_name:
+      description: The name of the tenant, or null where Graph does not give it.
+      type: str
+      returned: always
+      sample: contoso
     people:
       description: How many users there are.
       type: int

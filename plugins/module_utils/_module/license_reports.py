@@ -40,6 +40,7 @@ def read_report(params: Mapping, session: Session) -> dict:
         "version": VERSION,
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "tenant_id": session.reader.tenant_id,
+        "tenant_name": session.reader.tenant_name,
         "people": usage.people,
         "licensed": usage.licensed,
         "skus": rows,

@@ -47,7 +47,7 @@ from .parse import (
 )
 from .requests import COLLECTIONS, assignments_path, members_path, principal_path
 
-SKUS = "/subscribedSkus?$select=accountId,skuId,skuPartNumber,appliesTo,capabilityStatus,consumedUnits,prepaidUnits,servicePlans"
+SKUS = "/subscribedSkus?$select=accountId,accountName,skuId,skuPartNumber,appliesTo,capabilityStatus,consumedUnits,prepaidUnits,servicePlans"
 _POOL_FIELDS = "id,skuId,skuPartNumber,allottedUnits,consumedUnits,assignableTo,services,subscriptions"
 ALLOTMENTS = f"/admin/cloudLicensing/allotments?$select={_POOL_FIELDS}&$top=999"
 EXPAND_ALLOTMENT = "$expand=allotment($select=id,skuId,skuPartNumber)"
@@ -60,6 +60,7 @@ class Reader:
         """progress gets the number of users of a list that are read, and of all."""
         self._client, self._cloud_name, self.names, self.progress = client, cloud_name, names, progress
         self.tenant_id: str | None = None
+        self.tenant_name: str | None = None
 
     def catalog(self) -> Catalog:
         """What the tenant owns: one request."""
@@ -99,6 +100,7 @@ class Reader:
         """Return what the tenant owns, from the answer to SKUS, and keep the tenant's id."""
         rows = list(self._client.rows("v1.0", skus.checked()))
         self.tenant_id = next((account for row in rows if (account := text(row, "accountId"))), None)
+        self.tenant_name = next((name for row in rows if (name := text(row, "accountName"))), None)
         return Catalog(skus_of(rows), self.names)
 
     def troubles(self, kind: str, name: str) -> tuple[Principal, tuple[AssignmentError | WaitingMember, ...] | None]:

@@ -158,6 +158,7 @@ def test_the_page_stands_alone_and_takes_names_for_names(stage):
     assert not re.findall(r"src\s*=|href\s*=\s*\"(?!#)|@import|url\(|https?://", text)
     assert len(re.findall("<script", text)) == 1, "that of the filter, without which all is shown"
     assert "Licenses &lt;b&gt;&amp;&lt;/b&gt;" in text
+    assert "contoso, tenant " in text
 
 
 @pytest.mark.skipif(BROWSER is None, reason="there is no Chromium here")
