@@ -9,7 +9,15 @@ from dataclasses import replace
 import pytest
 from ansible_collections.m365.licensing.plugins.module_utils._errors import OptionError
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.desired.licenses import desired_assignment
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.model import Assignment, CloudState, Group, License, Principal, UsageRight
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.model import (
+    Assignment,
+    CloudState,
+    Group,
+    License,
+    Principal,
+    ServicePlan,
+    UsageRight,
+)
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.assignments import plan_assignment
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.changes import (
     CreateAssignment,
@@ -17,6 +25,7 @@ from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.cha
     SetUsageLocation,
     UpdateAssignment,
 )
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.tables.service_plan_conflicts import EXCLUSIVE
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from support.values import allotment, guid, off, sku, user
@@ -154,6 +163,24 @@ def test_what_is_said_names_the_allotment(title, word):
     }[title]
     changes = plan_assignment(before, desired_assignment({"user": "ann", "allotment": "b" if title == "second_seat" else "a"}))
     assert word in next(one for one in changes.findings if one.code == title).message
+
+
+def test_the_assignment_that_a_task_is_about_is_the_best_one():
+    before = state(pool("a", state="warning"), pool("b"), held=[has("a"), has("b")])
+    assert plan_assignment(before, desired_assignment({"user": "ann", "sku": "E5"})).subject.id == "in-b"
+
+
+def test_service_plans_that_exclude_each_other():
+    """A SKU whose service plan excludes one that is on by another path."""
+    (first, one), (second, other), *dummy = EXCLUSIVE[0].items()
+    small, large = (replace(sku(name, ""), service_plans=(ServicePlan(*plan),)) for name, plan in (("SMALL", (first, one)), ("LARGE", (second, other))))
+    right_of_small = UsageRight(small.id, "SMALL", frozenset({first}), (one,), ("a",))
+    before = state(pool("a", small), pool("b", large), held=[has("a", small)], rights=[right_of_small])
+    for check, is_error in (("enforce", True), ("try", False)):
+        changes = plan_assignment(before, desired_assignment({"user": "ann", "allotment": "b", "plan_check": check}))
+        assert [(one.code, one.is_error) for one in changes.findings] == [("plans_exclude", is_error)]
+    changes = plan_assignment(before, desired_assignment({"user": "ann", "allotment": "b", "disabled_plans": [other]}))
+    assert changes.findings == ()
 
 
 MISTAKES = {

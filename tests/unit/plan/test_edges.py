@@ -221,3 +221,81 @@ def test_users_with_errors_are_named_by_the_group_that_waits_for_them():
     assert "ann@contoso.example and 1 more, who have errors," in two.groups[0].problems[-1].cause
     one = plan(people[:1], world(groups=(team,)), licensing_groups=groups, profiles={})
     assert "ann@contoso.example, who has an error," in one.groups[0].problems[-1].cause
+
+
+# -- what waits, and what does not
+
+# title: (user, entry, the change, whether it waits)
+WAITS = {
+    "another direct license has it on": (
+        someone(direct(E5), direct(E3)), {"licenses": [{"sku": "E5", "disabled_plans": ["SWAY"]}], "groups": ["plain"]}, "~E5", False),
+    "a license of the same call turns it on": (
+        someone(direct(E5)), {"licenses": [{"sku": "E5", "disabled_plans": ["SWAY"]}, {"sku": "E3"}], "groups": ["plain"]}, "~E5", False),
+    "a group turns it on later": (someone(direct(E5)), {"licenses": [{"sku": "E5", "disabled_plans": ["SWAY"]}], "groups": ["desk"]}, "~E5", True),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("title", WAITS)
+def test_what_is_turned_off_waits_for_what_turns_it_on(title):
+    one, entry, change, waits = WAITS[title]
+    assert f"{change}{'*' if waits else ''}" in lines(plan([(one, entry)]))
+
+
+def test_what_a_group_turns_on_in_this_run_is_not_on_yet():
+    team = replace(group("team"), licenses=(License(E5.id, off("SWAY")),), members={guid("ann"): "ann"})
+    groups = [{"group": "team", "licenses": [{"sku": "E5", "disabled_plans": []}]}]
+    one = someone(direct(E5), through(team, E5, "SWAY"), groups=[team])
+    entry = {"licenses": [{"sku": "E5", "disabled_plans": ["SWAY"]}], "groups": ["team"]}
+    made = plan([(one, entry)], world(groups=(team,)), licensing_groups=groups, profiles={})
+    assert [(change.verb, change.is_late) for change in made.users[0].changes] == [("update", True)]
+
+
+def test_a_license_of_a_group_that_was_not_read_stays_as_it_shows():
+    team = group("team", E3, members={guid("ann"): "ann"})
+    groups = [{"group": "team", "licenses": [{"sku": "E3", "disabled_plans": ["SWAY"]}]}]
+    one = someone(through(team, E3), License(BI.id, off("BI"), guid("elsewhere")), groups=[team])
+    made = plan([(one, {"licenses": [{"sku": "E5"}]})], world(groups=(team,)), licensing_groups=groups, profiles={})
+    held = {lic.sku_id: lic.disabled_plans for lic in made.users[0].state.after.licenses if lic.group_id}
+    assert held == {E3.id: off("SWAY"), BI.id: off("BI")}
+
+
+# -- numbers and names
+
+
+def test_the_allotments_of_all_seats_that_go_are_named():
+    made = plan([(someone(direct(BI), seats=[(HEAD, off()), (FIELD, off())]), {"profile": "lead", "from": "figures"})])
+    assert "field and head" in made.users[0].problems[0].message
+
+
+def test_a_service_plan_that_the_sku_no_longer_has_is_not_sent():
+    """Graph rejects ids that are not of the SKU; what a group had off once may be one."""
+    made = plan([(someone(through(DESK, E3, "GONE", "SWAY"), groups=[DESK]), {"licenses": [{"sku": "E3"}]})])
+    assert [change.after for change in made.users[0].changes] == [off("SWAY")]
+
+
+def test_two_who_choose_share_the_seats_that_are_left():
+    pair = sku("PAIR", "X", free=2)
+    people = [(someone(name=name), {"licenses": [{"sku": "PAIR", "alternatives": [{"sku": "FULL"}]}]}) for name in ("ann", "bob")]
+    made = plan(people, world(skus=(pair, FULL)))
+    assert [one.errors for one in made.users] == [(), ()]
+    third = plan([*people, (someone(name="cat"), people[0][1])], world(skus=(pair, FULL)))
+    assert [bool(one.errors) for one in third.users] == [False, False, True]
+
+
+@pytest.mark.parametrize(("count", "said"), [(9, "u8 X)"), (10, "u9 X)"), (11, "u9 X; and 1 more)")])
+def test_ten_users_are_named_at_most(count, said):
+    message = predict.too_many_removals(count, 1, [f"u{number} X" for number in range(count)]).cause
+    assert message.endswith(said)
+
+
+@pytest.mark.parametrize(("limit", "count", "allowed"), [("0%", 1, 0), ("1%", 1, 1), ("1%", 2, 1), (None, 13, 12)])
+def test_a_percentage_of_what_is_held(limit, count, allowed):
+    """Twenty users hold two licenses each, and some lose one of them."""
+    held = [someone(direct(E3), direct(BI), name=f"user{number}") for number in range(50 if limit else 20)]
+    people = [(one, {"profile": "plain", "from": "figures"} if number < count else {"licenses": [{"sku": "E3"}]}) for number, one in enumerate(held)]
+    run = desired_run({**TASK, "profiles": PROFILES, "users": [{"user": one.user.name, **entry} for one, entry in people]})
+    made = plan_run(run, dict(enumerate(held)), world(), Settings(), Guards(limit=removal_limit(limit)), {})
+    if count <= allowed:
+        assert made.problem is None
+    else:
+        assert f"of {2 * len(held)}, which is {allowed}{'' if limit else ' by default'}" in made.problem.cause

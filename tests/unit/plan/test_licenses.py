@@ -245,6 +245,7 @@ def test_a_product_that_the_tenant_gave_up_has_its_names_still(name):
     spared = planned(user(direct(E3)), licenses={"remove": [name]})
     assert spared.is_noop
     assert [(finding.code, finding.is_error) for finding in spared.findings] == [("sku_not_owned", False)]
+    assert not planned(user(direct(E3)), licenses={"add": [{"sku": "E5"}]}, protect=[name]).errors, "a guard for others of the list"
     assert direct_after(planned(user(License(GONE), direct(E3)), licenses={"set": [{"sku": "E5"}]}, protect=[name])) == {GONE: off(), E5.id: off()}
 
 

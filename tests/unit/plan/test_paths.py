@@ -416,6 +416,14 @@ LEAVERS = {
 }
 
 
+def test_a_returner_keeps_a_seat_that_was_assigned_since():
+    episode, left, dummy = released(ann(direct(BI), seats=[(HEAD, off())]))
+    since = replace(left, user=user(direct(BI)), seats=(Assignment("new", "field", BI.id),))
+    back, dummy_too = restored(recorded(episode), since)
+    assert lines(back) == ["+head"]
+    assert codes(back) == ["second_seat"]
+
+
 @pytest.mark.parametrize("exchange", [None, {"licenses": [{"sku": "E3", "enabled_plans": ["MAIL"]}]}, {"licenses": [{"sku": "FULL"}]}])
 @pytest.mark.parametrize("title", LEAVERS)
 def test_what_a_leaver_held_comes_back(title, exchange):
