@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options and attributes that every module which talks to Microsoft Graph has."""
+"""The options and attributes of every module that calls Microsoft Graph."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ options:
     description:
       - How to authenticate. V(auto) takes the first of V(access_token), V(certificate), V(workload_identity) and V(client_secret)
         whose options are complete. V(managed_identity) and V(azure_cli) are used only when named.
-      - What the task gives goes before the environment as a whole. A way of which the task gives all options comes first, then one of which it gives
-        the application or the credential, and only then one that the environment alone makes up. A credential of the task also goes before
+      - Options of the task take precedence over the environment as a whole. A method for which the task sets all options is first. Next is one with
+        the application or the credential. A method that only the environment sets is last. A credential of the task also takes precedence over
         E(MSGRAPH_AUTH).
       - If unset, E(MSGRAPH_AUTH) is used.
     type: str
@@ -59,8 +59,8 @@ options:
     choices: [auto, access_token, certificate, workload_identity, client_secret, managed_identity, azure_cli]
   token_cache:
     description:
-      - File in which tokens are kept between tasks, for its owner only and locked between processes. Its folder is made if it is not there.
-        A link, or a file of another user, is rejected. A looser mode is narrowed, and what others could write until then is not used.
+      - File in which tokens are kept between tasks, for its owner only and locked between processes. A missing folder is created.
+        A link, or a file of another user, is rejected. A less strict mode is restricted, and content that others could write until then is not used.
       - If unset, E(MSGRAPH_TOKEN_CACHE) is used, and without it every task gets a token of its own.
       - Needs the Python library C(msal-extensions).
     type: path
@@ -73,18 +73,18 @@ options:
     choices: [AzureCloud, AzureUSGovernment, AzureUSGovernmentDoD, AzureChinaCloud]
   graph_url:
     description:
-      - Address of Microsoft Graph, for a private endpoint or the sandbox tenant. Plain http is accepted for loopback only.
+      - Address of Microsoft Graph, for a private endpoint or the sandbox tenant. Unencrypted HTTP is accepted for loopback only.
       - If unset, E(MSGRAPH_URL) is used, and without it the address of the O(cloud).
     type: str
   authority_url:
     description:
-      - Address of the authority that issues tokens, for a private endpoint or the sandbox tenant. It must be https.
+      - Address of the authority that issues tokens, for a private endpoint or the sandbox tenant. It must use HTTPS.
       - If unset, E(AZURE_AUTHORITY_HOST) is used, and without it the address of the O(cloud).
     type: str
   ca_path:
     description:
-      - File or folder of PEM certificates to trust instead of the usual ones. An authority that is named need not meet RFC 5280 to the letter, which
-        Python 3.13 demands of others.
+      - File or folder of PEM certificates to trust instead of the usual ones. A certificate authority in it need not comply strictly with RFC 5280, which
+        Python 3.13 requires of others.
       - If unset, E(MSGRAPH_CA_PATH) is used, and without it E(REQUESTS_CA_BUNDLE), E(CURL_CA_BUNDLE), E(SSL_CERT_FILE) or E(SSL_CERT_DIR).
     type: path
   validate_certs:
@@ -99,14 +99,15 @@ options:
     default: 30
   max_wait:
     description:
-      - Seconds that one request may wait altogether for throttling and retries, at most a day. After that its last error stands.
+      - Seconds that one request may wait altogether for throttling and retries, at most a day. After that, the request fails with its last error.
     type: float
     default: 300
   sku_names:
     description:
       - Microsoft's file C(Product names and service plan identifiers for licensing), a CSV. With it, every option that takes a SKU or a service plan
-        also takes the names that people know, such as V(Microsoft 365 E5).
-      - What the tenant itself calls a SKU or service plan always wins. A product name of several SKUs is an error, unless the tenant owns one of them.
+        also takes display names, such as V(Microsoft 365 E5).
+      - The tenant's own name of a SKU or service plan always takes precedence. A product display name of several SKUs
+        is an error, unless the tenant owns one of them.
     type: path
 requirements:
   - requests
@@ -144,7 +145,7 @@ attributes:
     description: Changes nothing, so there is nothing to show.
     support: N/A
   idempotent:
-    description: Never changes anything, whatever happens.
+    description: Never changes anything.
     support: full
   action_group:
     description: Use C(group/m365.licensing.graph) in C(module_defaults) to set the connection options for every module of this collection.

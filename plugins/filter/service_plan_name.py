@@ -6,13 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: service_plan_name
-short_description: Name of a service plan that people know
+short_description: Display name of a service plan
 version_added: 0.1.0
 author:
   - m365.licensing contributors (@m365-licensing)
 description:
-  - Turns the id or the name of a service plan, such as V(TEAMS1), into the one that people know, for reports.
-  - What the file does not know stays as it is.
+  - Turns the id or the name of a service plan, such as V(TEAMS1), into its display name, for reports.
+  - A value that is not in the file is returned unchanged.
 options:
   _input:
     description:
@@ -32,14 +32,14 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: A name that people know
+- name: Show the display name of a service plan
   ansible.builtin.debug:
     msg: "{{ 'TEAMS1' | m365.licensing.service_plan_name('product-names.csv') }}"
 """
 
 RETURN = r"""
 _value:
-  description: The name, or what was given.
+  description: The display name, or the input.
   type: str
   sample: Microsoft Teams
 """

@@ -1,22 +1,22 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The product name of a SKU."""
+"""The product display name of a SKU."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: sku_name
-short_description: Product name of a SKU
+short_description: Product display name of a SKU
 version_added: 0.1.0
 author:
   - m365.licensing contributors (@m365-licensing)
 description:
-  - Turns the part number or id of a SKU into the product name that people know, for reports.
-  - What the file does not know stays as it is.
+  - Turns the SKU part number or id of a SKU into its product display name, for reports.
+  - A value that is not in the file is returned unchanged.
 options:
   _input:
     description:
-      - Part number or id of a SKU.
+      - SKU part number or id of a SKU.
     type: str
     required: true
   names:
@@ -32,14 +32,14 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: A name that people know
+- name: Show the product display name of a SKU
   ansible.builtin.debug:
     msg: "{{ 'SPE_E5' | m365.licensing.sku_name('product-names.csv') }}"
 """
 
 RETURN = r"""
 _value:
-  description: The name, or what was given.
+  description: The product display name, or the input.
   type: str
   sample: Microsoft 365 E5
 """

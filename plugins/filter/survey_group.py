@@ -13,7 +13,7 @@ version_added: 0.1.0
 author:
   - m365.licensing contributors (@m365-licensing)
 description:
-  - Makes an entry of M(m365.licensing.groups_assign_license) out of the answers to a survey.
+  - Turns the answers to a survey into an entry of M(m365.licensing.groups_assign_license).
   - Texts are split at white space, commas and semicolons.
 options:
   _input:
@@ -32,7 +32,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: A group of a survey
+- name: Show the group of a survey
   ansible.builtin.debug:
     msg: "{{ 'Support desk' | m365.licensing.survey_group('SPE_E3 POWER_BI_PRO') }}"
 """

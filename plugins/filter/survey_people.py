@@ -8,17 +8,17 @@ from ansible_collections.m365.licensing.plugins.plugin_utils._survey import name
 
 DOCUMENTATION = r"""
 name: survey_people
-short_description: Names of a survey as people
+short_description: Names of a survey as users
 version_added: 0.1.0
 author:
   - m365.licensing contributors (@m365-licensing)
 description:
-  - Splits a text at white space, commas and semicolons, and makes a person of each name, once.
-  - What is empty is left out, because AWX sends blanks for unanswered questions.
+  - Splits a text at white space, commas and semicolons, and returns a user for each name, once.
+  - Empty values are left out, because AWX sends blanks for unanswered questions.
 options:
   _input:
     description:
-      - Names, one a line or with commas between them.
+      - Names, one per line or separated by commas.
     type: str
     required: true
   profile:
@@ -40,14 +40,14 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Two people of a survey
+- name: Show two users of a survey
   ansible.builtin.debug:
     msg: "{{ 'alice@contoso.example, bob@contoso.example' | m365.licensing.survey_people(profile='office') }}"
 """
 
 RETURN = r"""
 _value:
-  description: The people.
+  description: The users.
   type: list
   elements: dict
 """

@@ -12,13 +12,13 @@ version_added: 0.1.0
 author:
   - m365.licensing contributors (@m365-licensing)
 description:
-  - Makes a host of each user of the tenant, or of those that a filter chooses, so that C(--limit), C(serial) and AWX job slicing work on people.
+  - Makes a host of each user of the tenant, or of those that match a filter. Then C(--limit), C(serial) and AWX job slicing work on users.
   - Each host has variables of the user with the prefix C(m365_), and is in the group C(m365_users), which runs tasks on the controller.
   - Users are read in pages of 999, one request each.
   - The file's name must end in C(m365_users.yml) or C(m365_users.yaml).
-  - What the tenant says of a user is data, never a template, also in O(compose), O(groups) and O(keyed_groups).
-  - With O(cache=true), users come out of the cache only for the same options and the same connection. A cache in files must lie in a folder of
-    your own, which others cannot write; else the tenant is read anew, with a warning.
+  - The tenant's values of a user are data, never a template, also in O(compose), O(groups) and O(keyed_groups).
+  - With O(cache=true), users are read from the cache only for the same options and the same connection. A file cache must be in a folder of
+    your own that others can't write to. Otherwise, the tenant is read again, with a warning.
 extends_documentation_fragment:
   - m365.licensing._graph
   - ansible.builtin.constructed
@@ -33,7 +33,7 @@ options:
   filter:
     description:
       - Only users that match this OData filter, such as V(department eq 'Sales' and accountEnabled eq true).
-        What Graph wants of advanced filters is sent along.
+        What Graph requires for advanced filters is sent along.
     type: str
   properties:
     description:
@@ -43,7 +43,8 @@ options:
     default: [id, userPrincipalName, displayName, department, usageLocation, accountEnabled]
   licenses:
     description:
-      - Whether to read the licenses as well, as C(m365_skus), the part numbers of SKUs that the user holds in any way. One more request.
+      - Whether to read the licenses as well, as C(m365_skus), the SKU part numbers that the user holds over any assignment path.
+        That takes one more request.
     type: bool
     default: false
 seealso:

@@ -12,14 +12,14 @@ version_added: 0.1.0
 author:
   - m365.licensing contributors (@m365-licensing)
 description:
-  - Reads a table of users and returns entries for C(license_people), C(onboard_users_people) and the other lists of people.
-  - CSV is read as spreadsheets in any language and PowerShell write it. Encoding and delimiter are found out - UTF-8 and UTF-16, with or without
+  - Reads a table of users and returns entries for C(license_people), C(onboard_users_people) and the other lists of users.
+  - CSV is read as spreadsheets in any language and PowerShell write it. Encoding and delimiter are detected - UTF-8 and UTF-16, with or without
     a byte order mark, and the code page of Western Windows; comma, semicolon, tab and bar.
-  - The first row has the header names. English ones are known, such as C(UserPrincipalName), C(Usage location), C(License), C(Groups),
+  - The first row has the header names. English ones are recognized, such as C(UserPrincipalName), C(Usage location), C(License), C(Groups),
     C(Last day), C(Profile) and C(Keep). Others are mapped with O(columns).
-  - A blank cell leaves its key out. A cell of C(licenses), C(groups) or C(keep) can hold a list, with line ends, semicolons or bars in between; one
-    of SKUs also with commas between part numbers, and with the plus signs of the admin center's export.
-  - All faults of the table are reported in one message, with line and column. What the table says is data, never a template.
+  - A blank cell leaves its key out. A cell of C(licenses), C(groups) or C(keep) can hold a list, separated by line ends, semicolons or bars. A list
+    of SKUs can also have commas between SKU part numbers, and the plus signs of the admin center's export.
+  - All errors of the table are reported in one message, with line and column. The content of the table is data, never a template.
 options:
   _terms:
     description:
@@ -30,13 +30,14 @@ options:
     required: true
   columns:
     description:
-      - Header names that are not known, each with the key it stands for - V(user), V(profile), V(from), V(usage_location), V(licenses), V(groups),
-        V(last_day) or V(keep). With an empty text, the column is ignored. Case, blanks, hyphens and underscores do not matter.
+      - Header names that are not recognized, each with the key it maps to - V(user), V(profile), V(from), V(usage_location), V(licenses), V(groups),
+        V(last_day) or V(keep). With an empty string, the column is ignored. Case, blanks, hyphens and underscores do not matter.
     type: dict
     default: {}
   ignore_other_columns:
     description:
-      - Whether columns are ignored whose header is neither known nor in O(columns). Without it they are a fault, as a mistyped header would be ignored too.
+      - Whether to ignore columns whose header is neither recognized nor in O(columns). Otherwise they are an error, as a mistyped
+        header would be ignored too.
     type: bool
     default: false
   date_format:
@@ -45,11 +46,11 @@ options:
     type: str
   delimiter:
     description:
-      - The delimiter of a CSV file. If unset, the one of which the header has most.
+      - The delimiter of a CSV file. If unset, the one that the header has most often.
     type: str
   encoding:
     description:
-      - The encoding of a CSV file, such as V(cp1250). If unset, it is found out.
+      - The encoding of a CSV file, such as V(cp1250). If unset, it is detected.
     type: str
   sheet:
     description:
@@ -62,11 +63,11 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: People of a table, each with licenses and location of their own
+- name: License the users of a table
   m365.licensing.licensed_users:
     users: "{{ lookup('m365.licensing.read_users', 'people.csv') }}"
 
-- name: A table that was saved in German
+- name: Read a table with German headers
   ansible.builtin.set_fact:
     license_people: "{{ lookup('m365.licensing.read_users', 'leute.csv', columns=headers) }}"
   vars:

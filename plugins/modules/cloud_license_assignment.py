@@ -13,10 +13,11 @@ version_added: 0.1.0
 author:
   - m365.licensing contributors (@m365-licensing)
 description:
-  - Creates, changes and deletes the assignment of a principal on an allotment (a pool of seats of one SKU), over the C(cloudLicensing) API of Microsoft Graph.
+  - Creates, changes and deletes the assignment of a principal on an allotment, over the C(cloudLicensing) API of Microsoft Graph.
+    An allotment is a pool of seats of one SKU.
   - The API is beta and only in the global cloud. Microsoft does not support it in production.
-  - An assignment that exists is changed in place, never created a second time, also when an answer was lost on the way.
-  - Do not manage one principal's SKU with this module and M(m365.licensing.user_assign_license) alike. Both act on the same licenses.
+  - An existing assignment is changed in place. The module never creates it a second time, even when an answer was lost.
+  - Do not manage one principal's SKU with both this module and M(m365.licensing.user_assign_license). Both act on the same licenses.
 extends_documentation_fragment:
   - m365.licensing._graph
   - m365.licensing._graph.attributes
@@ -29,11 +30,11 @@ options:
     type: str
   group:
     description:
-      - Object id or exact display name of a group. A display name that several groups have is an error that lists their ids.
+      - Object id or exact display name of a group. A display name of several groups is an error that lists their ids.
     type: str
   device:
     description:
-      - Object id or exact display name of a device. A display name that several devices have is an error that lists their ids.
+      - Object id or exact display name of a device. A display name of several devices is an error that lists their ids.
     type: str
   me:
     description:
@@ -41,7 +42,8 @@ options:
     type: bool
   sku:
     description:
-      - Part number or id of the SKU; with O(sku_names) also the product name. An existing assignment of it decides on the allotment, else O(allotment_choice).
+      - SKU part number or id of the SKU; with O(sku_names) also the product display name.
+      - An existing assignment of the SKU decides on the allotment, else O(allotment_choice).
       - Exactly one of O(sku) and O(allotment) must be given.
     type: str
   allotment:
@@ -50,54 +52,55 @@ options:
     type: str
   subscription_id:
     description:
-      - Only allotments that this subscription feeds. If unset, all of the SKU's.
+      - Only allotments to which this subscription contributes. If unset, all allotments of the SKU.
     type: str
   usage_location:
     description:
-      - Country code of two letters (ISO 3166-1) of a user, such as V(DE). It is written before the assignment, and only when it differs.
-      - If unset, the usage location stays as it is. There is no default. Ignored with O(state=absent).
+      - Two-letter country code (ISO 3166-1) of a user, such as V(DE). It is written before the assignment, and only when it differs.
+      - If unset, the usage location is unchanged. There is no default. Ignored with O(state=absent).
     type: str
   disabled_plans:
     description:
-      - Service plans, by name or id, that are off, and no others. An empty list turns all on. With O(plans_mode=merge), these are turned off.
-      - If unset, the service plans stay as they are. Those of a new assignment are as the user has them through groups, else all on.
+      - Service plans to turn off, by name or id. All others are turned on, so an empty list turns all on.
+        With O(plans_mode=merge), only these are turned off.
+      - If unset, the service plans are unchanged. A new assignment takes the service plans that the user has through groups, else all are on.
     type: list
     elements: str
   enabled_plans:
     description:
-      - Service plans, by name or id, that are on, and no others. Those that can't be assigned to users are left alone.
-        With O(plans_mode=merge), these are turned on.
+      - Service plans to turn on, by name or id. All others are turned off, except those that can't be assigned to users.
+        With O(plans_mode=merge), only these are turned on.
     type: list
     elements: str
   plans_mode:
     description:
-      - With V(set), a list of service plans is the whole list. With V(merge), it is what to turn off or on, and the others stay.
+      - With V(set), a list of service plans is the whole list. With V(merge), the listed ones are turned off or on, and the others are unchanged.
     type: str
     default: set
     choices: [set, merge]
   state:
     description:
-      - Whether there shall be an assignment. V(absent) deletes every assignment of the principal that O(sku), O(allotment) and O(subscription_id) describe,
+      - Whether the assignment must exist. V(absent) deletes every assignment of the principal that O(sku), O(allotment) and O(subscription_id) describe,
         and ignores service plans.
     type: str
     default: present
     choices: [present, absent]
   allotment_choice:
     description:
-      - What to do when several allotments of the SKU could serve a new assignment. V(only) is an error that lists them.
-        V(most_available) takes the one with most free seats.
+      - What to do when several allotments of the SKU could serve a new assignment. With V(only), that is an error that lists them.
+        V(most_available) takes the one with the most free seats.
     type: str
     default: only
     choices: [only, most_available]
   exclusive:
     description:
-      - Whether to leave exactly one assignment of the SKU. The one that is wanted is created first, then the others are deleted.
+      - Whether to leave exactly one assignment of the SKU. The module creates the desired one first, then deletes the others.
     type: bool
     default: false
   route:
     description:
-      - Which of Graph's paths the write takes, for least privilege. V(principal) is the path of the user, group or device,
-        V(admin) is that of the organization, V(allotment) that of the allotment. Reads are the same for all.
+      - Which path of the Graph API is used to write, for least privilege. V(principal) is the path of the user, group or device,
+        V(admin) that of the organization, V(allotment) that of the allotment. Reads are the same for all.
     type: str
     default: principal
     choices: [principal, admin, allotment]
@@ -107,20 +110,20 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Alice draws an E5 seat, without Yammer
+- name: Assign E5 to Alice, without Yammer
   m365.licensing.cloud_license_assignment:
     user: alice@contoso.example
     usage_location: DE
     sku: SPE_E5
     disabled_plans: [YAMMER_ENTERPRISE]
 
-- name: The support desk draws Power BI from whichever allotment has most seats free
+- name: Assign Power BI to the support desk
   m365.licensing.cloud_license_assignment:
     group: Support desk
     sku: POWER_BI_PRO
     allotment_choice: most_available
 
-- name: A device no longer has a seat
+- name: Remove Intune from a device
   m365.licensing.cloud_license_assignment:
     device: KIOSK-01
     sku: INTUNE_A_D
@@ -129,7 +132,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 assignment:
-  description: The assignment after the task, or null when there is none. When several exist and none had to change, one of them.
+  description: The assignment after the task, or null when there is none. When several exist and none had to change, it is one of them.
   returned: success
   type: dict
   contains:
@@ -143,12 +146,12 @@ assignment:
       type: str
       returned: always
     sku:
-      description: Part number of the SKU.
+      description: SKU part number.
       type: str
       returned: always
       sample: SPE_E5
     sku_id:
-      description: Id of the SKU, or of the allotment when Graph gives it no SKU.
+      description: Id of the SKU, or of the allotment when Graph reports no SKU for it.
       type: str
       returned: always
       sample: 06ebc4ee-1bb5-47dd-8120-11324bc54e06

@@ -14,7 +14,7 @@ author:
   - m365.licensing contributors (@m365-licensing)
 description:
   - Does for a list of principals what M(m365.licensing.cloud_license_assignment) does for one, in one process.
-  - Principals are read in pages or batches, whichever is less, and written in batches of twenty, several in parallel, as fast as Graph allows.
+  - Principals are read in pages or batches, whichever takes fewer requests, and written in batches of twenty, several in parallel, as fast as Graph allows.
   - Seats are counted across the whole list. An entry with an error is reported, and the others are carried out.
   - The API is beta and only in the global cloud. Microsoft does not support it in production.
 extends_documentation_fragment:
@@ -24,8 +24,9 @@ extends_documentation_fragment:
 options:
   assignments:
     description:
-      - The assignments. What an entry does not say is taken from the options of the same name beside this one.
-      - The same assignment twice is an error when the entries differ, however the principal is named. Entries of one principal are written one after the other.
+      - The assignments. What an entry does not set is taken from the module option of the same name.
+      - The same assignment twice is an error when the entries differ, however the principal is named.
+      - Entries of one principal are written one after the other.
     type: list
     elements: dict
     required: true
@@ -104,49 +105,51 @@ options:
         choices: [enforce, try]
   sku:
     description:
-      - Part number or id of the SKU; with O(sku_names) also the product name. An existing assignment of it decides on the allotment.
+      - SKU part number or id of the SKU; with O(sku_names) also the product display name.
+      - An existing assignment of the SKU decides on the allotment.
     type: str
   subscription_id:
     description:
-      - Only allotments that this subscription feeds.
+      - Only allotments to which this subscription contributes.
     type: str
   usage_location:
     description:
-      - Country code of two letters (ISO 3166-1) of users, such as V(DE). It is written before the assignment, and only when it differs.
+      - Two-letter country code (ISO 3166-1) of users, such as V(DE). It is written before the assignment, and only when it differs.
     type: str
   disabled_plans:
     description:
-      - Service plans, by name or id, that are off, and no others. An empty list turns all on. If unset, they stay as they are.
+      - Service plans to turn off, by name or id. All others are turned on, so an empty list turns all on. If unset, they are unchanged.
     type: list
     elements: str
   enabled_plans:
     description:
-      - Service plans, by name or id, that are on, and no others. Those that can't be assigned to users are left alone.
+      - Service plans to turn on, by name or id. All others are turned off, except those that can't be assigned to users.
     type: list
     elements: str
   plans_mode:
     description:
-      - With V(set), a list of service plans is the whole list, which is the default. With V(merge), it is what to turn off or on.
+      - With V(set), the default, a list of service plans is the whole list. With V(merge), only the listed ones are turned off or on.
     type: str
     choices: [set, merge]
   state:
     description:
-      - Whether there shall be an assignment, which is the default. V(absent) deletes every assignment that the entry describes.
+      - Whether the assignment must exist. V(present) is the default. V(absent) deletes every assignment that the entry describes.
     type: str
     choices: [present, absent]
   allotment_choice:
     description:
       - What to do when several allotments could serve a new assignment. V(only), the default, is an error. V(most_available) takes the one
-        with most free seats.
+        with the most free seats.
     type: str
     choices: [only, most_available]
   exclusive:
     description:
-      - Whether to leave exactly one assignment of the SKU. The one that is wanted is created first, then the others are deleted.
+      - Whether to leave exactly one assignment of the SKU. The module creates the desired one first, then deletes the others.
     type: bool
   route:
     description:
-      - Which of Graph's paths the write takes, for least privilege, as in M(m365.licensing.cloud_license_assignment). V(principal) is the default.
+      - Which path of the Graph API is used to write, for least privilege, as in M(m365.licensing.cloud_license_assignment).
+        V(principal) is the default.
     type: str
     choices: [principal, admin, allotment]
   seat_check:
@@ -169,7 +172,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Two people and the support desk draw seats, the people without Sway
+- name: Assign seats to two users and a group
   m365.licensing.cloud_license_assignments:
     assignments:
       - user: grace@contoso.example
@@ -183,7 +186,7 @@ EXAMPLES = r"""
         sku: POWER_BI_PRO
     allotment_choice: most_available
 
-- name: Devices give their seats back
+- name: Remove Intune from two devices
   m365.licensing.cloud_license_assignments:
     assignments:
       - device: KIOSK-01
@@ -213,7 +216,7 @@ results:
       type: str
       returned: for devices
     outcome:
-      description: V(changed), V(unchanged), V(failed), or V(skipped) for what was done in the run that is taken up, or not sent as the run has ended.
+      description: V(changed), V(unchanged), V(failed), or V(skipped) for an entry that a resumed run had done, or that was not sent as the run ended.
       type: str
       returned: always
       sample: changed
@@ -240,16 +243,16 @@ results:
       type: str
       returned: failure
     failure:
-      description: The same for a playbook to branch on, as RV(m365.licensing.cloud_license_assignment#module:failure) has it.
+      description: What failed, for a playbook to branch on, as RV(m365.licensing.cloud_license_assignment#module:failure) has it.
       type: dict
       returned: failure
 summary:
-  description: How many there were of each, how many requests were sent, and for how many seconds requests waited for Graph's limits.
+  description: How many entries there were of each outcome, how many requests were sent, and for how many seconds requests waited for Graph's limits.
   returned: unless the whole list is rejected before anything is sent
   type: dict
   sample: {total: 1000, changed: 100, unchanged: 899, failed: 1, skipped: 0, requests: 8, seconds_throttled: 0.0}
 failure:
-  description: What failed. C(code) is V(some_failed) when entries did, V(ended) when the run was interrupted or stopped.
+  description: What failed. C(code) is V(some_failed) when entries failed, V(ended) when the run was interrupted or stopped.
   returned: failure
   type: dict
   sample: {code: some_failed, status: null, request_id: null, retriable: true, remedy: null}

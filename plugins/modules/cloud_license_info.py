@@ -37,11 +37,11 @@ options:
     elements: str
   sku:
     description:
-      - Only what is about this SKU, by part number or id; with O(sku_names) also by product name.
+      - Only results for this SKU, by SKU part number or id; with O(sku_names) also by product display name.
     type: str
   gather:
     description:
-      - What to read; each is a request or more. V(usage_rights) is for principals only, not for the whole tenant.
+      - What to read. Each takes one or more requests. V(usage_rights) is for principals only, not for the whole tenant.
         Graph has no V(errors) for groups and devices, and no V(waiting_members) for groups.
     type: list
     elements: str
@@ -92,12 +92,12 @@ assignments:
   type: list
   elements: dict
 errors:
-  description: Why principals do not have what assignments say, each with C(sku), C(code), C(message), C(since), C(cause), C(remedy) and C(assigned_to).
+  description: Why principals do not have what is assigned to them, each with C(sku), C(code), C(message), C(since), C(cause), C(remedy) and C(assigned_to).
   returned: with O(gather=errors)
   type: list
   elements: dict
 waiting_members:
-  description: Who waits for a seat, each with C(allotment), C(sku), C(since) and C(assigned_to).
+  description: The members that wait for a seat, each with C(allotment), C(sku), C(since) and C(assigned_to).
   returned: with O(gather=waiting_members)
   type: list
   elements: dict

@@ -13,10 +13,10 @@ version_added: 0.1.0
 author:
   - m365.licensing contributors (@m365-licensing)
 description:
-  - Gives a group licenses, which its members inherit, takes them away, and turns their service plans on and off, over C(assignLicense) of Microsoft Graph.
-  - SKUs and service plans that the task does not name stay as they are. Everything that changes travels in one call.
-  - Graph carries the licenses to the members later. O(wait=true) follows that, and returns the members that they did not reach, with the reason.
-  - Members of groups inside the group get nothing, and only a group that is security enabled takes licenses.
+  - Assigns licenses to a group, which its members inherit, removes them, and turns their service plans on and off, over C(assignLicense) of Microsoft Graph.
+  - SKUs and service plans that the task does not name are unchanged. All changes are in one request.
+  - Graph assigns the licenses to the members later. O(wait=true) waits for that, and returns the members that they did not reach, with the reason.
+  - Members of nested groups get no licenses, and only a security-enabled group can have licenses.
 extends_documentation_fragment:
   - m365.licensing._graph
   - m365.licensing._graph.attributes
@@ -24,13 +24,13 @@ extends_documentation_fragment:
 options:
   group:
     description:
-      - Object id or exact display name of the group. A display name that several groups have is an error that lists their ids.
+      - Object id or exact display name of the group. A display name of several groups is an error that lists their ids.
     type: str
     required: true
   wait:
     description:
-      - Whether to read until Graph has carried the licenses to the members. That takes minutes, and for a large group up to a day.
-      - It waits too when nothing has to be changed, but an earlier change is still on its way.
+      - Whether to read until Graph has assigned the licenses to the members. That takes minutes, and for a large group up to a day.
+      - It also waits when nothing has to change, but an earlier change is still being processed.
     type: bool
     default: false
 seealso:
@@ -39,7 +39,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: The support desk gets E3 without Sway, and keeps what else it has
+- name: Assign E3 without Sway to a group
   m365.licensing.group_assign_license:
     group: Support desk
     licenses:
@@ -47,7 +47,7 @@ EXAMPLES = r"""
         - sku: SPE_E3
           disabled_plans: [SWAY]
 
-- name: Swap E3 for E5 with the same service plans off, and list members without the license
+- name: Swap E3 for E5, list members in error
   m365.licensing.group_assign_license:
     group: Support desk
     licenses:
@@ -58,7 +58,7 @@ EXAMPLES = r"""
     wait: true
     wait_timeout: 3600
 
-- name: Exactly this license, and at most one less than now
+- name: Set exactly one license, with a removal limit
   m365.licensing.group_assign_license:
     group: Support desk
     licenses:
@@ -90,7 +90,7 @@ licenses:
   elements: dict
   contains:
     sku:
-      description: Part number of the SKU, or its id when the tenant does not own it.
+      description: SKU part number, or the id when the tenant does not own the SKU.
       type: str
       returned: always
       sample: SPE_E5
@@ -115,7 +115,7 @@ licenses:
       type: str
       returned: always
     state:
-      description: Always C(Active). How it goes with the members is in RV(members_with_errors).
+      description: Always C(Active). Errors of the members are in RV(members_with_errors).
       type: str
       returned: always
     error:
@@ -123,8 +123,8 @@ licenses:
       type: str
       returned: always
 processing:
-  description: How far Graph has come with carrying the licenses to the members.
-  returned: with O(wait=true), not in check mode, also when O(wait_timeout) is over
+  description: How far Graph has come with assigning the licenses to the members.
+  returned: with O(wait=true), not in check mode, also when O(wait_timeout) has passed
   type: dict
   contains:
     state:
@@ -152,7 +152,7 @@ members_with_errors:
       returned: always
       sample: ivan@contoso.example
     sku:
-      description: Part number of the SKU.
+      description: SKU part number.
       type: str
       returned: always
       sample: SPE_E5

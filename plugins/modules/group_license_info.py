@@ -13,35 +13,36 @@ version_added: 0.1.0
 author:
   - m365.licensing contributors (@m365-licensing)
 description:
-  - Reads the licenses of groups. All groups of a tenant come in pages of 999, one request each, and one more for the SKUs; those without licenses are left out.
+  - Reads the licenses of groups. All groups of a tenant are read in pages of 999, one request each, and one more for the SKUs.
+    Groups without licenses are left out.
 extends_documentation_fragment:
   - m365.licensing._graph
   - m365.licensing._graph.info_attributes
 options:
   groups:
     description:
-      - Only these groups, by object id or exact display name. A display name that several groups have is an error that lists their ids.
+      - Only these groups, by object id or exact display name. A display name of several groups is an error that lists their ids.
       - If unset, all groups that have licenses.
     type: list
     elements: str
   sku:
     description:
-      - Only groups that have this SKU, by part number or id; with O(sku_names) also by product name.
+      - Only groups that have this SKU, by SKU part number or id; with O(sku_names) also by product display name.
     type: str
   only_errors:
     description:
-      - Whether to read only groups of which Graph says that members are in error. Ignored with O(groups).
+      - Whether to read only groups for which Graph reports members in error. Ignored with O(groups).
     type: bool
     default: false
   member_errors:
     description:
-      - Whether to read also the members that licenses do not reach. A request for each group, and one more for every 20 such members.
+      - Whether to also read the members that licenses do not reach. That takes a request for each group, and one more for every 20 such members.
     type: bool
     default: false
   as_desired:
     description:
-      - Whether to return RV(desired), the options of M(m365.licensing.group_assign_license) for which each group has exactly the licenses of now,
-        instead of RV(groups). Saved and applied, it changes nothing; applied later, it restores.
+      - Whether to return RV(desired), the options of M(m365.licensing.group_assign_license) that keep exactly the current licenses of each group,
+        instead of RV(groups). Applied immediately, they change nothing. Applied later, they restore these licenses.
     type: bool
     default: false
 seealso:
@@ -50,15 +51,15 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Groups that have licenses
+- name: List groups that have licenses
   m365.licensing.group_license_info:
 
-- name: List members that the licenses of groups do not reach
+- name: List members that group licenses do not reach
   m365.licensing.group_license_info:
     only_errors: true
     member_errors: true
 
-- name: What the support desk has, in the form that can be applied again
+- name: Export the licenses of the support desk
   m365.licensing.group_license_info:
     groups: [Support desk]
     as_desired: true
@@ -81,7 +82,7 @@ groups:
       returned: always
       sample: Support desk
     processing_state:
-      description: How far Graph has come with carrying the licenses to the members, such as C(ProcessingComplete), or null.
+      description: How far Graph has come with assigning the licenses to the members, such as C(ProcessingComplete), or null.
       type: str
       returned: always
     licenses:

@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Direct members of one group, as group licensing gives licenses to them."""
+"""Direct members of one group, to which group-based licensing assigns licenses."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ version_added: 0.1.0
 author:
   - m365.licensing contributors (@m365-licensing)
 description:
-  - Adds users to a group, takes them out, or makes them exactly the users of a list. Who is licensed by the group gains and loses its licenses with that.
-  - Only direct members that are users are looked at. Groups and devices inside the group stay.
-  - The members are read in pages of 999 and added twenty in a request. One user who cannot be added does not stop the others.
-  - A group whose members come from a rule (dynamic) or from the local directory is an error before anything is sent.
+  - Adds users to a group, removes them, or makes its users exactly those of a list. Graph assigns and removes the licenses of the group accordingly.
+  - The module manages only direct members that are users. It keeps groups and devices inside the group.
+  - The members are read in pages of 999 and added twenty in a request. A user that can't be added does not stop the others.
+  - A group with dynamic membership, or one that is synchronized from the local directory, is an error before anything is sent.
 extends_documentation_fragment:
   - m365.licensing._graph
   - m365.licensing._graph.attributes
 options:
   group:
     description:
-      - Object id or exact display name of the group. A display name that several groups have is an error that lists their ids.
+      - Object id or exact display name of the group. A display name of several groups is an error that lists their ids.
     type: str
     required: true
   add:
     description:
-      - Users, by object id or user principal name, who shall be members. All others stay.
+      - Users to add, by object id or user principal name. The module keeps all other members.
     type: list
     elements: str
   remove:
     description:
-      - Users who shall not be members. One who is none is no change.
+      - Users to remove. The module ignores a user that is not a member.
     type: list
     elements: str
   set:
     description:
-      - Exactly the users who shall be members. Every other user goes. An empty list needs O(allow_empty=true).
+      - The complete list of users that must be members. The module removes every other user. An empty list needs O(allow_empty=true).
     type: list
     elements: str
   allow_empty:
@@ -52,7 +52,7 @@ options:
     type: int
   wait:
     description:
-      - Whether to read until those of O(add) or O(set) hold the licenses of the group. Who gets an error instead is in RV(failed_users).
+      - Whether to read until the users of O(add) or O(set) hold the licenses of the group. RV(failed_users) has those that get an error instead.
     type: bool
     default: false
   wait_timeout:
@@ -66,7 +66,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Two people join the support desk, and have its licenses when the task ends
+- name: Add two users and wait for their licenses
   m365.licensing.group_members:
     group: Support desk
     add:
@@ -74,12 +74,12 @@ EXAMPLES = r"""
       - grace@contoso.example
     wait: true
 
-- name: One person leaves it
+- name: Remove a user from the support desk
   m365.licensing.group_members:
     group: Support desk
     remove: [ivan@contoso.example]
 
-- name: Exactly these, and at most one less than now
+- name: Set exactly these members, with a removal limit
   m365.licensing.group_members:
     group: Support desk
     set:
@@ -105,7 +105,7 @@ group:
       sample: Support desk
 changes:
   description:
-    - Who was added and removed, or in check mode would be, one row for each user.
+    - The users that were added and removed, or in check mode would be, one row for each.
     - C(action) is V(add_member) or V(remove_member), with C(id) and C(user).
   returned: always
   type: list
@@ -115,12 +115,12 @@ changes:
       id: 7b1d4c0e-9a53-5a30-8d0e-1f2a3b4c5d6e
       user: alice@contoso.example
 findings:
-  description: What was predicted, errors and warnings, as RV(m365.licensing.user_assign_license#module:findings) has them.
+  description: Predicted errors and warnings, as RV(m365.licensing.user_assign_license#module:findings) has them.
   returned: always
   type: list
   elements: dict
 failed_users:
-  description: Who could not be added or removed, and why. The others were.
+  description: The users that could not be added or removed, and why. All others were.
   returned: unless the whole task is rejected
   type: list
   elements: dict
@@ -134,7 +134,7 @@ failed_users:
       type: str
       returned: always
 failure:
-  description: What failed, as RV(m365.licensing.user_assign_license#module:failure) has it. C(code) is V(some_failed) when some users did.
+  description: What failed, as RV(m365.licensing.user_assign_license#module:failure) has it. C(code) is V(some_failed) when some users failed.
   returned: failure
   type: dict
 """

@@ -16,9 +16,9 @@ description:
   - Assigns licenses to the groups of a list, which their members inherit (group-based licensing), and removes them, over C(assignLicense) of Microsoft Graph.
   - The list has the form of C(licensing_groups) in M(m365.licensing.licensed_users). All groups are planned before anything is written.
     A group with an error doesn't stop the others.
-  - SKUs and service plans that an entry does not name stay as they are. Everything that changes in a group travels in one call.
-  - The module names the members that the licenses of these groups don't reach, with cause and remedy.
-  - A run of more than 30 seconds displays how far it is, on a terminal and where the variable C(license_progress) is true.
+  - SKUs and service plans that an entry does not name are unchanged. All changes of a group are in one request.
+  - The module lists the members that the licenses of these groups don't reach, with cause and remedy.
+  - A run of more than 30 seconds shows its progress, on a terminal and where the variable C(license_progress) is true.
 extends_documentation_fragment:
   - m365.licensing._graph
   - m365.licensing._graph.attributes
@@ -34,14 +34,14 @@ options:
     required: true
   protect:
     description:
-      - SKUs that are never removed, beside those in C(protect) of an entry.
+      - SKUs that are never removed, in addition to those in C(protect) of an entry.
     type: list
     elements: str
   max_removals:
     description:
-      - How many licenses the members of all groups together may lose. A license that a group loses counts once per member,
+      - How many licenses the run may remove from the members of all groups together. A license removed from a group counts once per member,
         unless the group gets another one instead.
-      - Beyond it nothing is written. The results and the diff show what would be.
+      - Beyond this limit, nothing is written. The results and the diff show what would be.
     type: int
   wait:
     description:
@@ -63,8 +63,8 @@ options:
   group_errors:
     description:
       - V(fail) fails the task when entries have errors. Ansible prints no diff of a failed task.
-      - V(report) ends the task well, so that the diff is printed. RV(lines) then has the errors, and RV(msg) says in one line that there are some.
-        Errors of form and of the sign-in fail the task in any case.
+      - With V(report), the task succeeds, so that the diff is printed. RV(lines) then has the errors, and RV(msg) reports in one line that there are some.
+        Validation errors and sign-in errors always fail the task.
     type: str
     default: fail
     choices: [fail, report]
@@ -84,7 +84,7 @@ EXAMPLES = r"""
             disabled_plans: [SWAY]
     max_removals: 50
 
-- name: Exchange one license for another, and wait until the members have it
+- name: Swap E3 for E5 and wait for members
   m365.licensing.groups_assign_license:
     groups:
       - group: Support desk
@@ -133,7 +133,7 @@ results:
       type: str
       returned: failure
     failure:
-      description: The same for a playbook to branch on, as RV(m365.licensing.user_assign_license#module:failure) has it.
+      description: What failed, for a playbook to branch on, as RV(m365.licensing.user_assign_license#module:failure) has it.
       type: dict
       returned: failure
 members_with_errors:
@@ -143,13 +143,13 @@ members_with_errors:
   elements: dict
 summary:
   description:
-    - How many groups there were of each outcome, how many licenses don't reach a member, how many requests were sent,
+    - How many groups there were of each outcome, and how many licenses don't reach a member. Also, how many requests were sent,
       and for how many seconds requests waited for Graph's limits.
   returned: once the groups were read
   type: dict
   sample: {total: 3, changed: 1, unchanged: 2, failed: 0, skipped: 0, waiting: 0, members_with_errors: 0, requests: 5, seconds_throttled: 0.0}
 lines:
-  description: What became of the groups, in a few lines - the counts, then up to ten errors, and up to ten members that licenses don't reach.
+  description: The outcome of the groups, in a few lines. These are the counts, then up to ten errors, and up to ten members that licenses don't reach.
   returned: once the groups were read
   type: list
   elements: str
@@ -160,7 +160,7 @@ msg:
   type: str
 ansible_stats:
   description:
-    - What a workflow hands on, as C(set_stats) does it. C(license_summary) has the counts of C(groups), with the number of C(errors) by code, and the C(diff)
+    - What a workflow passes on, as C(set_stats) does. C(license_summary) has the counts of C(groups), with the number of C(errors) by code, and the C(diff)
       as text, as far as 20,000 characters go. Without C(--diff), it is empty.
     - Ansible takes it from tasks that do not fail, so it needs O(group_errors=report).
   returned: once the groups were read
@@ -172,7 +172,7 @@ plan_digest:
   sample: 5b2c1d7f8a90e3c4
 failure:
   description:
-    - What failed. C(code) is V(too_many_removals) when the whole run is forbidden, V(some_failed) when groups failed, V(members_in_error) for members
+    - What failed. C(code) is V(too_many_removals) when the run exceeds its removal limit, V(some_failed) when groups failed, V(members_in_error) for members
       that licenses don't reach, V(ended) when the run stopped.
   returned: failure
   type: dict

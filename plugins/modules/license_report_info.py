@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The licenses of a whole tenant, added up in one pass."""
+"""The licenses of a whole tenant, summarized in one pass."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ version_added: 0.1.0
 author:
   - m365.licensing contributors (@m365-licensing)
 description:
-  - Reads the SKUs, subscriptions, waiting members and all users of a tenant once, and adds them up. Users whose licenses are in order are only counted.
-  - The role C(license_report) makes files of it - JSON, CSV and a page to look at.
+  - Reads the SKUs, subscriptions, waiting members and all users of a tenant once, and summarizes them. Users without findings are only counted.
+  - The role C(license_report) writes it to files - JSON, CSV and an HTML page.
 extends_documentation_fragment:
   - m365.licensing._graph
   - m365.licensing._graph.info_attributes
 options:
   nearly_full:
     description:
-      - From which part of the seats in use on a SKU is nearly full.
+      - The part of seats in use from which a SKU is nearly full.
     type: float
     default: 0.9
   ignore:
     description:
-      - SKUs, by part number or id, of which nothing is to be said, such as free ones.
+      - SKUs, by SKU part number or id, that get no mark, such as free ones.
     type: list
     elements: str
   prices:
     description:
-      - What one seat costs in the time that the report is about, by part number or id of the SKU. Currency is yours.
+      - What one seat costs in the period of the report, by SKU part number or id. Use any currency.
     type: dict
   earlier:
     description:
-      - An earlier report of JSON, to compare with. Where there is no such file yet, a warning says so, and nothing is compared.
+      - An earlier JSON report, to compare with. If the file does not exist yet, the module warns and compares nothing.
     type: path
   current:
     description:
-      - The report of JSON that the new one takes the place of. Where nothing but the time has changed since, it is returned as it is, so that a
-        job that saves it changes nothing. It can be the same file as O(earlier). If unset, or where there is none yet, a new report is returned.
+      - The JSON report that the new one replaces. If only the time has changed since then, it is returned unchanged. A
+        job that saves it then changes nothing. It can be the same file as O(earlier). If unset, or if the file does not exist yet, a new report is returned.
     type: path
   sign_ins:
     description:
-      - Whether sign-ins are read, to find inactive accounts. This takes the permission C(AuditLog.Read.All) and Microsoft Entra ID P1, and pages of 500
-        users, of which Graph gives ten in a minute. V(auto) reads them where it may, and warns where it may not.
+      - Whether sign-ins are read, to find inactive accounts. This needs the permission C(AuditLog.Read.All) and Microsoft Entra ID P1. It reads pages of 500
+        users, and Graph allows ten pages in a minute. V(auto) reads them where that is allowed, and warns where it isn't.
     type: str
     default: auto
     choices: [auto, required, none]
@@ -56,7 +56,7 @@ options:
     default: 90
   pools:
     description:
-      - Whether waiting members are read, which takes the beta API C(cloudLicensing). V(auto) does so where it can be read, and warns where it cannot.
+      - Whether waiting members are read, which needs the beta API C(cloudLicensing). V(auto) reads them where that is possible, and warns where it isn't.
     type: str
     default: auto
     choices: [auto, required, none]
@@ -76,13 +76,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 lines:
-  description: The figures that matter most, for people.
+  description: The most important figures, as text to display.
   returned: success
   type: list
   elements: str
   sample: ["11 of 12 users have licenses", "14 of 20 seats are in use", "1 disabled accounts with licenses, 0 licenses in error, 0 held twice"]
 ansible_stats:
-  description: What a workflow hands on, as C(set_stats) does it. C(license_summary) has the figures, the seats of each SKU, and the number of errors by code.
+  description: What a workflow passes on, as C(set_stats) does. C(license_summary) has the figures, the seats of each SKU, and the number of errors by code.
   returned: success
   type: dict
 report:
@@ -91,7 +91,7 @@ report:
   type: dict
   contains:
     version:
-      description: Of the form of the report.
+      description: Version of the report's format.
       type: int
       returned: always
     created:
@@ -104,7 +104,7 @@ report:
       type: str
       returned: always
     tenant_name:
-      description: The name of the tenant, or null where Graph does not give it.
+      description: The name of the tenant, or null if Graph does not return it.
       type: str
       returned: always
       sample: contoso
@@ -118,29 +118,33 @@ report:
       returned: always
     skus:
       description:
-        - The SKUs, with C(sku), C(sku_id), C(name), C(status), the seats C(owned), C(used), C(free), C(warning) and C(suspended), C(next_date) on which a
-          subscription ends or renews, how many people hold it C(direct), C(inherited), C(unknown), C(twice) and C(in_error), C(plans_off) with the
-          service plans that are off and for how many, C(price), C(cost) of what is owned and not in warning, C(cost_unused) of unused seats of
-          that, and C(mark).
-        - Users whose assignment path Graph does not name are C(unknown). C(next_date) is of subscriptions that are not over.
-        - C(mark) is the gravest that applies - V(gone), V(ended), V(over), V(full), V(warning), V(nearly_full) or null.
+        - The SKUs, with C(sku), C(sku_id), C(name), C(status) and C(mark), and the seats C(owned), C(used), C(free), C(warning) and C(suspended).
+          C(next_date) is the day on which a
+          subscription ends or renews.
+        - C(direct), C(inherited), C(unknown), C(twice) and C(in_error) count the users that hold it in this way.
+          C(plans_off) has the
+          service plans that are off and for how many users. C(price) is that of one seat. C(cost) is that of the seats owned and not in warning,
+          C(cost_unused) that of the unused ones of
+          these.
+        - Users whose assignment path Graph does not name are C(unknown). C(next_date) ignores subscriptions that have ended.
+        - C(mark) is the most severe one that applies - V(gone), V(ended), V(over), V(full), V(warning), V(nearly_full) or null.
       type: list
       elements: dict
       returned: always
     twice:
-      description: Who holds a SKU directly and through groups, with C(user), C(sku) and the names of the C(groups).
+      description: Users that hold a SKU both directly and through groups, with C(user), C(sku) and the names of the C(groups).
       type: list
       elements: dict
       returned: always
     disabled:
-      description: Disabled accounts that hold licenses, with C(user), C(skus) and C(cost), what the seats with a price cost.
+      description: Disabled accounts that hold licenses, with C(user), C(skus) and C(cost), the cost of the seats with a price.
       type: list
       elements: dict
       returned: always
     inactive:
       description:
         - Accounts that hold licenses and were not used for O(inactive_days), with C(user), C(skus), C(last_sign_in) and C(cost). Null where that is not known.
-        - The users can be given to the role C(offboard_users), such as with C(map(attribute='user')).
+        - You can pass the users to the role C(offboard_users), such as with C(map(attribute='user')).
       type: list
       elements: dict
       returned: always
@@ -152,7 +156,7 @@ report:
       elements: dict
       returned: always
     sign_ins_unknown:
-      description: Of how many users with licenses Graph does not say whether they ever signed in. Null where nothing is known.
+      description: For how many users with licenses Graph does not report whether they have signed in. Null where nothing is known.
       type: int
       returned: always
     errors:
@@ -161,7 +165,7 @@ report:
       elements: dict
       returned: always
     waiting:
-      description: Who waits for a seat, with C(sku), C(who) and C(since). Null where that is not known.
+      description: The members that wait for a seat, with C(sku), C(who) and C(since). Null where that is not known.
       type: list
       elements: dict
       returned: always

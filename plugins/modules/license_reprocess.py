@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Makes Microsoft Graph look at a principal's licenses anew."""
+"""Trigger Microsoft Graph to reprocess a principal's licenses."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ version_added: 0.1.0
 author:
   - m365.licensing contributors (@m365-licensing)
 description:
-  - Makes Graph try again what it could not carry out, for example after the reason for an error was removed.
-  - It changes nothing that you declared, so it never reports a change. What it triggered is in RV(reprocessed) and RV(changes).
+  - Makes Graph retry what it could not carry out, for example after you resolved the cause of an error.
+  - It changes nothing that you declared, so it never reports a change. RV(reprocessed) and RV(changes) show what it triggered.
   - Without O(force=true) it triggers only where something is in error or waits.
-  - Graph answers reprocessing of a user with what still stands in the way, which then is the task's error.
+  - When an obstacle remains, Graph reports it in its answer to the reprocessing of a user, and the task fails with it.
 extends_documentation_fragment:
   - m365.licensing._graph
 attributes:
   check_mode:
-    description: Can run in C(check_mode) and say what it would trigger.
+    description: Can run in C(check_mode) and report what it would trigger.
     support: full
   diff_mode:
     description: Changes nothing itself, so there is nothing to show.
     support: N/A
   idempotent:
-    description: Never reports a change. As long as something is in error, every run triggers it anew.
+    description: Never reports a change. As long as something is in error, every run triggers it again.
     support: partial
     details: Graph is asked again as long as something is in error, or with O(force=true).
   action_group:
@@ -44,7 +44,7 @@ options:
   group:
     description:
       - Object id or exact display name of a group, with O(api=cloudLicensing).
-        Graph does not say what is in error of a group, so there it is always triggered.
+        Graph does not report the errors of a group, so its reprocessing is always triggered.
     type: str
   device:
     description:
@@ -62,7 +62,7 @@ options:
     choices: [assignLicense, cloudLicensing]
   force:
     description:
-      - Whether to trigger it also when nothing is in error.
+      - Whether to trigger reprocessing even when nothing is in error.
     type: bool
     default: false
 seealso:
@@ -71,11 +71,11 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Try again what Ivan's groups could not give him
+- name: Reprocess the licenses Ivan inherits from groups
   m365.licensing.license_reprocess:
     user: ivan@contoso.example
 
-- name: Try the assignments of a device again, whatever Graph says of them
+- name: Force reprocessing of a device's assignments
   m365.licensing.license_reprocess:
     device: KIOSK-01
     api: cloudLicensing

@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Users brought to what profiles and a list say, with one plan for all of them."""
+"""Licenses of many users, as profiles and a list declare them, with one plan for all users."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ version_added: 0.1.0
 author:
   - m365.licensing contributors (@m365-licensing)
 description:
-  - Brings listed users to what profiles and the list say. One plan covers all users.
+  - Licenses the listed users as profiles and the list declare. One plan covers all users.
   - The plan has direct licenses, memberships of licensing groups and seats of allotments.
     (A seat is one unit of a SKU; an allotment is a pool of seats in cloudLicensing.)
   - A user is licensed, released or restored. A release is recorded in a file before anything is removed, and a restore assigns what was recorded.
   - Every name is resolved to its id before anything is compared. Two spellings of one SKU, group or user are the same.
   - Seats are counted once over the whole run. A user can take the seat that another user of the list frees, in any order of the list.
-  - What is removed waits until its replacement succeeded and shows. A swap of direct licenses is one request.
+  - A removal waits until its replacement succeeded and shows. A swap of direct licenses is one request.
   - A direct license and the cloudLicensing assignment behind it are one holding.
-  - A run of more than 30 seconds displays how far it is, on a terminal and where the variable C(license_progress) is true.
+  - A run of more than 30 seconds shows its progress, on a terminal and where the variable C(license_progress) is true.
 extends_documentation_fragment:
   - m365.licensing._graph
   - m365.licensing._graph.attributes
@@ -42,39 +42,40 @@ options:
     default: {}
   users:
     description:
-      - The users, as names or as dictionaries. A text that holds such a list as YAML is read.
+      - The users, as names or as dictionaries. A text that holds such a list as YAML is accepted.
       - Each has C(user) (object id or user principal name), and C(profile) or C(licenses), C(groups), C(allotments) and C(usage_location) of its own.
-        What the entry says replaces what the profile says for the same SKU.
-      - C(from) names the profile of before, C(keep) SKUs that are not removed. C(first_day) and C(last_day) are days such as V(2026-12-31).
+        For the same SKU, the entry replaces the profile.
+      - C(from) names the previous profile, C(keep) SKUs that are not removed. C(first_day) and C(last_day) are days such as V(2026-12-31).
       - C(state) replaces O(state), and C(after_release) replaces O(after_release) for this user.
       - The same user twice is one user when both entries declare the same. Different entries are an error that names both.
     type: raw
     required: true
   state:
     description:
-      - V(licensed) assigns what the profile and the entry say. A user past the last working day is released (see O(leavers)).
-      - V(released) removes everything but C(keep) - direct licenses, seats, and memberships of groups through which a license comes.
-        Memberships of other groups stay. A user whose last day is not over yet is skipped.
-      - V(restored) assigns what the record has of the user, and removes what O(after_release) had assigned.
-        What is impossible today, such as a SKU or group that is gone, is a warning and stays open in the record.
+      - V(licensed) assigns what the profile and the entry declare. A user past the last working day is released (see O(leavers)).
+      - V(released) removes everything but C(keep) - direct licenses, seats, and memberships of groups that assign licenses.
+        The user keeps memberships of other groups. A user whose last day has not passed is skipped.
+      - V(restored) assigns the licenses in the user's record, and removes what O(after_release) had assigned.
+        What is impossible today, such as a deleted SKU or group, is a warning and remains open in the record.
     type: str
     default: licensed
     choices: [licensed, released, restored]
   leavers:
     description:
-      - What happens to entries whose C(last_day) and O(grace_days) are over.
-      - V(release) releases them. V(skip) leaves them alone and names them. V(only) releases them and works on no other entry.
+      - What happens to entries whose C(last_day) and O(grace_days) have passed.
+      - V(release) releases them. V(skip) leaves them alone and lists them. V(only) releases them and processes no other entry.
     type: str
     default: release
     choices: [release, skip, only]
   keep:
     description:
-      - SKUs that no released user loses, in addition to C(keep) of the entries. One that the tenant doesn't have is an error.
+      - SKUs that all released users keep, in addition to C(keep) of the entries. One that the tenant doesn't have is an error.
     type: list
     elements: str
   after_release:
     description:
-      - What a released user gets in exchange, in the same request, such as a license with the mailbox alone. It has the key C(licenses), as a profile has it.
+      - What to assign to a released user instead, in the same request, such as a license with only the mailbox.
+        It has the key C(licenses), as a profile has it.
     type: dict
   record_path:
     description:
@@ -84,7 +85,7 @@ options:
     type: path
   record_missing:
     description:
-      - Whether a file that is not there is an error, or is created. Set V(create) for the first run.
+      - Whether a missing file is an error, or is created. Set V(create) for the first run.
     type: str
     default: fail
     choices: [fail, create]
@@ -96,8 +97,8 @@ options:
   user_errors:
     description:
       - V(fail) fails the task when entries have errors. Ansible prints no diff of a failed task.
-      - V(report) ends the task well, so that the diff is printed. RV(lines) then has the errors, and RV(msg) says in one line that there are some.
-        Errors of form and of the sign-in fail the task in any case.
+      - With V(report), the task succeeds, so that the diff is printed. RV(lines) then has the errors, and RV(msg) reports in one line that there are some.
+        Validation errors and sign-in errors always fail the task.
     type: str
     default: fail
     choices: [fail, report]
@@ -109,21 +110,21 @@ options:
     default: 300.0
   licensing_groups:
     description:
-      - What groups assign to their members, before users are put into them. Each has C(group) (object id or exact display name),
+      - What groups assign to their members, before users are added to them. Each has C(group) (object id or exact display name),
         C(licenses) as a profile has them, C(remove) (SKUs), C(exactly) (whether the group has no other licenses), C(protect) and C(max_removals).
       - A SKU in C(remove) that the tenant doesn't have removes nothing, and is a warning.
-      - A license that a group loses counts once per member for O(max_removals).
-      - What a listed member gets in another way instead comes first, and must show before the group loses it.
+      - A license removed from a group counts once per member for O(max_removals).
+      - A listed member's replacement over another assignment path is assigned first. It must show before the license is removed from the group.
         When such a member has an error, the group keeps it.
     type: raw
   remove:
     description:
-      - What a user with a profile loses.
+      - What to remove from a user with a profile.
       - V(nothing) removes nothing.
       - V(previous) removes what the profile in C(from) assigns and the new profile and the entry don't. Without C(from), nothing is removed.
         A direct license that a group of the new profile assigns as well is removed once the group's license shows.
       - V(other_profiles) does the same for all profiles but the user's own.
-      - What no profile names stays, however the user came to it.
+      - The module keeps what no profile names, whatever its assignment path.
     type: str
     default: nothing
     choices: [nothing, previous, other_profiles]
@@ -142,7 +143,7 @@ options:
     default: 0
   lead_days:
     description:
-      - Days before C(first_day) from which an entry counts. An entry that is earlier is skipped, and RV(seats_due) has its seats.
+      - Days before C(first_day) from which an entry counts. Before that, the entry is skipped, and RV(seats_due) has its seats.
     type: int
     default: 0
   missing:
@@ -171,18 +172,18 @@ options:
     description:
       - How many licenses the run may remove, as a number, or as a part such as V(30%) of what the listed users hold.
         Direct licenses, seats and memberships of licensing groups count. A license that the run replaces does not count.
-      - Beyond it nothing is written. The results and the diff show what would be.
+      - Beyond this limit, nothing is written. The results and the diff show what would be.
       - The default is V(30%) from 10 users on, without users that O(state) or C(state) releases.
     type: str
   seat_check:
     description:
-      - V(enforce) makes an error of a user without a free seat. V(try) lets Graph decide, and warns.
+      - With V(enforce), a user without a free seat is an error. V(try) lets Graph decide, and warns.
     type: str
     default: enforce
     choices: [enforce, try]
   plan_check:
     description:
-      - V(enforce) makes an error of service plans that exclude or need each other. V(try) lets Graph decide, and warns.
+      - With V(enforce), service plans that exclude or need each other are an error. V(try) lets Graph decide, and warns.
     type: str
     default: enforce
     choices: [enforce, try]
@@ -225,7 +226,7 @@ EXAMPLES = r"""
     carry_plans: true
     max_removals: 50
 
-- name: Put a user into a licensing group, and release a leaver
+- name: Onboard a user and release a leaver
   m365.licensing.licensed_users:
     profiles:
       support:
@@ -235,7 +236,7 @@ EXAMPLES = r"""
         profile: support
       - user: erin@contoso.example
         last_day: "2026-01-31"
-        after_release: # the mailbox stays
+        after_release: # the user keeps the mailbox
           licenses: [{sku: SPE_E5, enabled_plans: [EXCHANGE_S_ENTERPRISE]}]
     record_path: leavers.jsonl
     record_missing: create
@@ -287,7 +288,7 @@ results:
         - What was done, or in check mode would be, as RV(m365.licensing.user_assign_license#module:changes) has it.
         - Seats have the actions C(create_seat), C(update_seat) and C(delete_seat), with C(allotment). Groups have C(join_group) and C(leave_group),
           with C(group) and C(group_id). A change that waits for another one has a C(reason).
-        - The action C(service_plans) lists the service plans that go C(on) or C(off) for the user, over all assignment paths.
+        - The action C(service_plans) lists the service plans that turn C(on) or C(off) for the user, over all assignment paths.
       type: list
       elements: dict
       returned: always
@@ -301,7 +302,7 @@ results:
       type: str
       returned: failure
     failure:
-      description: The same for a playbook to branch on, as RV(m365.licensing.user_assign_license#module:failure) has it.
+      description: What failed, for a playbook to branch on, as RV(m365.licensing.user_assign_license#module:failure) has it.
       type: dict
       returned: failure
 group_results:
@@ -318,7 +319,7 @@ summary:
   type: dict
   sample: {total: 1000, changed: 100, unchanged: 899, failed: 1, skipped: 0, waiting: 0, requests: 8, seconds_throttled: 0.0}
 lines:
-  description: What became of users and groups, in a few lines - the counts, then up to ten errors, each once with the number of users who have it.
+  description: The outcome of users and groups, in a few lines. These are the counts, then up to ten errors, each once with the number of users that have it.
   returned: once the users were read
   type: list
   elements: str
@@ -329,13 +330,13 @@ msg:
   type: str
 ansible_stats:
   description:
-    - What a workflow hands on, as C(set_stats) does it. C(license_summary) has the counts of C(users) and C(groups), with the number of C(errors) by code,
-      the C(seats) of each SKU before and after, and the C(diff) as text, as far as 20,000 characters go. Without C(--diff), it is empty.
+    - What a workflow passes on, as C(set_stats) does. C(license_summary) has the counts of C(users) and C(groups), with the number of C(errors) by code,
+      and the C(seats) of each SKU before and after. It also has the C(diff) as text, as far as 20,000 characters go. Without C(--diff), that is empty.
     - Ansible takes it from tasks that do not fail, so it needs O(user_errors=report).
   returned: once the users were read
   type: dict
 seats_due:
-  description: The seats, by SKU part number, that users need whose first day is ahead.
+  description: The seats, by SKU part number, that users with a future first day need.
   returned: once the users were read
   type: dict
   sample: {SPE_E3: 4}
@@ -345,7 +346,8 @@ plan_digest:
   type: str
   sample: 5b2c1d7f8a90e3c4
 failure:
-  description: What failed. C(code) is V(too_many_removals) when the whole run is forbidden, V(some_failed) when entries failed, V(ended) when it stopped.
+  description: What failed. C(code) is V(too_many_removals) when the run exceeds its removal limit,
+    V(some_failed) when entries failed, V(ended) when it stopped.
   returned: failure
   type: dict
   sample: {code: some_failed, status: null, request_id: null, retriable: true, remedy: null}

@@ -2,22 +2,23 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Who holds a SKU: these people, these and no others, or these no longer."""
+"""Direct holders of a SKU: add users, remove users, or set the complete list."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: sku_holders
-short_description: Manage who holds a SKU
+short_description: Manage the direct holders of a SKU
 version_added: 0.1.0
 author:
   - m365.licensing contributors (@m365-licensing)
 description:
-  - Looks at a SKU, or a chain of SKUs in order of preference, and makes users hold it directly. With C(set), no other user holds it.
-  - Who shall hold one and holds none gets the first SKU of the chain of which a seat is free. Who holds one keeps it, and of several the most preferred.
-    Who moves from one to another does so in one call.
-  - Licenses that come from groups are left alone. Other SKUs are not touched.
-  - Check mode says who gains (C(add)), who loses (C(remove)) and who moves (both), in the C(changes) of RV(results) and in the diff.
+  - Assigns a SKU, or one of a chain of SKUs in order of preference, directly to users. With C(set), no other user holds it directly.
+  - A user that must hold a SKU and holds none gets the first SKU of the chain with a free seat.
+    A user that holds one keeps it; a user that holds several keeps the most preferred.
+    A move from one SKU to another is one request.
+  - The module changes neither licenses inherited from groups nor other SKUs.
+  - Check mode shows assignments (C(add)), removals (C(remove)) and moves (both), in the C(changes) of RV(results) and in the diff.
 extends_documentation_fragment:
   - m365.licensing._graph
   - m365.licensing._graph.attributes
@@ -33,22 +34,22 @@ options:
     suboptions:
       sku:
         description:
-          - Part number or id of the SKU; with O(sku_names) also the product name.
+          - SKU part number or id of the SKU; with O(sku_names) also the product display name.
         type: str
         required: true
       disabled_plans:
         description:
-          - Service plans, by name or id, that are off, and no others. An empty list turns all on. If unset, they stay as they are.
+          - Service plans to turn off, by name or id. All others are turned on, so an empty list turns all on. If unset, they are unchanged.
         type: list
         elements: str
       enabled_plans:
         description:
-          - Service plans, by name or id, that are on, and no others. Those that apply to the organization are left alone.
+          - Service plans to turn on, by name or id. All others are turned off, except those that apply to the organization.
         type: list
         elements: str
       plans_mode:
         description:
-          - With V(set), a list of service plans is the whole list. With V(merge), it is what to turn off or on, and the others stay.
+          - With V(set), a list of service plans is the whole list. With V(merge), the listed ones are turned off or on, and the others are unchanged.
         type: str
         default: set
         choices: [set, merge]
@@ -60,17 +61,17 @@ options:
     suboptions:
       add:
         description:
-          - People who shall hold one of the SKUs, by object id or user principal name. All others stay as they are.
+          - Users that must hold one of the SKUs, by object id or user principal name. All others are unchanged.
         type: list
         elements: str
       remove:
         description:
-          - People who shall not hold any of the SKUs directly.
+          - Users that must not hold any of the SKUs directly.
         type: list
         elements: str
       set:
         description:
-          - Exactly the users who hold one of the SKUs directly. It is removed from all others. Excludes O(users.add) and O(users.remove).
+          - The complete list of users that hold one of the SKUs directly. The SKUs are removed from all others. Excludes O(users.add) and O(users.remove).
         type: list
         elements: str
       group:
@@ -83,8 +84,8 @@ options:
         type: str
       mode:
         description:
-          - What to do with the people of O(users.group) or O(users.filter). V(set) makes them exactly those who hold one of the SKUs,
-            V(add) makes them hold one beside others, V(remove) takes it from them.
+          - What to do with the users of O(users.group) or O(users.filter). With V(set), exactly these users hold one of the SKUs.
+            V(add) assigns one to them, and other users keep theirs. V(remove) removes the SKUs from them.
         type: str
         default: set
         choices: [set, add, remove]
@@ -96,17 +97,17 @@ options:
     choices: [held, first]
   usage_location:
     description:
-      - Country code of two letters (ISO 3166-1), written for people who shall hold a SKU, before the license, and only when it differs.
+      - Two-letter country code (ISO 3166-1) of users that must hold a SKU. It is written before the license, and only when it differs.
     type: str
   carry_plans:
     description:
-      - Whether who moves from one SKU to another keeps the service plans off that were off, matched by id, then by name.
+      - Whether service plans that were off remain off for a user that moves from one SKU to another. They are matched by id, then by name.
     type: bool
     default: false
   inherited:
     description:
       - What to do when a user holds a SKU of the chain through a group only. V(assign) assigns one directly as well, V(accept) accepts it,
-        V(fail) is an error for that person.
+        V(fail) is an error for that user.
     type: str
     default: assign
     choices: [assign, accept, fail]
@@ -125,14 +126,14 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Exactly these people have Power BI
+- name: Set the users that have Power BI
   m365.licensing.sku_holders:
     skus:
       - sku: POWER_BI_PRO
     users:
       set: [dave@contoso.example, erin@contoso.example]
 
-- name: Assign E5 to Research, or E3 when no seat of E5 is free
+- name: Assign E5 to Research, or else E3
   m365.licensing.sku_holders:
     skus:
       - sku: SPE_E5
@@ -142,7 +143,7 @@ EXAMPLES = r"""
       mode: add
     max_removals: 0
 
-- name: The support desk no longer has Power BI
+- name: Remove Power BI from the support desk
   m365.licensing.sku_holders:
     skus:
       - sku: POWER_BI_PRO
@@ -153,7 +154,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 results:
-  description: The people that O(results) asks for. Those who shall not hold a SKU come first, as others may take their seats.
+  description: The users that O(results) asks for. Users that must not hold a SKU are first, as their seats can be assigned to others.
   returned: unless the whole list is rejected before anything is sent
   type: list
   elements: dict
@@ -164,7 +165,7 @@ results:
       returned: always
       sample: alice@contoso.example
     outcome:
-      description: V(changed), V(unchanged), V(failed), or V(skipped) for what was done in the run that is taken up, or not sent as the run has ended.
+      description: V(changed), V(unchanged), V(failed), or V(skipped) for an entry that a resumed run had done, or that was not sent as the run ended.
       type: str
       returned: always
       sample: changed
@@ -191,16 +192,16 @@ results:
       type: str
       returned: failure
     failure:
-      description: The same for a playbook to branch on, as RV(m365.licensing.user_assign_license#module:failure) has it.
+      description: What failed, for a playbook to branch on, as RV(m365.licensing.user_assign_license#module:failure) has it.
       type: dict
       returned: failure
 summary:
-  description: How many there were of each, how many requests were sent, and for how many seconds requests waited for Graph's limits.
+  description: How many entries there were of each outcome, how many requests were sent, and for how many seconds requests waited for Graph's limits.
   returned: unless the whole list is rejected before anything is sent
   type: dict
   sample: {total: 1000, changed: 100, unchanged: 899, failed: 1, skipped: 0, requests: 8, seconds_throttled: 0.0}
 failure:
-  description: What failed. C(code) is V(some_failed) when entries did, V(ended) when the run was interrupted or stopped.
+  description: What failed. C(code) is V(some_failed) when entries failed, V(ended) when the run was interrupted or stopped.
   returned: failure
   type: dict
   sample: {code: some_failed, status: null, request_id: null, retriable: true, remedy: null}

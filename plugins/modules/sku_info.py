@@ -13,14 +13,14 @@ version_added: 0.1.0
 author:
   - m365.licensing contributors (@m365-licensing)
 description:
-  - Reads the SKUs that the tenant owns, with seats owned, used and free, and with their service plans. One request.
+  - Reads the SKUs that the tenant owns, with seats owned, used and free, and with their service plans. That takes one request.
 extends_documentation_fragment:
   - m365.licensing._graph
   - m365.licensing._graph.info_attributes
 options:
   skus:
     description:
-      - Only these SKUs, by part number or id; with O(sku_names) also by product name. If unset, all.
+      - Only these SKUs, by SKU part number or id; with O(sku_names) also by product display name. If unset, all.
     type: list
     elements: str
 seealso:
@@ -29,10 +29,10 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: What the tenant owns
+- name: Read the SKUs of the tenant
   m365.licensing.sku_info:
 
-- name: The seats of E5
+- name: Read the seats of E5
   m365.licensing.sku_info:
     skus: [SPE_E5]
 """
@@ -45,7 +45,7 @@ skus:
   elements: dict
   contains:
     sku:
-      description: Part number.
+      description: SKU part number.
       type: str
       returned: always
       sample: SPE_E5
@@ -55,7 +55,7 @@ skus:
       returned: always
       sample: 06ebc4ee-1bb5-47dd-8120-11324bc54e06
     name:
-      description: Product name, with O(sku_names), or null.
+      description: Product display name, with O(sku_names), or null.
       type: str
       returned: always
       sample: Microsoft 365 E5
@@ -75,8 +75,8 @@ skus:
       returned: always
       sample: {owned: 14, used: 5, free: 9, enabled: 12, warning: 2, suspended: 0, locked_out: 0}
     service_plans:
-      description: The service plans, sorted, each with C(service_plan), C(service_plan_id), C(name) as people know it (with O(sku_names)),
-        and C(is_switchable), whether it can be turned off for one person.
+      description: The service plans, sorted, each with C(service_plan), C(service_plan_id), C(name), the display name (with O(sku_names)),
+        and C(is_switchable), whether it can be turned off for one user.
       type: list
       elements: dict
       returned: always

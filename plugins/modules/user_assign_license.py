@@ -13,9 +13,9 @@ version_added: 0.1.0
 author:
   - m365.licensing contributors (@m365-licensing)
 description:
-  - Gives a user licenses, takes them away, and turns their service plans on and off, over C(assignLicense) of Microsoft Graph.
-  - SKUs and service plans that the task does not name stay as they are. Licenses that come from a group are never taken for direct ones.
-  - Everything that changes travels in one call that Graph carries out as a whole, so a swap leaves no moment without a license.
+  - Assigns licenses to a user, removes them, and turns their service plans on and off, over C(assignLicense) of Microsoft Graph.
+  - SKUs and service plans that the task does not name are unchanged. Inherited licenses never count as direct ones.
+  - All changes are in one request that Graph carries out as a whole, so the user is never without a license during a swap.
 extends_documentation_fragment:
   - m365.licensing._graph
   - m365.licensing._graph.attributes
@@ -33,13 +33,13 @@ options:
     type: bool
   usage_location:
     description:
-      - Country code of two letters (ISO 3166-1), such as V(DE). It is written before the license, and only when it differs.
-      - If unset, the usage location stays as it is. There is no default.
+      - Two-letter country code (ISO 3166-1), such as V(DE). It is written before the license, and only when it differs.
+      - If unset, the usage location is unchanged. There is no default.
     type: str
   inherited:
     description:
-      - What to do when the user holds a wanted SKU through a group and not directly. V(assign) assigns it directly as well, which takes no further seat.
-        V(accept) keeps it as it is. V(fail) is an error. An inherited license in state Error is not held, so it is not accepted.
+      - What to do when the user holds a desired SKU through a group and not directly. V(assign) assigns it directly as well, which uses no further seat.
+        V(accept) keeps only the inherited one. V(fail) is an error. An inherited license in state Error does not count as held, so it is not accepted.
     type: str
     default: assign
     choices: [assign, accept, fail]
@@ -47,7 +47,7 @@ options:
     description:
       - What to do with a SKU of O(licenses.remove) that only a group assigns. V(warn) changes nothing and warns. V(fail) is an error.
         Both name the group.
-      - With V(warn), a task that succeeded succeeds again, also when a group still assigns the SKU.
+      - With V(warn), a second run of the task succeeds even when a group still assigns the SKU.
     type: str
     default: warn
     choices: [warn, fail]
@@ -63,7 +63,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Give Alice Microsoft 365 E3 without Yammer, and leave the rest alone
+- name: Assign E3 to Alice, without Yammer
   m365.licensing.user_assign_license:
     user: alice@contoso.example
     usage_location: DE
@@ -72,7 +72,7 @@ EXAMPLES = r"""
         - sku: SPE_E3
           disabled_plans: [YAMMER_ENTERPRISE]
 
-- name: Swap E3 for E5 in one call, with the same service plans off
+- name: Swap E3 for E5, keep service plans off
   m365.licensing.user_assign_license:
     user: bob@contoso.example
     licenses:
@@ -81,7 +81,7 @@ EXAMPLES = r"""
       remove: [SPE_E3]
     carry_plans: true
 
-- name: Turn Sway off and nothing else
+- name: Turn off Sway only
   m365.licensing.user_assign_license:
     user: carol@contoso.example
     licenses:
@@ -90,7 +90,7 @@ EXAMPLES = r"""
           disabled_plans: [SWAY]
           plans_mode: merge
 
-- name: Exactly these direct licenses, but never take Power BI away
+- name: Set the direct licenses, but protect Power BI
   m365.licensing.user_assign_license:
     user: dave@contoso.example
     licenses:
@@ -123,13 +123,13 @@ user:
       returned: always
       sample: DE
 licenses:
-  description: The user's licenses after the task, one row for each way a SKU reaches the user, sorted by SKU.
+  description: The user's licenses after the task, one row for each assignment path of a SKU, sorted by SKU.
   returned: success
   type: list
   elements: dict
   contains:
     sku:
-      description: Part number of the SKU, or its id when the tenant does not own it.
+      description: SKU part number, or the id when the tenant does not own the SKU.
       type: str
       returned: always
       sample: SPE_E5
@@ -145,12 +145,12 @@ licenses:
       returned: always
       sample: [YAMMER_ENTERPRISE]
     origin:
-      description: V(direct), V(group), or V(unknown) when Graph does not say by which way the user holds it.
+      description: V(direct), V(group), or V(unknown) when Graph does not report the assignment path.
       type: str
       returned: always
       sample: direct
     group:
-      description: Object id of the group that the license comes from, or null.
+      description: Object id of the group that assigns the license, or null.
       type: str
       returned: always
     state:

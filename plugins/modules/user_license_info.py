@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Who holds what: the licenses of one user, of some, or of all."""
+"""Licenses of one user, of some users, or of all users."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ version_added: 0.1.0
 author:
   - m365.licensing contributors (@m365-licensing)
 description:
-  - Reads the licenses of users, with the way each comes by (direct, or the group it is inherited from), service plans that are off, and errors.
-  - All users of a tenant come in pages of 999, one request each, and one more for the SKUs. With O(report_path) one page at a time lies in memory.
+  - Reads the licenses of users, with their assignment paths (direct, or the group they are inherited from), service plans that are off, and errors.
+  - All users of a tenant are read in pages of 999, one request each, and one more for the SKUs.
+    With O(report_path), only one page at a time is in memory.
 extends_documentation_fragment:
   - m365.licensing._graph
   - m365.licensing._graph.info_attributes
 options:
   users:
     description:
-      - Only these users, by object id or user principal name. One that the tenant does not have is an error that names all such.
+      - Only these users, by object id or user principal name. Users that the tenant does not have are an error that names all of them.
       - If O(users), O(filter) and O(group) are unset, all users of the tenant.
     type: list
     elements: str
   filter:
     description:
-      - Only users that match this OData filter, such as V(department eq 'Sales'). What Graph wants of advanced filters is sent along.
+      - Only users that match this OData filter, such as V(department eq 'Sales'). What Graph requires for advanced filters is sent along.
     type: str
   group:
     description:
@@ -35,8 +36,8 @@ options:
     type: str
   sku:
     description:
-      - Only users who hold this SKU in any way, by part number or id; with O(sku_names) also by product name.
-        With O(only_errors=true), also those who do not hold it because it is in error.
+      - Only users that hold this SKU over any assignment path, by SKU part number or id; with O(sku_names) also by product display name.
+        With O(only_errors=true), also those that do not hold it because it is in error.
     type: str
   only_errors:
     description:
@@ -50,13 +51,13 @@ options:
     default: false
   as_desired:
     description:
-      - Whether to return RV(desired), the options of M(m365.licensing.user_assign_license) for which each user holds exactly the direct licenses of now,
-        instead of RV(users). Saved and applied, it changes nothing, but for a direct license in error, which is tried again; applied later, it restores.
+      - Whether to return RV(desired), the options of M(m365.licensing.user_assign_license) that keep exactly the current direct licenses,
+        instead of RV(users). Applied immediately, they change nothing, but retry a direct license in error. Applied later, they restore these licenses.
     type: bool
     default: false
   report_path:
     description:
-      - A file to write the rows to, as JSON lines, instead of returning them. It is replaced when all rows are there, in check mode too.
+      - A file to write the rows to, as JSON lines, instead of returning them. The file is replaced when all rows are complete, also in check mode.
     type: path
 seealso:
   - module: m365.licensing.user_assign_license
@@ -64,16 +65,16 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: What Alice and Bob hold
+- name: Read the licenses of Alice and Bob
   m365.licensing.user_license_info:
     users: [alice@contoso.example, bob@contoso.example]
 
-- name: Which service plans are on for Heidi, and through which group
+- name: Read Heidi's service plans and their assignment paths
   m365.licensing.user_license_info:
     users: [heidi@contoso.example]
     service_plans: true
 
-- name: Who in Sales holds E3, in the form that can be applied again
+- name: Export the licenses of Sales users with E3
   m365.licensing.user_license_info:
     filter: department eq 'Sales'
     sku: SPE_E3
@@ -113,7 +114,7 @@ users:
       type: str
       returned: always
     licenses:
-      description: One row for each way a SKU reaches the user, as RV(m365.licensing.user_assign_license#module:licenses) has them.
+      description: One row for each assignment path of a SKU, as RV(m365.licensing.user_assign_license#module:licenses) has them.
       type: list
       elements: dict
       returned: always

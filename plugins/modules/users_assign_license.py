@@ -14,7 +14,7 @@ author:
   - m365.licensing contributors (@m365-licensing)
 description:
   - Does for a list of users what M(m365.licensing.user_assign_license) does for one, in one process.
-  - Users are read in pages or batches, whichever is less, and written in batches of twenty, several in parallel, as fast as Graph allows.
+  - Users are read in pages or batches, whichever takes fewer requests, and written in batches of twenty, several in parallel, as fast as Graph allows.
     When nothing has to change, that is C(ceil(N / 999)) requests and two at most for N users.
   - Seats are counted across the whole list. Seats are assigned in list order. A seat that one user frees can be assigned to a later one.
   - A user with an error is reported, and the others are licensed.
@@ -25,52 +25,52 @@ extends_documentation_fragment:
 options:
   licenses:
     description:
-      - The licenses of every user whose entry says none. What is not named stays, unless O(licenses.set) is given.
+      - The licenses of every user whose entry sets none. Licenses that are not named are kept, unless O(licenses.set) is given.
     type: dict
     suboptions: &licenses
       add:
         description:
-          - Licenses that shall be held. All others stay.
+          - Licenses that must be held. All others are kept.
         type: list
         elements: dict
         suboptions: &license
           sku:
             description:
-              - Part number such as V(SPE_E5), or id, of the SKU; with O(sku_names) also the product name. Case does not matter.
+              - SKU part number such as V(SPE_E5), or id of the SKU; with O(sku_names) also the product display name. Case does not matter.
             type: str
             required: true
           disabled_plans:
             description:
-              - Service plans, by name or id, that are off, and no others. An empty list turns all on.
-                With O(licenses.add[].plans_mode=merge), these are turned off.
-              - If unset, the service plans stay as they are. Those of a new license are all on, unless O(carry_plans) says otherwise.
-              - When the SKU comes from a group so far, a new direct license begins with the service plans that are off there.
+              - Service plans to turn off, by name or id. All others are turned on, so an empty list turns all on.
+                With O(licenses.add[].plans_mode=merge), only these are turned off.
+              - If unset, the service plans are unchanged. Those of a new license are all on, unless O(carry_plans) turns some off.
+              - When a group already assigns the SKU, a new direct license begins with the service plans that are off there.
             type: list
             elements: str
           enabled_plans:
             description:
-              - Service plans, by name or id, that are on, and no others. Those that apply to the organization and not to people are left alone.
-                With O(licenses.add[].plans_mode=merge), these are turned on.
+              - Service plans to turn on, by name or id. All others are turned off, except those that apply to the organization and not to users.
+                With O(licenses.add[].plans_mode=merge), only these are turned on.
             type: list
             elements: str
           plans_mode:
             description:
-              - With V(set), a list of service plans is the whole list. With V(merge), it is what to turn off or on, and the others stay.
+              - With V(set), a list of service plans is the whole list. With V(merge), the listed ones are turned off or on, and the others are unchanged.
             type: str
             default: set
             choices: [set, merge]
           prefer:
             description:
-              - With V(held), a user who holds one of O(licenses.add[].alternatives) keeps it.
-                With V(first), the user gets the preferred SKU when a seat is free
-                of a SKU that is preferred, and gives the other one back in the same call.
+              - With V(held), a user that holds one of O(licenses.add[].alternatives) keeps it.
+                With V(first), the user moves to a more preferred SKU
+                when it has a free seat. The same request removes the other SKU.
             type: str
             default: held
             choices: [held, first]
           alternatives:
             description:
-              - What may stand in for the SKU, in order of preference. Who holds the SKU or one of these keeps it,
-                another user gets the first SKU with a free seat. O(licenses.add[].prefer) changes that.
+              - SKUs that can replace this one, in order of preference. A user that holds the SKU or one of these keeps it.
+                Another user gets the first SKU with a free seat. O(licenses.add[].prefer) changes that.
             type: list
             elements: dict
             suboptions:
@@ -93,20 +93,20 @@ options:
                 choices: [set, merge]
       remove:
         description:
-          - SKUs, by part number, id or product name, that shall not be held directly. One that is not held is no change.
-            One that a user has only from a group is an error that names the group.
+          - SKUs, by SKU part number, id or product display name, that must not be held directly. A SKU that is not held is ignored.
+            A SKU that only a group assigns to a user is a warning or an error that names the group. See C(remove_inherited).
         type: list
         elements: str
       set:
         description:
-          - Exactly the direct licenses. Every other direct license is removed. An empty list needs O(allow_empty=true).
+          - The complete list of direct licenses. Every other direct license is removed. An empty list needs O(allow_empty=true).
           - Excludes O(licenses.add) and O(licenses.remove).
         type: list
         elements: dict
         suboptions: *license
   users:
     description:
-      - The users. What an entry does not say is taken from the options of the same name beside this one.
+      - The users. What an entry does not set is taken from the module option of the same name.
       - The same user twice is an error when the entries differ, whether named by id or by user principal name.
     type: list
     elements: dict
@@ -119,7 +119,7 @@ options:
         required: true
       usage_location: &location
         description:
-          - Country code of two letters (ISO 3166-1), such as V(DE). It is written before the license, and only when it differs.
+          - Two-letter country code (ISO 3166-1), such as V(DE). It is written before the license, and only when it differs.
         type: str
       licenses:
         description:
@@ -132,7 +132,7 @@ options:
         type: bool
       inherited: &inherited
         description:
-          - What to do when the user holds a wanted SKU through a group and not directly, as in M(m365.licensing.user_assign_license).
+          - What to do when the user holds a desired SKU through a group and not directly, as in M(m365.licensing.user_assign_license).
             V(assign) is the default.
         type: str
         choices: [assign, accept, fail]
@@ -157,8 +157,8 @@ options:
         type: bool
       seat_check: &check
         description:
-          - With V(enforce), a user without a free seat fails before anything is sent. With V(try), Graph decides; its first error
-            for want of a seat of a SKU holds for the rest of the list. V(enforce) is the default.
+          - With V(enforce), a user without a free seat fails before anything is sent. With V(try), Graph decides. Its first error
+            that no seat of a SKU is free applies to the rest of the list. V(enforce) is the default.
         type: str
         choices: [enforce, try]
       plan_check:
@@ -169,9 +169,9 @@ options:
         choices: [enforce, try]
   read_filter:
     description:
-      - An OData condition, such as C(department eq 'Sales'), that is true of the users of the list, or of most of them.
-        They are then read in pages of 999 of those only, which is cheaper where the tenant is much larger than the list.
-      - It only says how to read. Only users of the list are changed, and they are found also when the filter does not match them.
+      - An OData filter, such as C(department eq 'Sales'), that matches the users of the list, or most of them.
+        Only users that match are then read, in pages of 999. That takes fewer requests when the tenant is much larger than the list.
+      - The filter only affects how users are read. The module changes only users of the list, and finds them even when the filter does not match them.
     type: str
   usage_location: *location
   carry_plans: *carry
@@ -195,7 +195,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Three people get E3, one of them without Sway
+- name: Assign E3 to three users
   m365.licensing.users_assign_license:
     users:
       - user: alice@contoso.example
@@ -210,7 +210,7 @@ EXAMPLES = r"""
       add:
         - sku: SPE_E3
 
-- name: Move two users from E3 to E5 with the same service plans off, or none of them
+- name: Move two users from E3 to E5
   m365.licensing.users_assign_license:
     users:
       - user: bob@contoso.example
@@ -237,7 +237,7 @@ results:
       returned: always
       sample: alice@contoso.example
     outcome:
-      description: V(changed), V(unchanged), V(failed), or V(skipped) for what was done in the run that is taken up, or not sent as the run has ended.
+      description: V(changed), V(unchanged), V(failed), or V(skipped) for an entry that a resumed run had done, or that was not sent as the run ended.
       type: str
       returned: always
       sample: changed
@@ -264,16 +264,16 @@ results:
       type: str
       returned: failure
     failure:
-      description: The same for a playbook to branch on, as RV(m365.licensing.user_assign_license#module:failure) has it.
+      description: What failed, for a playbook to branch on, as RV(m365.licensing.user_assign_license#module:failure) has it.
       type: dict
       returned: failure
 summary:
-  description: How many there were of each, how many requests were sent, and for how many seconds requests waited for Graph's limits.
+  description: How many entries there were of each outcome, how many requests were sent, and for how many seconds requests waited for Graph's limits.
   returned: unless the whole list is rejected before anything is sent
   type: dict
   sample: {total: 1000, changed: 100, unchanged: 899, failed: 1, skipped: 0, requests: 8, seconds_throttled: 0.0}
 failure:
-  description: What failed. C(code) is V(some_failed) when entries did, V(ended) when the run was interrupted or stopped.
+  description: What failed. C(code) is V(some_failed) when entries failed, V(ended) when the run was interrupted or stopped.
   returned: failure
   type: dict
   sample: {code: some_failed, status: null, request_id: null, retriable: true, remedy: null}
