@@ -9,6 +9,7 @@ import random
 import re
 import threading
 from dataclasses import asdict, dataclass, field, fields
+from typing import Any
 
 ACTIONS = ("answer", "cut_before", "cut_after", "expire_token", "revoke_tokens", "hide_id")
 
@@ -71,7 +72,7 @@ class SimulatedFaults:
 
 
 # what a client must expect of Graph at any time: rows in any order, small pages, members that are new, single entities in value, a location that shows late
-STRICT = {"shuffle": True, "unknown": True, "wrapped": True, "page_size": 25, "location_lag": 1, "new_user_lag": 1}
+STRICT: dict[str, Any] = {"shuffle": True, "unknown": True, "wrapped": True, "page_size": 25, "location_lag": 1, "new_user_lag": 1}
 STRICT_VARIABLE = "SANDBOX_TENANT_STRICT"
 
 THROTTLED = {"status": 429, "code": "TooManyRequests", "message": "Please retry again later."}
