@@ -46,6 +46,29 @@ def test_the_lines_of_a_run(tmp_path):
     ]
 
 
+def test_the_time_that_is_left(tmp_path):
+    """It counts from the first write, whatever was read before."""
+    path, clock = tmp_path / "progress", Clock()
+    path.touch()
+    file = progress.ProgressFile(str(path), clock)
+    clock.now = 100
+    file.written(0, 120, 0)
+    for second, done in ((110, 60), (160, 60)):
+        clock.now = second
+        file.written(done, 120, 1)
+    assert path.read_text().splitlines()[1:] == ["60 of 120 changes written, 1 error, about 10 s left", "60 of 120 changes written, 1 error, about 1 min left"]
+
+
+def test_a_run_counts_each_change_once(tenant, tmp_path, monkeypatch):
+    path = tmp_path / "progress"
+    path.touch()
+    monkeypatch.setenv(progress.VARIABLE, str(path))
+    users = [{"user": upn(name)} for name in ("bob", "carol")]
+    assert tenant.run("users_assign_license", users=users, licenses={"add": [{"sku": "SPE_E5"}]})["changed"]
+    counts = [line.split(" changes")[0] for line in path.read_text().splitlines() if "written" in line]
+    assert (counts[0], counts[-1]) == ("0 of 2", "2 of 2")
+
+
 def test_a_file_that_is_not_there_is_no_reason_to_fail(tmp_path):
     progress.ProgressFile(str(tmp_path / "gone")).reading()
     (tmp_path / "link").symlink_to(tmp_path / "victim")

@@ -121,6 +121,7 @@ def test_mistake(tenant, title):
         result = tenant.run(BULK, check=check, **options)
         assert result["failed"]
         assert all(part in result["msg"] for part in said), result["msg"]
+        assert ("summary" in result) == (title == "too many removals"), "nothing was counted before there is a plan"
     assert not tenant.writes()
 
 

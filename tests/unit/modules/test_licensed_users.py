@@ -149,6 +149,7 @@ def test_a_report_that_cannot_be_written_any_more_stops_the_run(tenant, tmp_path
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, ignored)
     assert "report_path: cannot write any more" in result["msg"]
+    assert result["failure"]["retriable"]
     assert result["failure"]["code"] == "ended"
     assert 0 < result["summary"]["changed"] < 100
     assert result["summary"]["skipped"] > 0

@@ -25,7 +25,7 @@ from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.cha
     SetUsageLocation,
     UpdateAssignment,
 )
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.tables.service_plan_conflicts import EXCLUSIVE
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.tables.service_plan_conflicts import EXCLUSIVE, broken_rules
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from support.values import allotment, guid, off, sku, user
@@ -181,6 +181,14 @@ def test_service_plans_that_exclude_each_other():
         assert [(one.code, one.is_error) for one in changes.findings] == [("plans_exclude", is_error)]
     changes = plan_assignment(before, desired_assignment({"user": "ann", "allotment": "b", "disabled_plans": [other]}))
     assert changes.findings == ()
+
+
+def test_what_another_service_plan_needs_is_a_warning_here():
+    """cloudLicensing takes the assignment, and reports what is missing later (graph-contract 4.4)."""
+    rule = next(rule for rule in broken_rules(frozenset(), frozenset({"e95bec33-7c88-4a70-8e19-b10bd9d0c014"})) if rule.lacking)
+    office = replace(sku("OFFICE", ""), service_plans=(ServicePlan("e95bec33-7c88-4a70-8e19-b10bd9d0c014", rule.lacking),))
+    changes = plan_assignment(state(pool("a", office)), desired_assignment({"user": "ann", "sku": "OFFICE"}))
+    assert [(one.code, one.is_error) for one in changes.findings] == [("plans_need", False)]
 
 
 MISTAKES = {

@@ -299,3 +299,40 @@ def test_a_percentage_of_what_is_held(limit, count, allowed):
         assert made.problem is None
     else:
         assert f"of {2 * len(held)}, which is {allowed}{'' if limit else ' by default'}" in made.problem.cause
+
+
+def test_only_the_seats_that_are_missing_are_named():
+    """A user who needs several SKUs hears of the one that is used up, also where others of the list take seats of the rest."""
+    pair = sku("PAIR", "X", free=2)
+    people = [(someone(name="ann"), {"licenses": [{"sku": "PAIR"}]}), (someone(name="bob"), {"licenses": [{"sku": "PAIR"}, {"sku": "FULL"}]})]
+    made = plan(people, world(skus=(pair, FULL)))
+    assert [one.message.split(" (")[0] for one in made.users[1].errors] == ["no free seat of FULL"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({"sku": "E3"}, []),
+        ({"sku": "E3", "disabled_plans": ["TEAMS"], "plans_mode": "merge"}, [off("TEAMS", "SWAY")]),
+    ],
+)
+def test_an_unknown_service_plan_goes_with_the_next_change(entry, expected):
+    """An id that the SKU no longer has is no reason to write, and is not written again."""
+    made = plan([(someone(direct(E3, "GONE", "SWAY")), {"licenses": [entry]})])
+    assert [change.after for change in made.users[0].changes] == expected
+
+
+def test_service_plans_are_carried_from_a_seat_to_a_license():
+    office = allotment("desk", E3, free=2)
+    one = someone(direct(E3, "SWAY"), seats=[(office, off("SWAY"))])
+    run = desired_run(
+        {**TASK, "profiles": {**PROFILES, "seat": {"allotments": [{"allotment": "desk"}]}}, "users": [{"user": "x@y.z", "profile": "lead", "from": "seat"}]}
+    )
+    made = plan_run(run, {0: one}, world(allotments=(office,)), Settings(carry_plans=True), Guards(limit=removal_limit("100%")), {})
+    assert [change.after for change in made.users[0].changes if change.verb == "add"] == [off("SWAY")]
+
+
+def test_the_origin_of_a_license_in_error():
+    path = License(E3.id, off(), None, "Error", "CountViolation")
+    assert "E3 (direct) of ann" in predict.license_in_error(user(), E3, path).message
+    assert "E3 (through group" in predict.license_in_error(user(), E3, replace(path, group_id=DESK.id)).message
