@@ -37,6 +37,23 @@ def read(path: Path, tenant: str = "t") -> LeaverRecord:
     return record_of(path.read_text(), tenant, str(path))
 
 
+def test_a_record_that_cannot_be_written_ends_a_dry_run_as_well(path):
+    with pytest.raises(OptionError, match="record_path"):
+        RecordFile(str(path.parent / "nowhere/leavers.jsonl"), True, True)
+    Path(f"{path}.lock").mkdir()
+    with pytest.raises(OptionError, match="lock"):
+        RecordFile(str(path), True, True)
+
+
+def test_what_is_recorded_can_be_read_before_the_run_ends(path):
+    file = opened(path)
+    file.begin([episode("ann", "E3")])
+    assert '"ann"' in path.read_text()
+    file.note(episode("ann", state="released"))
+    assert '"released"' in path.read_text()
+    file.close()
+
+
 def test_what_was_begun_is_on_the_disk_and_a_second_run_adds_nothing(path):
     file = opened(path)
     file.begin([episode("ann", "E3", "E5"), episode("bob", "E3")])

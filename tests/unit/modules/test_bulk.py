@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import collections
 import copy
 import json
 import os
@@ -12,6 +13,7 @@ import threading
 import time
 
 import pytest
+from sandbox_tenant.seed import load_seed
 from support.contract import prove
 from support.seeds import crowd, outcomes, seed_with, upn, users
 from support.tenant import SEED
@@ -92,6 +94,30 @@ def test_unknown_people_are_reported_and_the_rest_is_done(tenant):
     assert outcomes(held_back) == ["failed", "skipped"]
     assert not held_back["changed"]
     assert tenant.holds("leo") == {}
+
+
+def test_after_the_first_rejected_write_no_further_batch_is_sent(tenant, many):
+    """With on_error: stop; what is in flight by then is done, and with continue everything is tried."""
+    outcomes_of = {}
+    for how in ("stop", "continue"):
+        tenant.clear_faults()
+        tenant.conditions({"write_seconds": 0.01, "writes": 0})
+        tenant.fault("assignLicense$", method="POST", status=400, code="Request_BadRequest", message="something new", times=1)
+        result = tenant.run(BULK, users=[{"user": name} for name in many[how]], licenses=add("POWER_BI_PRO"), on_error=how, concurrency=1)
+        outcomes_of[how] = collections.Counter(outcomes(result))
+    assert outcomes_of["continue"] == {"failed": 1, "changed": 199}
+    assert outcomes_of["stop"]["skipped"] > 100
+
+
+@pytest.fixture
+def many(tenant) -> dict[str, list[str]]:
+    """Two hundred users for each, in a tenant with seats for all."""
+    seed = load_seed(None, 400)
+    for sku in seed["skus"]:
+        sku["enabled"] = 2000
+    tenant.reset(seed)
+    names = [f"user{number:06}@contoso.example" for number in range(1, 401)]
+    return {"stop": names[:200], "continue": names[200:]}
 
 
 # title: (options, what the message says)
@@ -279,6 +305,9 @@ def test_reports_that_cannot_be_taken_up(tenant, tmp_path):
     head, *rest = lines(path)
     path.write_text(json.dumps({**head, "tenant": "another"}) + "\n")
     assert "is of another tenant" in tenant.run(BULK, users=entries, report_path=str(path), resume=True)["msg"]
+    for line in ({"a": 1}, {"principal": 1, "entry": "x"}, ["principal", "entry"]):
+        path.write_text(json.dumps(head) + "\n" + json.dumps(line) + "\n")
+        assert "is not a report of this module" in tenant.run(BULK, users=entries, report_path=str(path), resume=True)["msg"]
     path.write_text("[" * 200000 + "\n")
     assert "is not a report of this module" in tenant.run(BULK, users=entries, report_path=str(path), resume=True)["msg"]
     path.write_text("not a report\n")

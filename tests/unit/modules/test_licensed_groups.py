@@ -232,6 +232,7 @@ def test_a_group_keeps_what_a_member_did_not_get(tenant):
     tenant.fault(f"{tenant.user_id('heidi')}/assignLicense", status=400, code="Request_BadRequest", message="License assignment failed")
     result = tenant.run(MODULE, licensing_groups=OUT, users=[entry("heidi", "direct")], profiles=DIRECT, max_removals="9")
     assert [row["failure"]["code"] for row in result["group_results"]] == ["members_failed"]
+    assert all(row["failure"]["retriable"] for row in result["group_results"])
     assert {row["sku"] for row in tenant.state()["users"][upn("heidi")]["licenses"]} == {"SPE_E3"}
 
 

@@ -165,6 +165,20 @@ def test_what_is_said_names_the_allotment(title, word):
     assert word in next(one for one in changes.findings if one.code == title).message
 
 
+def test_an_id_that_the_allotment_no_longer_has_is_not_written_again():
+    before = state(pool("a"), held=[has("a", E5, "GONE")])
+    assert plan_assignment(before, desired_assignment({"user": "ann", "sku": "E5"})).operations == ()
+    (update,) = plan_assignment(before, desired_assignment({"user": "ann", "sku": "E5", "disabled_plans": ["TEAMS"], "plans_mode": "merge"})).operations
+    assert update.assignment.disabled_plans == off("TEAMS")
+
+
+@pytest.mark.parametrize("option", ["disabled_plans", "enabled_plans"])
+def test_the_list_that_does_not_name_a_service_plan_is_named(option):
+    before = state(pool("a"), held=[has("a", E5, "YAM")])
+    (found,) = plan_assignment(before, desired_assignment({"user": "ann", "sku": "E5", option: ["TEAMS"]})).findings
+    assert found.message.startswith(f"{option} does not name {'YAM' if option == 'disabled_plans' else 'MAIL'} of E5")
+
+
 def test_the_assignment_that_a_task_is_about_is_the_best_one():
     before = state(pool("a", state="warning"), pool("b"), held=[has("a"), has("b")])
     assert plan_assignment(before, desired_assignment({"user": "ann", "sku": "E5"})).subject.id == "in-b"

@@ -336,3 +336,35 @@ def test_the_origin_of_a_license_in_error():
     path = License(E3.id, off(), None, "Error", "CountViolation")
     assert "E3 (direct) of ann" in predict.license_in_error(user(), E3, path).message
     assert "E3 (through group" in predict.license_in_error(user(), E3, replace(path, group_id=DESK.id)).message
+
+
+def test_seats_of_two_allotments_serve_two_users():
+    head, field = allotment("head", BI, free=1), allotment("field", BI, free=1)
+    profiles = {"any": {"allotments": [{"sku": "BI", "allotment_choice": "most_available"}]}}
+    people = [(someone(name=name), {"profile": "any"}) for name in ("ann", "bob")]
+    made = plan(people, world(skus=(replace(BI, seats=replace(BI.seats, consumed=8)),), allotments=(head, field)), profiles=profiles)
+    assert [one.errors for one in made.users] == [(), ()]
+    assert sorted(change.key for one in made.users for change in one.changes) == ["field", "head"]
+
+
+def test_who_is_patient():
+    """Only a seat that a group frees comes at a time of Graph's own. One that a direct license frees is there when that is removed."""
+    last, pair = replace(E3, seats=replace(E3.seats, consumed=10)), sku("PAIR", "X", free=0)
+    tenant = world(skus=(last, E5, BI, pair))
+    people = [
+        (someone(through(DESK, last), name="dan", groups=[DESK]), {"profile": "lead", "from": "desk"}),
+        (someone(name="eve"), {"profile": "analyst"}),
+        (someone(direct(pair), name="fay"), {"profile": "lead", "from": "pair"}),
+        (someone(name="gus"), {"profile": "pair"}),
+        (someone(name="hal"), {"groups": ["plain"]}),
+    ]
+    profiles = {**PROFILES, "desk": {"groups": ["desk"]}, "pair": {"licenses": [{"sku": "PAIR"}]}}
+    made = plan(people, tenant, profiles=profiles)
+    assert [(one.name.split("@")[0], one.is_patient) for one in made.users] == [("dan", False), ("eve", True), ("fay", False), ("gus", False), ("hal", False)]
+    fast = plan(people[2:], tenant, profiles=profiles)
+    assert not any(one.is_patient for one in fast.users)
+
+
+def test_changes_are_listed_by_allotment():
+    one = someone(seats=[(HEAD, off()), (FIELD, off())])
+    assert [change.key for change in plan([(one, {"state": "released"})]).users[0].changes] == ["field", "head"]
