@@ -16,3 +16,5 @@ html_use_smartypants = True
 html_use_modindex = False
 html_use_index = False
 html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["narrow.css"]
