@@ -72,7 +72,7 @@ class Transport:
                     method, url, verify=self._trust.verify, timeout=self._timeout, allow_redirects=False, proxies=proxies, **options
                 )
         except requests.exceptions.RequestException as fault:
-            raise self._translated(fault, url, is_over.is_set()) from None
+            raise self._translated(fault, url, is_over.is_set(), no_proxy) from None
         except (HTTPError, ValueError) as fault:
             raise TransportError(f"cannot send to {_address(url)}: {_reason(fault)}; check the address and the proxies") from None
         except OSError as fault:
@@ -114,7 +114,7 @@ class Transport:
     def _late(self, url: str) -> LostConnectionError:
         return LostConnectionError(f"no complete answer from {_address(url)} within timeout of {self._timeout:g} s", was_sent=True)
 
-    def _translated(self, fault: Exception, url: str, is_over: bool) -> LicensingError:
+    def _translated(self, fault: Exception, url: str, is_over: bool, is_identity: bool) -> LicensingError:
         host, shown = _address(url), repr(fault)
         if is_over:
             return self._late(url)
@@ -128,7 +128,7 @@ class Transport:
         if isinstance(fault, requests.exceptions.ProxyError):
             return LostConnectionError(f"the proxy did not connect to {host}: {_reason(fault)}", was_sent=False)
         if isinstance(fault, requests.exceptions.ConnectTimeout) or any(name in shown for name in _NEVER_CONNECTED):
-            hint = f"; {_NO_SANDBOX}" if urlsplit(url).hostname in _LOOPBACK else ""
+            hint = f"; {_NO_SANDBOX}" if urlsplit(url).hostname in _LOOPBACK and not is_identity else ""
             return LostConnectionError(f"cannot connect to {host}: {_reason(fault)}{hint}", was_sent=False)
         if isinstance(fault, _LOST) and ("EOF" in shown or not isinstance(fault, requests.exceptions.SSLError)):
             return LostConnectionError(f"no answer from {host}: {_reason(fault)}", was_sent=True)

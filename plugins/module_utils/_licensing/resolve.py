@@ -76,6 +76,7 @@ class Resolver:
 
     def sku_ids(self, name: str, where: str) -> frozenset[str]:
         """The ids that a name of SKUs to keep may stand for: all of a product display name, also those that are no longer owned."""
+        name = name.strip()
         named = frozenset(sku.id for sku in self._owned(name)) or self._catalog.names.sku_ids(name)
         return named or frozenset(sku.id for sku in [self.sku(name, where)] if sku)
 

@@ -103,7 +103,7 @@ def restoration_of(episode: Episode, user: Observed, tenant: Tenant) -> Resolved
         _seat(made, one, episode, user, tenant)
     for group_id in episode.groups:
         _group(made, group_id, episode, user, tenant)
-    wanted = {choice.first_id for choice in made.choices}
+    wanted = {choice.options[0].sku.id for choice in made.choices}
     given = frozenset(one.sku_id for one in episode.assigned if one.is_new and made.is_whole) - wanted
     unseen = {seat.sku.id for seat in made.seats if not user.seats_of(seat.sku.id)}
     location = None if user.user.usage_location else episode.usage_location
@@ -130,7 +130,7 @@ def _seat(made: _Return, held: HeldLicense, episode: Episode, user: Observed, te
     """Add a seat, or a direct license where that is the same or the allotment no longer exists."""
     allotment = tenant.allotment(held.allotment_id)
     sku = tenant.catalog.sku(held.sku_id)
-    if any(choice.first_id == held.sku_id for choice in made.choices):
+    if any(choice.options[0].sku.id == held.sku_id for choice in made.choices):
         return
     is_direct = any(one.sku_id == held.sku_id for one in episode.licenses)
     problem = predict.not_assignable(sku) if sku.is_owned and sku.applies_to != "Allotment" else None

@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import re
+from ast import literal_eval
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +20,7 @@ from .._graph.clouds import CLOUDS
 from .._licensing.desired.users import check_user
 
 _LONGEST = 86400.0
+_SHOWN = 60  # characters of a text that a message shows
 _MOST = 10**9
 
 
@@ -126,38 +130,68 @@ class GraphModule(AnsibleModule):
 def _of_form(params: Mapping, spec: Mapping[str, dict], where: str, mistakes: list[Problem]) -> dict[str, Any]:
     """The options with a dictionary where the spec has one, so that Ansible goes on to what is noted in mistakes: its own message names no option."""
     made = dict(params)
-    for name, value in params.items():
+    for name, given in params.items():
         option, place = spec.get(name, {}), f"{where}{name}"
-        if isinstance(value, str) and option.get("type") == "dict" and option.get("options") and not _is_dictionary(value):
-            mistakes.append(Problem(f"{value!r} is not a dictionary", f"give its keys: {', '.join(option['options'])}", where=place))
+        value = _parsed(given) if option.get("type") in ("dict", "list") else given
+        parts = option.get("options")
+        if option.get("type") == "dict" and isinstance(value, Mapping):
+            made[name] = _of_form(value, parts or {}, f"{place}.", mistakes)
+        elif option.get("type") == "dict" and parts and not _is_pairs(value):
+            mistakes.append(Problem(f"it is {_kind(value)}, not a dictionary", f"give its keys: {', '.join(parts)}", where=place))
             made[name] = {}
-        elif isinstance(value, Mapping) and option.get("options"):
-            made[name] = _of_form(value, option["options"], f"{place}.", mistakes)
-        elif option.get("elements") == "dict" and option.get("options"):
-            listed = value if isinstance(value, list) else [value]
-            made[name] = [_entry(one, option["options"], f"{place}[{index}]", mistakes) for index, one in enumerate(listed)]
+        elif option.get("elements") == "dict" and parts:
+            made[name] = [_entry(one, parts, f"{place}[{index}]", mistakes) for index, one in enumerate(_listed(value))]
+            if isinstance(value, Mapping):
+                mistakes.append(Problem("it is a dictionary, not a list", "begin the entry with a dash", where=place))
         elif option.get("elements") == "str" and isinstance(value, list):
+            made[name] = value
             for index, one in enumerate(value):
                 if isinstance(one, Mapping):
-                    text = next(iter(one.values()), "")
-                    mistakes.append(Problem("it is a dictionary", f"give the text alone: {text}", where=f"{place}[{index}]"))
+                    text = _shown(next(iter(one.values()), None), ": {}")
+                    mistakes.append(Problem("it is a dictionary", f"give the text alone{text}", where=f"{place}[{index}]"))
     return made
 
 
-def _entry(value: Any, spec: Mapping[str, dict], where: str, mistakes: list[Problem]) -> Any:
+def _entry(given: Any, spec: Mapping[str, dict], where: str, mistakes: list[Problem]) -> Any:
     """An entry of a list of dictionaries."""
+    value = _parsed(given)
     if isinstance(value, Mapping):
         return _of_form(value, spec, f"{where}.", mistakes)
-    if isinstance(value, str) and not _is_dictionary(value):
-        key = next(iter(spec))
-        mistakes.append(Problem(f"{value!r} is not a dictionary", f"write it as - {key}: {value}", where=where))
-        return {key: value}
+    if _is_pairs(value):
+        return value
+    key = next(iter(spec))
+    mistakes.append(Problem(f"it is {_kind(value)}, not a dictionary", f"write it as - {key}: {_shown(value, '{}') or '…'}", where=where))
+    return {key: "x"}
+
+
+def _parsed(value: Any) -> Any:
+    """A dictionary or list that is given as text, as surveys and extra variables pass it; everything else unchanged."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        for parse in (json.loads, literal_eval):
+            with contextlib.suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+                return without_blanks(parse(value))
     return value
 
 
-def _is_dictionary(text: str) -> bool:
-    """Whether Ansible takes a text for a dictionary: JSON, or key=value."""
-    return text.lstrip().startswith("{") or "=" in text
+def _listed(value: Any) -> list:
+    if isinstance(value, list):
+        return value
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) and not _is_pairs(value) else [value]
+
+
+def _is_pairs(value: Any) -> bool:
+    """Whether Ansible takes a text for a dictionary: key=value."""
+    return isinstance(value, str) and "=" in value
+
+
+def _kind(value: Any) -> str:
+    names = {str: "the text", list: "a list", bool: "a boolean", type(None): "null", int: "a number", float: "a number"}
+    return f"{names.get(type(value), 'no text')}{_shown(value, ' {}')}"
+
+
+def _shown(value: Any, form: str) -> str:
+    """A short text as it is given, so that Ansible can mask a secret in it; nothing of what is longer."""
+    return form.format(value) if isinstance(value, str) and len(value) <= _SHOWN else ""
 
 
 def _escaped(value: Any) -> Any:

@@ -82,32 +82,43 @@ MISTAKES = {
     "an unknown SKU to look at": (INFO, {"sku": "SPE_E7"}, ["sku: no SKU 'SPE_E7'"], True),
     "something else to gather": ("cloud_license_info", {"gather": ["seats"]}, ["gather", "allotments"], False),
     "no file of names": (USER, {**ERIN, "usage_location": "DE", "sku_names": "/nowhere.csv"}, ["sku_names: cannot read /nowhere.csv"], False),
-    "text for the licenses": (USER, {**ERIN, "licenses": "SPE_E3"}, ["licenses: 'SPE_E3' is not a dictionary", "add, remove, set"], False),
+    "text for the licenses": (
+        USER,
+        {**ERIN, "licenses": "SPE_E3"},
+        ["licenses: it is the text SPE_E3, not a dictionary: give its keys: add, remove, set"],
+        False,
+    ),
+    "a boolean for the licenses": (USER, {**ERIN, "licenses": True}, ["licenses: it is a boolean, not a dictionary"], False),
+    "a list for the licenses": (USER, {**ERIN, "licenses": ["SPE_E3"]}, ["licenses: it is a list, not a dictionary"], False),
     "text for a list of licenses": (
         USER,
         {**ERIN, "licenses": {"add": "SPE_E3"}},
-        ["licenses.add[0]: 'SPE_E3' is not a dictionary: write it as - sku: SPE_E3"],
+        ["licenses.add[0]: it is the text SPE_E3", "as - sku: SPE_E3"],
         False,
     ),
+    "names in one text": (USER, {**ERIN, "licenses": {"add": "SPE_E3, SPE_E5"}}, ["licenses.add[0]", "licenses.add[1]", "- sku: SPE_E5"], False),
     "texts in a list of licenses": (USER, {**ERIN, "licenses": {"set": ["SPE_E3", "SPE_E5"]}}, ["licenses.set[0]", "licenses.set[1]", "- sku: SPE_E5"], False),
-    "a dictionary to remove": (
+    "nothing in a list of licenses": (
         USER,
-        {**ERIN, "licenses": {"remove": [{"sku": "SPE_E3"}]}},
-        ["licenses.remove[0]: it is a dictionary: give the text alone: SPE_E3"],
+        {**ERIN, "licenses": {"set": [None, 5, True]}},
+        ["set[0]: it is null", "[1]: it is a number", "a boolean"],
         False,
     ),
+    "one license for a list": (
+        USER,
+        {**ERIN, "licenses": {"add": {"sku": "SPE_E3"}}},
+        ["licenses.add: it is a dictionary, not a list"],
+        False,
+    ),
+    "a dictionary to remove": (USER, {**ERIN, "licenses": {"remove": [{"sku": "SPE_E3"}]}}, ["licenses.remove[0]: it is a dictionary", "alone: SPE_E3"], False),
     "texts for alternatives": (
         USER,
         {**ERIN, "licenses": {"add": [{"sku": "SPE_E5", "alternatives": ["SPE_E3"]}]}},
-        ["licenses.add[0].alternatives[0]: 'SPE_E3' is not"],
+        ["licenses.add[0].alternatives[0]: it is the text"],
         False,
     ),
-    "texts for users": (
-        "users_assign_license",
-        {"users": ["erin@contoso.example"]},
-        ["users[0]: 'erin@contoso.example' is not a dictionary: write it as - user:"],
-        False,
-    ),
+    "texts for users": ("users_assign_license", {"users": ["erin@contoso.example"]}, ["users[0]: it is the text erin@contoso.example", "- user: erin@"], False),
+    "a boolean in an entry": ("users_assign_license", {"users": [{**ERIN, "licenses": True}]}, ["users[0].licenses: it is a boolean"], False),
     "a SKU that is like no other": (USER, {**ERIN, "licenses": {"add": [{"sku": "Visio"}]}}, ["no SKU 'Visio' of this tenant (known: ", "SPE_E3"], True),
     "no time": (USER, {**ERIN, "usage_location": "DE", "timeout": 0}, ["timeout is 0"], False),
 }
@@ -123,6 +134,28 @@ def test_mistake(tenant, title):
             assert part in result["msg"]
     assert not tenant.writes()
     assert may_ask or not tenant.journal()
+
+
+@pytest.mark.parametrize("write", [json.dumps, repr])
+def test_a_text_that_holds_a_list_or_a_dictionary_is_that(tenant, write):
+    """Extra variables and surveys send such, as JSON or as Python writes it; what is null or blank in it is not given."""
+    licenses = {"add": [{"sku": "SPE_E5", "disabled_plans": None, "plans_mode": ""}], "set": None}
+    asked = tenant.check(USER, **ERIN, licenses=licenses)
+    assert not asked["failed"]
+    assert tenant.check(USER, **ERIN, licenses=write(licenses))["changes"] == asked["changes"]
+    many = [{**ERIN, "licenses": licenses, "usage_location": ""}]
+    assert tenant.check("users_assign_license", users=write(many))["results"] == tenant.check("users_assign_license", users=many)["results"]
+    assert tenant.check("users_assign_license", users=[write(many[0])])["results"] == tenant.check("users_assign_license", users=many)["results"]
+
+
+@pytest.mark.parametrize("wrong", [{"licenses": None}, {"licenses": {"add": [None]}}, {"licenses": {"remove": [{"sku": None}]}}])
+def test_a_secret_in_the_wrong_place_is_masked_or_not_shown(tenant, wrong):
+    for secret in ("Zq\\7u'pa\\ss", "long " * 20):
+        options = json.loads(json.dumps(wrong).replace("null", json.dumps(secret)))
+        result = tenant.run(USER, **{**ERIN, **options, "client_secret": secret})
+        assert result["failed"]
+        assert secret.strip() not in json.loads(json.dumps(result["msg"]))
+        assert "pa\\" not in result["msg"]
 
 
 def test_blank_options_count_as_unset(tenant):

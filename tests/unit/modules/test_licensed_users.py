@@ -273,7 +273,7 @@ def test_who_is_not_in_the_list_any_more_is_named_and_keeps_everything(tenant, c
     result = tenant.run(
         MODULE, users=[entry("dave", profile="base"), entry("carol", profile="base")], profiles=PROFILES, previous_users=earlier, remove="previous"
     )
-    said = "1 user of the last run not in the list any more, whose licenses are kept: bob@contoso.example: to remove the licenses of a leaver, keep the entry"
+    said = "2 users of the last run are not in the list any more, with all licenses kept: bob@contoso.example, erin@contoso.example"
     assert said in str(result.get("warnings")) + capsys.readouterr().err
     assert tenant.holds("bob") == before
 

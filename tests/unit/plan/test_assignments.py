@@ -31,6 +31,7 @@ from hypothesis import strategies as st
 from support.values import allotment, guid, off, sku, user
 
 E5, E3 = sku("E5", "TEAMS MAIL YAM org"), sku("E3", "TEAMS MAIL")
+UNLISTED, FEWER = replace(E5, is_owned=False, service_plans=()), replace(E5, service_plans=E5.service_plans[:2])
 GROUP = Group(kind="group", id=guid("desk"), name="Desk", members={guid(str(one)): str(one) for one in range(3)})
 DEVICE = Principal("device", guid("kiosk"), "KIOSK-01", None, ())
 INHERITED = License(E5.id, off("YAM"), guid("team"))
@@ -132,6 +133,20 @@ CASES = {
     "absent from what a subscription feeds": (
         state(pool("a"), pool("b"), held=[has("a"), has("b")]), {"sku": "E5", "subscription_id": "sub-b", "state": "absent"}, ["delete b"], []),
     "absent already": (state(pool("a")), {"sku": "E5", "state": "absent", "usage_location": "US"}, [], []),
+    "absent from what nobody lists": (state(pool("a")), {"allotment": "gone", "state": "absent"}, [], ["name_unknown"]),
+    "absent, whatever is said of service plans": (
+        state(pool("a"), held=[has("a")]), {"sku": "E5", "state": "absent", "disabled_plans": ["NOPE"]}, ["delete a"], []),
+    "held where it works, though nobody lists it, and where nothing is paid": (
+        state(pool("gone", UNLISTED), pool("old", state="deleted"), pool("new"), held=[has("gone"), has("old")]), {"sku": "E5"}, [], []),
+    "exclusive: what works, though nobody lists it": (
+        state(pool("gone", UNLISTED), pool("old", state="deleted"), held=[has("gone"), has("old")]), {"sku": "E5", "exclusive": True}, ["delete old"], []),
+    "nothing is drawn from what nobody lists": (state(pool("gone", UNLISTED), pool("new")), {"sku": "E5"}, ["create new"], []),
+    "service plans of its own allotment, the last of which has fewer": (
+        state(pool("a"), pool("b", FEWER)), {"allotment": "a", "enabled_plans": ["TEAMS"]}, ["create a -MAIL -YAM"], []),
+    "service plans of the other allotment": (
+        state(pool("a"), pool("b", FEWER)), {"allotment": "b", "enabled_plans": ["TEAMS"]}, ["create b -MAIL"], []),
+    "a service plan that another allotment has turns off nothing": (
+        state(pool("a"), pool("b", FEWER), held=[has("b", E5, "MAIL")]), {"allotment": "b", "disabled_plans": ["MAIL", "YAM"]}, [], []),
     "an assignment of an unknown allotment": (
         state(pool("a"), held=[Assignment("odd", None, None)]), {"sku": "E5"}, ["create a"], ["allotment_unknown"]),
     "rights that cannot be read": (
@@ -261,7 +276,7 @@ def test_after_the_operations_the_desired_state_is_there(before, named, options)
         changes = plan_assignment(before, desired)
     except OptionError:
         assume(False)
-    assume(not changes.errors)
+    assume(not changes.errors and before.allotment(named.get("allotment", before.allotments[0].id)))
     sku_id = {"E5": E5.id, "E3": E3.id}.get(named.get("sku", "")) or before.allotment(named["allotment"]).sku.id
     mine = [one for one in changes.after.assignments if one.sku_id == sku_id]
     others = [one for one in before.assignments if one.sku_id != sku_id]

@@ -187,8 +187,8 @@ def desired_run(params: Mapping) -> DesiredRun:
     if first and not params.get("record_path"):
         cause = f"{first.where} ({first.name}) is {first.state}, and record_path is not given"
         raise OptionError(Problem(cause, "give the file in which the licenses of leavers are recorded", where="record_path"))
-    known = {one["user"].lower(): one["profile"] for one in earlier if one.get("profile")}
-    gone = sorted({name for name in known.values() if name not in profiles})
+    known = {one["user"].strip().lower(): one.get("profile") or "" for one in earlier}
+    gone = sorted({name for name in known.values() if name and name not in profiles})
     warnings = tuple(
         Problem(f"there is no profile {name!r}{nearest(name, profiles)}, so nothing of it is removed", severity="warning", where="previous_users")
         for name in gone

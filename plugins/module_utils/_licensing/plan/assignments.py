@@ -10,9 +10,9 @@ from dataclasses import replace
 from ..._errors import OptionError, Problem
 from ..catalog import Catalog
 from ..desired.licenses import DesiredAssignment
-from ..model import Allotment, Assignment, CloudState, Group
+from ..model import Allotment, Assignment, CloudState, Group, Sku
 from ..observed import Observed, Tenant
-from ..resolve import Resolver
+from ..resolve import Resolver, ServicePlanRule
 from ..tables.product_names import NO_NAMES, ProductNames
 from ..tables.service_plan_conflicts import broken_rules
 from . import predict
@@ -28,8 +28,11 @@ def plan_assignment(state: CloudState, desired: DesiredAssignment, names: Produc
 
     Raises OptionError for a name that the tenant does not know, and when several allotments or assignments could be meant.
     """
-    catalog = Catalog([pool.sku for pool in state.allotments], names)
+    catalog = Catalog(_skus(state.allotments), names)
     user = Observed(state.principal, seats=state.assignments, rights=state.rights)
+    allotment = desired.seat.allotment
+    if allotment and not desired.is_present and not any(pool.id.lower() == allotment.lower() for pool in state.allotments):
+        return Changes(state, state, (), (_gone(allotment),), catalog)
     seat = _seat(user, desired, Tenant(catalog, allotments=state.allotments))
     resolved = _resolved(user, desired, seat)
     plan = plan_seats(user, resolved, (), (), Tenant(catalog), lambda dummy: 0)
@@ -47,10 +50,27 @@ def plan_assignment(state: CloudState, desired: DesiredAssignment, names: Produc
     return Changes(state, after, operations, findings, catalog, subject)
 
 
+def _gone(allotment_id: str) -> Problem:
+    """An assignment on an allotment that the tenant does not list, and on which the principal has none, is absent already."""
+    cause = f"the tenant has no allotment {allotment_id}, so nothing is deleted"
+    return Problem(cause, "check the id", "name_unknown", severity="warning", where="allotment")
+
+
+def _skus(allotments: Iterable[Allotment]) -> Iterable[Sku]:
+    """The SKUs of allotments, each with the service plans of all of them."""
+    found: dict[str, Sku] = {}
+    for sku in (one.sku for one in allotments):
+        known = found.get(sku.id, sku)
+        plans = {plan.id: plan for plan in (*known.service_plans, *sku.service_plans)}
+        found[sku.id] = replace(known if known.is_owned else sku, service_plans=tuple(plans.values()))
+    return found.values()
+
+
 def _seat(user: Observed, desired: DesiredAssignment, tenant: Tenant) -> Seat:
     """The seat that a task describes. Raises OptionError for names that the tenant does not know."""
     resolver = Resolver(tenant.catalog, [one.sku_id for one in user.seats or () if one.sku_id])
-    seat = seat_of(desired.seat, resolver, tenant, is_removed=not desired.is_present)
+    wanted = desired.seat if desired.is_present else replace(desired.seat, plans=ServicePlanRule())
+    seat = seat_of(wanted, resolver, tenant, is_removed=not desired.is_present)
     resolver.check()
     if not isinstance(seat, Seat):
         raise OptionError(seat or "sku: give a SKU part number or an id")

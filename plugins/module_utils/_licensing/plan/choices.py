@@ -41,11 +41,6 @@ class Choice:
         return self.prefer == "first"
 
     @property
-    def first_id(self) -> str:
-        """The id of the preferred SKU."""
-        return self.options[0].sku.id
-
-    @property
     def sku_ids(self) -> frozenset[str]:
         """The ids of all SKUs among which is chosen."""
         return frozenset(option.sku.id for option in self.options)
@@ -63,14 +58,13 @@ class Seat:
     is_exclusive: bool = False
 
     @property
-    def first_id(self) -> str:
-        """The id of the SKU."""
-        return self.sku.id
-
-    @property
     def sku_ids(self) -> frozenset[str]:
         """The id of the SKU, as that of the only one among which is chosen."""
         return frozenset((self.sku.id,))
+
+    def sku_in(self, allotment: Allotment) -> Sku:
+        """The SKU with the service plans of an allotment, where it lists any: those of two allotments may differ."""
+        return allotment.sku if allotment.sku.service_plans else self.sku
 
     @property
     def allotment_ids(self) -> frozenset[str]:
@@ -180,7 +174,7 @@ class ProfileResolver:
         held = {lic.sku_id for lic in user.user.licenses if lic.is_held} if user else set()
         part = self._merged(desired.layers)
         named: list[Choice | Seat] = [*part.choices, *part.seats]
-        needed = [choice.first_id for choice in named if not choice.sku_ids & held]
+        needed = [(one.sku if isinstance(one, Seat) else one.options[0].sku).id for one in named if not one.sku_ids & held]
         through = {lic.sku_id for group_id in part.group_ids for lic in self._tenant.groups[group_id].licenses} - held
         return [self._tenant.catalog.sku(key).part_number for key in dict.fromkeys([*needed, *sorted(through)])]
 

@@ -194,9 +194,9 @@ def _rank(held: Assignment, pool: Allotment, user: Observed, seat: Seat) -> tupl
     states = {sub.state.lower() for sub in pool.subscriptions}
     latest = max((sub.next_lifecycle_date or "" for sub in pool.subscriptions), default="")
     age = tuple(-ord(sign) for sign in latest)  # a later end is better
-    is_poor = pool.has_ended, "active" not in states, user.user.kind not in pool.assignable_to, pool.allotted < max(pool.consumed, 1)
-    is_changed = seat.plans.after(held.disabled_plans, seat.sku) != held.disabled_plans
-    return (not pool.sku.is_owned, *is_poor, age if pool.sku.is_owned else (), is_changed, held.id or "")
+    is_poor = "active" not in states, user.user.kind not in pool.assignable_to, pool.allotted < max(pool.consumed, 1)
+    is_changed = seat.plans.after(held.disabled_plans, seat.sku_in(pool)) != held.disabled_plans
+    return (pool.has_ended, not pool.sku.is_owned, *is_poor, age if pool.sku.is_owned else (), is_changed, held.id or "")
 
 
 def with_service_plans(plan: SeatPlan, user: Observed, seen: Principal, resolved: Resolved, passed: Iterable[Sku], name_of: Callable[[str], str]) -> None:
@@ -209,16 +209,17 @@ def with_service_plans(plan: SeatPlan, user: Observed, seen: Principal, resolved
         for allotment in (one for one in seat.allotments if one.id in plan.after and one.id in plan.kept):
             before = held.get(allotment.id)
             begins = off_before(user.user, seat.sku, listed) if before is None else before
-            known = {one.id for one in allotment.sku.service_plans} or {one.id for one in seat.sku.service_plans}
-            off = seat.plans.after(begins, seat.sku)
-            plan.after[allotment.id] = seat.sku.id, off if off == before else off & known
-            plan.problems += unnamed(user.user, seat.sku, seat.plans, before or frozenset(), off)
-            plan.problems += kept_on(seen, seat.sku, off, name_of) if seat.plans != ResolvedPlans() else []
+            sku = seat.sku_in(allotment)
+            off = seat.plans.after(begins, sku)
+            off = off if off == before else off & {one.id for one in sku.service_plans}
+            plan.after[allotment.id] = seat.sku.id, off
+            plan.problems += unnamed(user.user, sku, seat.plans, before or frozenset(), off)
+            plan.problems += kept_on(seen, sku, off, name_of) if seat.plans != ResolvedPlans() else []
 
 
 def _chosen(plan: SeatPlan, user: Observed, seat: Seat, left: SeatsLeft) -> Allotment | None:
     """The allotment to draw on: the only one for this kind of principal, or the one with most seats free."""
-    able = [one for one in seat.allotments if user.user.kind in one.assignable_to]
+    able = [one for one in seat.allotments if user.user.kind in one.assignable_to and one.sku.is_owned]
     fitting = [one for one in able if not one.has_ended]
     if not fitting:
         plan.problems.append(predict.pool_ended(able[0]) if able else predict.wrong_kind(seat.allotments[0], user.user.kind))

@@ -177,7 +177,8 @@ def too_many_removals(count: int, limit: int | str, losers: Iterable[str] = (), 
 def not_listed_any_more(names: list[str]) -> Problem:
     """A user who is deleted from the list keeps everything: what is not mentioned does not change."""
     shown = f"{', '.join(names[:_NAMED])}{f' and {len(names) - _NAMED} more' if len(names) > _NAMED else ''}"
-    cause = f"{'1 user' if len(names) == 1 else f'{len(names)} users'} of the last run not in the list any more, whose licenses are kept: {shown}"
+    who = "1 user of the last run is" if len(names) == 1 else f"{len(names)} users of the last run are"
+    cause = f"{who} not in the list any more, with all licenses kept: {shown}"
     return Problem(cause, "to remove the licenses of a leaver, keep the entry and give last_day", "not_listed", severity="warning", where="users")
 
 
@@ -242,7 +243,7 @@ def pool_unknown(assignment_id: str | None) -> Problem:
 def second_seat(principal: Principal, pool: Allotment, others: tuple[str, ...]) -> Problem:
     """A principal that two allotments reach takes a seat of each (graph-contract 2.1)."""
     cause = f"{principal.name} has a seat of {pool.sku.part_number} in allotment {' and '.join(others)} already, and takes a second one in {pool.id}"
-    return Problem(cause, "set exclusive: true to keep only one, unless both are intended", "second_seat", severity="warning")
+    return Problem(cause, "keep only one (exclusive: true of cloud_license_assignment), unless both are intended", "second_seat", severity="warning")
 
 
 def assignment_unseen(principal: Principal, pool: Allotment) -> Problem:
