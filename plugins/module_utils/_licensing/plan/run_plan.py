@@ -264,6 +264,8 @@ def removals_of(state: EndState) -> int:
 
 def _unlisted(run: DesiredRun, users: Iterable[Observed]) -> Iterator[Problem]:
     """The users of the last run who are not in the list any more."""
+    if not run.earlier:
+        return
     listed = {one.name.lower() for one in run.users} | {name for user in users for name in (user.id, user.user.name.lower())}
     names = [name for name in run.earlier if name not in listed]
     if names:
