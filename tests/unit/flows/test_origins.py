@@ -57,7 +57,8 @@ def test_a_warning_has_its_file_and_line(tenant, tmp_path):
     code, output = played(tenant, tmp_path, f"{PROFILES}  lead:\n    usage_location: DE\n", PEOPLE.replace("analyst", "lead").format(profile="lead"))
     assert code == 0, output
     place = "profiles.analyst.licenses[0].sku"
-    known = place if release.__version__.startswith("2.18.") else f"{place} ({tmp_path}/profiles.yml:4:14)"
+    is_open = release.__version__.startswith(("2.19.", "2.20."))  # before, no place is known; since then, warnings are out of reach of the action plugin
+    known = f"{place} ({tmp_path}/profiles.yml:4:14)" if is_open else place
     assert f"[WARNING]: {known}: no SKU 'SPE_E33' of this tenant" in output, output
 
 
