@@ -52,6 +52,12 @@ class Problem:
         return {"code": self.code, "status": self.status, "request_id": self.request_id, "retriable": self.retriable, "remedy": self.remedy}
 
 
+def first_of(texts: list[str], most: int, separator: str = ", ", last: str = " and ") -> str:
+    """The first few of some texts, and how many more there are."""
+    more = len(texts) - most
+    return separator.join(texts[:most]) + (f"{last}{more} more" if more > 0 else "")
+
+
 def errors_of(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
     """Return the problems that are errors: nothing is sent because of them."""
     return tuple(problem for problem in problems if problem.is_error)

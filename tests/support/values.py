@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import uuid
 
-from ansible_collections.m365.licensing.plugins.module_utils._licensing.model import Allotment, License, Principal, Seats, ServicePlan, Sku, Subscription
+from ansible_collections.m365.licensing.plugins.module_utils._licensing.model import Allotment, Group, License, Principal, Seats, ServicePlan, Sku, Subscription
 
 
 def guid(name: str) -> str:
@@ -23,6 +23,22 @@ def sku(name: str, plans: str, free: int = 5, **more) -> Sku:
 def off(*names: str) -> frozenset[str]:
     """The ids of service plans."""
     return frozenset(guid(f"plan {name}") for name in names)
+
+
+def direct(held: Sku, *names: str) -> License:
+    """A direct license with service plans off."""
+    return License(held.id, off(*names))
+
+
+def group(name: str, *skus: Sku, **more) -> Group:
+    """A group that assigns SKUs."""
+    return Group("group", guid(name), name, licenses=tuple(License(one.id) for one in skus), **more)
+
+
+def signed(change, names: dict[str, str]) -> str:
+    """A change in short: sign and what, with an asterisk where it waits."""
+    sign = {"add": "+", "remove": "-", "update": "~", "set": "="}[change.verb]
+    return f"{sign}{names.get(change.key, change.key)}{'*' if change.is_late else ''}"
 
 
 def user(*licenses: License, location: str | None = "DE", name: str = "ann", **more) -> Principal:

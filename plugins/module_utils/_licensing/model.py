@@ -9,6 +9,7 @@ Ids of allotments and assignments are opaque and are kept as Graph returns them 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -241,6 +242,11 @@ class UsageRight:
     allotment_ids: tuple[str, ...] = ()
 
 
+def reached_by(rights: Iterable[UsageRight]) -> frozenset[str]:
+    """The ids of the allotments on which usage rights show a seat, by any path."""
+    return frozenset(allotment_id for right in rights for allotment_id in right.allotment_ids)
+
+
 @dataclass(frozen=True, slots=True)
 class CloudState:
     """A principal with its assignments, and the tenant's allotments.
@@ -257,7 +263,7 @@ class CloudState:
     @property
     def reached(self) -> frozenset[str]:
         """The ids of the allotments on which the principal has a seat by any path."""
-        return frozenset(pool_id for right in self.rights for pool_id in right.allotment_ids)
+        return reached_by(self.rights)
 
     def allotment(self, allotment_id: str | None) -> Allotment | None:
         """The allotment of an id."""

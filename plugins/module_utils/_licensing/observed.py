@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from .._errors import Problem
 from .catalog import Catalog
-from .model import Allotment, Assignment, Group, Principal, UsageRight
+from .model import Allotment, Assignment, Group, Principal, UsageRight, reached_by
 from .seats import seat_key
 
 _NO_GROUPS: frozenset[str] = frozenset()
@@ -35,7 +35,7 @@ class Observed:
     @property
     def reached(self) -> frozenset[str]:
         """The ids of the allotments on which the user has a seat by any path, as far as usage rights were read."""
-        return frozenset(allotment_id for right in self.rights for allotment_id in right.allotment_ids)
+        return reached_by(self.rights)
 
     def seats_of(self, sku_id: str) -> tuple[Assignment, ...]:
         """The assignments of a SKU whose allotment is known."""

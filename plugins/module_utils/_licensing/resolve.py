@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from .._errors import OptionError, Problem
+from .._errors import OptionError, Problem, first_of
 from .catalog import Catalog
 from .model import ServicePlan, Sku, is_guid
 
@@ -133,7 +133,7 @@ class Resolver:
         if not name:
             self._note(where, f"an empty name; give a {what} or leave the entry out")
             return
-        hint = _nearest(name, known) or _some(known)
+        hint = _nearest(name, known) or (f" (known: {first_of(sorted(known), _SHOWN)})" if known else "")
         if what == "SKU" and self._catalog.names.sku_ids(name):
             hint = " (a product that the tenant does not own)"
         self._note(where, f"no {what} {name!r} {whose}{hint}")
@@ -169,12 +169,6 @@ def _nearest(name: str, known: list[str]) -> str:
     near = [by_lower[match] for match in get_close_matches(name.lower(), by_lower, n=3, cutoff=0.6)]
     near = near or [by_start[match] for match in get_close_matches(name.lower(), by_start, n=3, cutoff=0.6)]
     return f" (nearest: {', '.join(near)})" if near else ""
-
-
-def _some(known: list[str]) -> str:
-    """A few of the names that there are, where none is near."""
-    more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
-    return f" (known: {', '.join(sorted(known)[:_SHOWN])}{more})" if known else ""
 
 
 def sku_ids_of(catalog: Catalog, names: list[str], option: str) -> list[str]:

@@ -148,6 +148,13 @@ def test_a_text_that_holds_a_list_or_a_dictionary_is_that(tenant, write):
     assert tenant.check("users_assign_license", users=[write(many[0])])["results"] == tenant.check("users_assign_license", users=many)["results"]
 
 
+@pytest.mark.parametrize("text", ['{"add": [{"sku": "a\\u0000b"}]}', '{"add": [{"sku": "a\\ud800b"}]}'])
+def test_a_text_that_holds_what_no_name_can_have(tenant, text):
+    result = tenant.run(USER, **ERIN, licenses=text)
+    assert "licenses.add[0].sku is 'a" in result["msg"]
+    assert not tenant.journal()
+
+
 @pytest.mark.parametrize("wrong", [{"licenses": None}, {"licenses": {"add": [None]}}, {"licenses": {"remove": [{"sku": None}]}}])
 def test_a_secret_in_the_wrong_place_is_masked_or_not_shown(tenant, wrong):
     for secret in ("Zq\\7u'pa\\ss", "long " * 20):

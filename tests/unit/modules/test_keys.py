@@ -144,7 +144,7 @@ def desired(key: str, without: dict, with_it: dict, user: str = BOB) -> dict:
 
 RECORD = {"record_path": f"{FOLDER}/leavers", "record_missing": "create"}
 LICENSED = {
-    **list_of("licensed_users", "users", {"user": upn("nobody"), "licenses": [E5]}, {"user": BOB, "licenses": [E5]}),
+    **list_of("licensed_users", "users", {"user": upn("unknown"), "licenses": [E5]}, {"user": BOB, "licenses": [E5]}),
     "profiles": (licensed({"user": BOB, "profile": "one"}), licensed({"user": BOB, "profile": "one"}, profiles={"one": PROFILE})),
     "profiles.description": (licensed(profiles={"one": {**PROFILE, "description": 7}}), licensed(profiles={"one": {**PROFILE, "description": "text"}})),
     "profiles.inherits": (
@@ -255,7 +255,7 @@ SITUATIONS: dict[str, dict[str, tuple[dict, dict]]] = {
     },
     "users_assign_license": {
         **entries(LICENSES),
-        **list_of("users_assign_license", "users", {"user": upn("nobody")}, {"user": BOB}, WAITING),
+        **list_of("users_assign_license", "users", {"user": upn("unknown")}, {"user": BOB}, WAITING),
         "users": ({"users": [{"user": BOB}], **WAITING}, {"users": [{"user": CAROL}], **WAITING}),
         "users.max_removals": tuple({"users": [{"user": BOB, "max_removals": limit}], "licenses": {"remove": ["SPE_E3"]}} for limit in (1, 0)),
         "users.user": ({"users": [{"user": BOB}], **WAITING}, {"users": [{"user": CAROL}], **WAITING}),
@@ -269,7 +269,7 @@ SITUATIONS: dict[str, dict[str, tuple[dict, dict]]] = {
         "route": ({**ROUTE[0], **ROUTE[1]}, {**ROUTE[0], **ROUTE[2]}),
     },
     "cloud_license_assignments": {
-        **list_of("cloud_license_assignments", "assignments", {"user": upn("nobody")}, {"user": BOB}, SEAT),
+        **list_of("cloud_license_assignments", "assignments", {"user": upn("unknown")}, {"user": BOB}, SEAT),
         "assignments": ({"assignments": [{"user": BOB}], **SEAT}, {"assignments": [{"user": CAROL}], **SEAT}),
         "max_removals": tuple({"assignments": [{"user": BOB}], **E3, "state": "absent", "max_removals": limit} for limit in (1, 0)),
         **{key: ({"assignments": [who], **without}, {"assignments": [who], **with_it}) for key, (who, without, with_it) in {**SEATS, "route": ROUTE}.items()
@@ -280,7 +280,7 @@ SITUATIONS: dict[str, dict[str, tuple[dict, dict]]] = {
            for key, (who, without, with_it) in {**SEATS, "route": ROUTE}.items()},
     },
     "sku_holders": {
-        "on_error": (people({}, upn("nobody"), BOB), people({}, upn("nobody"), BOB, on_error="stop")),
+        "on_error": (people({}, upn("unknown"), BOB), people({}, upn("unknown"), BOB, on_error="stop")),
         "results": (people({}, BOB), people({}, BOB, results="none")),
         "report_path": (people({}, BOB), people({}, BOB, report_path=f"{FOLDER}/report")),
         "resume": (people({}, BOB, report_path=f"{FOLDER}/none"), people({}, BOB, report_path=f"{FOLDER}/sku_holders", resume=True)),
@@ -420,7 +420,7 @@ def seen(tenant, module: str, options: dict, folder: Path, capsys) -> str:
         "<field>": tenant.pools("POWER_BI_PRO")[1],
     }
     text = json.dumps(options).replace(FOLDER, str(folder))
-    for name, value in {**names, "<team>": group_of(tenant, "project team one"), "<off>": tenant.group_id("Support desk")}.items():
+    for name, value in {**names, "<team>": first_team(tenant), "<off>": tenant.group_id("Support desk")}.items():
         text = text.replace(name, value)
     if "subscription_id" in text:
         pool = next(one for one in tenant.store.pools.values() if one.id == names["<field>"])
@@ -433,10 +433,9 @@ def seen(tenant, module: str, options: dict, folder: Path, capsys) -> str:
     return json.dumps([said, capsys.readouterr().err, paths, sorted(os.listdir(folder))], sort_keys=True, default=str)
 
 
-def group_of(tenant, key: str) -> str:
-    """The id of a group of the seed."""
-    names = [row for row in tenant.state()["groups"].items() if row[1] == "Project team"]
-    return sorted(group_id for group_id, dummy in names)[0] if key else ""
+def first_team(tenant) -> str:
+    """The id of one of the two groups of a name."""
+    return min(group_id for group_id, name in tenant.state()["groups"].items() if name == "Project team")
 
 
 @pytest.mark.parametrize(("module", "key"), CASES)

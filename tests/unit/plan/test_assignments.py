@@ -133,14 +133,14 @@ CASES = {
     "absent from what a subscription feeds": (
         state(pool("a"), pool("b"), held=[has("a"), has("b")]), {"sku": "E5", "subscription_id": "sub-b", "state": "absent"}, ["delete b"], []),
     "absent already": (state(pool("a")), {"sku": "E5", "state": "absent", "usage_location": "US"}, [], []),
-    "absent from what nobody lists": (state(pool("a")), {"allotment": "gone", "state": "absent"}, [], ["name_unknown"]),
+    "absent from an allotment that is not there": (state(pool("a")), {"allotment": "gone", "state": "absent"}, [], ["name_unknown"]),
     "absent, whatever is said of service plans": (
         state(pool("a"), held=[has("a")]), {"sku": "E5", "state": "absent", "disabled_plans": ["NOPE"]}, ["delete a"], []),
-    "held where it works, though nobody lists it, and where nothing is paid": (
+    "held in an allotment that is not listed, and in an ended one": (
         state(pool("gone", UNLISTED), pool("old", state="deleted"), pool("new"), held=[has("gone"), has("old")]), {"sku": "E5"}, [], []),
-    "exclusive: what works, though nobody lists it": (
+    "exclusive: the allotment that is not listed, not the ended one": (
         state(pool("gone", UNLISTED), pool("old", state="deleted"), held=[has("gone"), has("old")]), {"sku": "E5", "exclusive": True}, ["delete old"], []),
-    "nothing is drawn from what nobody lists": (state(pool("gone", UNLISTED), pool("new")), {"sku": "E5"}, ["create new"], []),
+    "no new seat of an allotment that is not listed": (state(pool("gone", UNLISTED), pool("new")), {"sku": "E5"}, ["create new"], []),
     "service plans of its own allotment, the last of which has fewer": (
         state(pool("a"), pool("b", FEWER)), {"allotment": "a", "enabled_plans": ["TEAMS"]}, ["create a -MAIL -YAM"], []),
     "service plans of the other allotment": (

@@ -19,17 +19,13 @@ from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.gro
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.licenses import plan_licenses
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.run_plan import Guards, RunPlan, plan_run, removal_limit
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.tables.service_plan_conflicts import EXCLUSIVE
-from support.values import allotment, guid, off, sku, user
+from support.values import allotment, direct, group, guid, off, signed, sku, user
 
 E3, E5, BI = sku("E3", "MAIL TEAMS SWAY tenant"), sku("E5", "MAIL TEAMS SWAY VOICE tenant"), sku("BI", "BI")
 FULL, PACKED, ORG = sku("FULL", "X", free=0), sku("PACKED", "Y", free=0), sku("ORG", "Z", applies_to="Company")
 SKUS = (E3, E5, BI, FULL, PACKED, ORG)
 HEAD, FIELD, OFFICE = allotment("head", BI, free=2), allotment("field", BI, free=1), allotment("office", ORG, free=3)
 TASK = {"today": "2026-11-26", "grace_days": 0, "lead_days": 0, "remove": "previous", "record_path": "x"}
-
-
-def group(name: str, *skus, **more) -> Group:
-    return Group("group", guid(name), name, licenses=tuple(License(one.id) for one in skus), **more)
 
 
 DESK, LEADS, PLAIN = group("desk", E3), group("leads", E5), group("plain")
@@ -48,7 +44,7 @@ def world(skus=SKUS, groups=GROUPS, allotments=(HEAD, FIELD, OFFICE), **more) ->
     return Tenant(Catalog(skus), {one.id: one for one in groups}, {one.name: one.id for one in groups}, {}, tuple(allotments), **more)
 
 
-def someone(*licenses: License, name: str = "ann", groups=(), seats=()) -> Observed:
+def observed(*licenses: License, name: str = "ann", groups=(), seats=()) -> Observed:
     made = tuple(Assignment(f"of {pool.id}", pool.id, pool.sku.id, gone) for pool, gone in seats)
     return Observed(user(*licenses, name=name), frozenset(one.id for one in groups), made)
 
@@ -62,16 +58,11 @@ def plan(people: list[tuple[Observed, dict]], tenant: Tenant | None = None, limi
 
 def lines(made: RunPlan, index: int = 0) -> list[str]:
     names = {one.id: one.part_number for one in SKUS} | {one.id: one.name for one in GROUPS}
-    signs = {"add": "+", "remove": "-", "update": "~", "set": "="}
-    return sorted(f"{signs[one.verb]}{names.get(one.key, one.key)}{'*' if one.is_late else ''}" for one in made.users[index].changes)
+    return sorted(signed(one, names) for one in made.users[index].changes)
 
 
 def codes(made: RunPlan, index: int = 0) -> list[str | None]:
     return [problem.code for problem in made.users[index].problems]
-
-
-def direct(held, *names: str) -> License:
-    return License(held.id, off(*names))
 
 
 def through(some: Group, held, *names: str) -> License:
@@ -80,24 +71,24 @@ def through(some: Group, held, *names: str) -> License:
 
 # title: (user, entry, changes, codes)
 CASES = {
-    "a license with one seat behind it": (someone(direct(BI), seats=[(HEAD, off())]), {"profile": "lead", "from": "figures"}, ["+E5", "-BI"], []),
+    "a license with one seat behind it": (observed(direct(BI), seats=[(HEAD, off())]), {"profile": "lead", "from": "figures"}, ["+E5", "-BI"], []),
     "a license with two seats behind it": (
-        someone(direct(BI), seats=[(HEAD, off()), (FIELD, off())]), {"profile": "lead", "from": "figures"}, ["+E5", "-BI"], ["all_seats_go"]),
+        observed(direct(BI), seats=[(HEAD, off()), (FIELD, off())]), {"profile": "lead", "from": "figures"}, ["+E5", "-BI"], ["all_seats_go"]),
     "a group that assigns what is kept, though its licenses do not say so": (
-        someone(through(PLAIN, E3), groups=[PLAIN]), {"profile": "lead", "from": "plain", "keep": ["E3"]}, ["+E5"], ["group_stays"]),
+        observed(through(PLAIN, E3), groups=[PLAIN]), {"profile": "lead", "from": "plain", "keep": ["E3"]}, ["+E5"], ["group_stays"]),
     "a group whose member holds what is kept through another": (
-        someone(through(DESK, E3), groups=[PLAIN, DESK]), {"profile": "lead", "from": "plain", "keep": ["E3"]}, ["+E5", "-plain*"], []),
+        observed(through(DESK, E3), groups=[PLAIN, DESK]), {"profile": "lead", "from": "plain", "keep": ["E3"]}, ["+E5", "-plain*"], []),
     "a swap next to a seat is not late": (
-        someone(direct(E3)), {"profile": "lead", "from": "analyst", "allotments": [{"allotment": "head"}]}, ["+E5", "+head", "-E3"], []),
+        observed(direct(E3)), {"profile": "lead", "from": "analyst", "allotments": [{"allotment": "head"}]}, ["+E5", "+head", "-E3"], []),
     "what another group keeps on may be turned off": (
-        someone(direct(E5), through(LEADS, E5), groups=[LEADS]),
+        observed(direct(E5), through(LEADS, E5), groups=[LEADS]),
         {"licenses": [{"sku": "E5", "disabled_plans": ["SWAY"]}], "groups": ["leads", "desk"]}, ["+desk", "~E5"], ["plans_stay_on"]),
     "what only the new group turns on stays until then": (
-        someone(direct(E5)), {"licenses": [{"sku": "E5", "disabled_plans": ["SWAY"]}], "groups": ["desk"]}, ["+desk", "~E5*"], []),
-    "a seat of what no user can have": (someone(), {"allotments": [{"allotment": "office"}]}, ["+office"], ["sku_not_assignable"]),
+        observed(direct(E5)), {"licenses": [{"sku": "E5", "disabled_plans": ["SWAY"]}], "groups": ["desk"]}, ["+desk", "~E5*"], []),
+    "a seat of what no user can have": (observed(), {"allotments": [{"allotment": "office"}]}, ["+office"], ["sku_not_assignable"]),
     "no seat of any alternative: the first is named": (
-        someone(), {"licenses": [{"sku": "FULL", "alternatives": [{"sku": "PACKED"}]}]}, ["+FULL"], ["no_seats"]),
-    "a SKU twice": (someone(), {"licenses": [{"sku": "E3"}, {"sku": "e3"}]}, ["+E3"], ["named_twice"]),
+        observed(), {"licenses": [{"sku": "FULL", "alternatives": [{"sku": "PACKED"}]}]}, ["+FULL"], ["no_seats"]),
+    "a SKU twice": (observed(), {"licenses": [{"sku": "E3"}, {"sku": "e3"}]}, ["+E3"], ["named_twice"]),
 }  # fmt: skip
 
 
@@ -116,20 +107,20 @@ def test_a_license_that_leaves_at_once_excludes_nothing():
     wide = group("wide", large)
     profiles = {"old": {"licenses": [{"sku": "SMALL"}], "groups": ["plain"]}, "new": {"licenses": [{"sku": "BI"}], "groups": ["wide"]}}
     tenant = world(skus=(small, large, BI), groups=(wide, PLAIN))
-    made = plan([(someone(direct(small), groups=[PLAIN]), {"profile": "new", "from": "old"})], tenant, profiles=profiles)
+    made = plan([(observed(direct(small), groups=[PLAIN]), {"profile": "new", "from": "old"})], tenant, profiles=profiles)
     assert [(one.verb, one.is_late) for one in made.users[0].changes if one.key in (small.id, PLAIN.id)] == [("remove", False), ("remove", True)]
     assert codes(made) == []
 
 
 def test_why_a_change_waits():
-    seat = plan([(someone(direct(BI), seats=[(HEAD, off())]), {"profile": "field", "from": "head"})]).users[0].changes
+    seat = plan([(observed(direct(BI), seats=[(HEAD, off())]), {"profile": "field", "from": "head"})]).users[0].changes
     assert [one.reason for one in seat] == ["", "replaced by another seat"]
-    left = plan([(someone(groups=[PLAIN]), {"profile": "field", "from": "plain"})]).users[0].changes
+    left = plan([(observed(groups=[PLAIN]), {"profile": "field", "from": "plain"})]).users[0].changes
     assert [one.reason for one in left] == ["", ""]
 
 
 def test_what_is_said_names_each_of_two_users_who_are_alike():
-    people = [(someone(direct(E3, "SWAY"), name=name), {"licenses": [{"sku": "E3", "disabled_plans": ["TEAMS"]}]}) for name in ("ann", "bob")]
+    people = [(observed(direct(E3, "SWAY"), name=name), {"licenses": [{"sku": "E3", "disabled_plans": ["TEAMS"]}]}) for name in ("ann", "bob")]
     made = plan(people)
     for index, name in enumerate(("ann", "bob")):
         assert f"for {name}@contoso.example" in made.users[index].problems[0].message
@@ -139,15 +130,15 @@ def test_what_is_said_names_each_of_two_users_who_are_alike():
 def test_the_seats_that_are_said_to_be_missing(users, said):
     last = sku("LAST", "X", free=1)
     wanted = "FULL" if users == 1 else "LAST"
-    made = plan([(someone(name=f"user{number}"), {"licenses": [{"sku": wanted}]}) for number in range(users)], world(skus=(FULL, last)))
+    made = plan([(observed(name=f"user{number}"), {"licenses": [{"sku": wanted}]}) for number in range(users)], world(skus=(FULL, last)))
     assert made.users[-1].errors[0].message.startswith(said)
 
 
 def test_a_seat_counts_for_the_guard():
-    people = [(someone(direct(BI), seats=[(HEAD, off())]), {"groups": ["desk"], "profile": "desk", "from": "head"})]
+    people = [(observed(direct(BI), seats=[(HEAD, off())]), {"groups": ["desk"], "profile": "desk", "from": "head"})]
     profiles = {**PROFILES, "desk": {"groups": ["plain"]}}
     assert plan(people, limit="0", profiles=profiles).problem is None, "a group that assigns something comes instead"
-    people = [(someone(direct(BI), seats=[(HEAD, off())]), {"profile": "plain", "from": "head"})]
+    people = [(observed(direct(BI), seats=[(HEAD, off())]), {"profile": "plain", "from": "head"})]
     assert plan(people, limit="0").problem.code == "too_many_removals"
     assert plan(people, limit="1").problem is None
 
@@ -195,7 +186,7 @@ def test_a_group_that_loses_one_license_leaves_those_of_other_groups_alone():
     """A member who holds another SKU through another group neither waits for it nor keeps the group from losing its own."""
     team = group("team", E3, members={guid("ann"): "ann"})
     other = group("other", BI, members={guid("ann"): "ann"})
-    one = someone(through(team, E3), through(other, BI), groups=[team, other])
+    one = observed(through(team, E3), through(other, BI), groups=[team, other])
     groups = [{"group": "team", "remove": ["E3"]}]
     made = plan([(one, {"licenses": [{"sku": "BI"}]})], world(groups=(team, other)), licensing_groups=groups, profiles={})
     assert made.groups[0].outcome == "changed"
@@ -207,7 +198,7 @@ def test_a_group_that_loses_one_license_leaves_those_of_other_groups_alone():
 def test_the_service_plans_that_a_group_will_assign_are_those_of_its_members():
     team = group("team", E3, members={guid("ann"): "ann"})
     groups = [{"group": "team", "licenses": [{"sku": "E3", "disabled_plans": ["SWAY"]}]}]
-    one = someone(through(team, E3), through(team, BI), groups=[team])
+    one = observed(through(team, E3), through(team, BI), groups=[team])
     made = plan([(one, {"licenses": [{"sku": "E5", "disabled_plans": ["MAIL"]}]})], world(groups=(team,)), licensing_groups=groups, profiles={})
     held = {lic.sku_id: lic.disabled_plans for lic in made.users[0].state.after.licenses if lic.group_id}
     assert held == {E3.id: off("SWAY"), BI.id: off()}
@@ -216,7 +207,7 @@ def test_the_service_plans_that_a_group_will_assign_are_those_of_its_members():
 def test_users_with_errors_are_named_by_the_group_that_waits_for_them():
     team = group("team", E3, members={guid(name): name for name in ("ann", "bob", "cat")})
     groups = [{"group": "team", "remove": ["E3"]}]
-    people = [(someone(through(team, E3), name=name, groups=[team]), {"licenses": [{"sku": "E33"}]}) for name in ("ann", "bob")]
+    people = [(observed(through(team, E3), name=name, groups=[team]), {"licenses": [{"sku": "E33"}]}) for name in ("ann", "bob")]
     two = plan(people, world(groups=(team,)), licensing_groups=groups, profiles={})
     assert "ann@contoso.example and 1 more, who have errors," in two.groups[0].problems[-1].cause
     one = plan(people[:1], world(groups=(team,)), licensing_groups=groups, profiles={})
@@ -228,10 +219,10 @@ def test_users_with_errors_are_named_by_the_group_that_waits_for_them():
 # title: (user, entry, the change, whether it waits)
 WAITS = {
     "another direct license has it on": (
-        someone(direct(E5), direct(E3)), {"licenses": [{"sku": "E5", "disabled_plans": ["SWAY"]}], "groups": ["plain"]}, "~E5", False),
+        observed(direct(E5), direct(E3)), {"licenses": [{"sku": "E5", "disabled_plans": ["SWAY"]}], "groups": ["plain"]}, "~E5", False),
     "a license of the same call turns it on": (
-        someone(direct(E5)), {"licenses": [{"sku": "E5", "disabled_plans": ["SWAY"]}, {"sku": "E3"}], "groups": ["plain"]}, "~E5", False),
-    "a group turns it on later": (someone(direct(E5)), {"licenses": [{"sku": "E5", "disabled_plans": ["SWAY"]}], "groups": ["desk"]}, "~E5", True),
+        observed(direct(E5)), {"licenses": [{"sku": "E5", "disabled_plans": ["SWAY"]}, {"sku": "E3"}], "groups": ["plain"]}, "~E5", False),
+    "a group turns it on later": (observed(direct(E5)), {"licenses": [{"sku": "E5", "disabled_plans": ["SWAY"]}], "groups": ["desk"]}, "~E5", True),
 }  # fmt: skip
 
 
@@ -244,7 +235,7 @@ def test_what_is_turned_off_waits_for_what_turns_it_on(title):
 def test_what_a_group_turns_on_in_this_run_is_not_on_yet():
     team = replace(group("team"), licenses=(License(E5.id, off("SWAY")),), members={guid("ann"): "ann"})
     groups = [{"group": "team", "licenses": [{"sku": "E5", "disabled_plans": []}]}]
-    one = someone(direct(E5), through(team, E5, "SWAY"), groups=[team])
+    one = observed(direct(E5), through(team, E5, "SWAY"), groups=[team])
     entry = {"licenses": [{"sku": "E5", "disabled_plans": ["SWAY"]}], "groups": ["team"]}
     made = plan([(one, entry)], world(groups=(team,)), licensing_groups=groups, profiles={})
     assert [(change.verb, change.is_late) for change in made.users[0].changes] == [("update", True)]
@@ -253,7 +244,7 @@ def test_what_a_group_turns_on_in_this_run_is_not_on_yet():
 def test_a_license_of_a_group_that_was_not_read_stays_as_it_shows():
     team = group("team", E3, members={guid("ann"): "ann"})
     groups = [{"group": "team", "licenses": [{"sku": "E3", "disabled_plans": ["SWAY"]}]}]
-    one = someone(through(team, E3), License(BI.id, off("BI"), guid("elsewhere")), groups=[team])
+    one = observed(through(team, E3), License(BI.id, off("BI"), guid("elsewhere")), groups=[team])
     made = plan([(one, {"licenses": [{"sku": "E5"}]})], world(groups=(team,)), licensing_groups=groups, profiles={})
     held = {lic.sku_id: lic.disabled_plans for lic in made.users[0].state.after.licenses if lic.group_id}
     assert held == {E3.id: off("SWAY"), BI.id: off("BI")}
@@ -263,22 +254,22 @@ def test_a_license_of_a_group_that_was_not_read_stays_as_it_shows():
 
 
 def test_the_allotments_of_all_seats_that_go_are_named():
-    made = plan([(someone(direct(BI), seats=[(HEAD, off()), (FIELD, off())]), {"profile": "lead", "from": "figures"})])
+    made = plan([(observed(direct(BI), seats=[(HEAD, off()), (FIELD, off())]), {"profile": "lead", "from": "figures"})])
     assert "field and head" in made.users[0].problems[0].message
 
 
 def test_a_service_plan_that_the_sku_no_longer_has_is_not_sent():
     """Graph rejects ids that are not of the SKU; what a group had off once may be one."""
-    made = plan([(someone(through(DESK, E3, "GONE", "SWAY"), groups=[DESK]), {"licenses": [{"sku": "E3"}]})])
+    made = plan([(observed(through(DESK, E3, "GONE", "SWAY"), groups=[DESK]), {"licenses": [{"sku": "E3"}]})])
     assert [change.after for change in made.users[0].changes] == [off("SWAY")]
 
 
 def test_two_who_choose_share_the_seats_that_are_left():
     pair = sku("PAIR", "X", free=2)
-    people = [(someone(name=name), {"licenses": [{"sku": "PAIR", "alternatives": [{"sku": "FULL"}]}]}) for name in ("ann", "bob")]
+    people = [(observed(name=name), {"licenses": [{"sku": "PAIR", "alternatives": [{"sku": "FULL"}]}]}) for name in ("ann", "bob")]
     made = plan(people, world(skus=(pair, FULL)))
     assert [one.errors for one in made.users] == [(), ()]
-    third = plan([*people, (someone(name="cat"), people[0][1])], world(skus=(pair, FULL)))
+    third = plan([*people, (observed(name="cat"), people[0][1])], world(skus=(pair, FULL)))
     assert [bool(one.errors) for one in third.users] == [False, False, True]
 
 
@@ -291,7 +282,7 @@ def test_ten_users_are_named_at_most(count, said):
 @pytest.mark.parametrize(("limit", "count", "allowed"), [("0%", 1, 0), ("1%", 1, 1), ("1%", 2, 1), (None, 13, 12)])
 def test_a_percentage_of_what_is_held(limit, count, allowed):
     """Twenty users hold two licenses each, and some lose one of them."""
-    held = [someone(direct(E3), direct(BI), name=f"user{number}") for number in range(50 if limit else 20)]
+    held = [observed(direct(E3), direct(BI), name=f"user{number}") for number in range(50 if limit else 20)]
     people = [(one, {"profile": "plain", "from": "figures"} if number < count else {"licenses": [{"sku": "E3"}]}) for number, one in enumerate(held)]
     run = desired_run({**TASK, "profiles": PROFILES, "users": [{"user": one.user.name, **entry} for one, entry in people]})
     made = plan_run(run, dict(enumerate(held)), world(), Settings(), Guards(limit=removal_limit(limit)), {})
@@ -304,7 +295,7 @@ def test_a_percentage_of_what_is_held(limit, count, allowed):
 def test_only_the_seats_that_are_missing_are_named():
     """A user who needs several SKUs hears of the one that is used up, also where others of the list take seats of the rest."""
     pair = sku("PAIR", "X", free=2)
-    people = [(someone(name="ann"), {"licenses": [{"sku": "PAIR"}]}), (someone(name="bob"), {"licenses": [{"sku": "PAIR"}, {"sku": "FULL"}]})]
+    people = [(observed(name="ann"), {"licenses": [{"sku": "PAIR"}]}), (observed(name="bob"), {"licenses": [{"sku": "PAIR"}, {"sku": "FULL"}]})]
     made = plan(people, world(skus=(pair, FULL)))
     assert [one.message.split(" (")[0] for one in made.users[1].errors] == ["no free seat of FULL"]
 
@@ -318,13 +309,13 @@ def test_only_the_seats_that_are_missing_are_named():
 )
 def test_an_unknown_service_plan_goes_with_the_next_change(entry, expected):
     """An id that the SKU no longer has is no reason to write, and is not written again."""
-    made = plan([(someone(direct(E3, "GONE", "SWAY")), {"licenses": [entry]})])
+    made = plan([(observed(direct(E3, "GONE", "SWAY")), {"licenses": [entry]})])
     assert [change.after for change in made.users[0].changes] == expected
 
 
 def test_service_plans_are_carried_from_a_seat_to_a_license():
     office = allotment("desk", E3, free=2)
-    one = someone(direct(E3, "SWAY"), seats=[(office, off("SWAY"))])
+    one = observed(direct(E3, "SWAY"), seats=[(office, off("SWAY"))])
     run = desired_run(
         {**TASK, "profiles": {**PROFILES, "seat": {"allotments": [{"allotment": "desk"}]}}, "users": [{"user": "x@y.z", "profile": "lead", "from": "seat"}]}
     )
@@ -341,7 +332,7 @@ def test_the_origin_of_a_license_in_error():
 def test_seats_of_two_allotments_serve_two_users():
     head, field = allotment("head", BI, free=1), allotment("field", BI, free=1)
     profiles = {"any": {"allotments": [{"sku": "BI", "allotment_choice": "most_available"}]}}
-    people = [(someone(name=name), {"profile": "any"}) for name in ("ann", "bob")]
+    people = [(observed(name=name), {"profile": "any"}) for name in ("ann", "bob")]
     made = plan(people, world(skus=(replace(BI, seats=replace(BI.seats, consumed=8)),), allotments=(head, field)), profiles=profiles)
     assert [one.errors for one in made.users] == [(), ()]
     assert sorted(change.key for one in made.users for change in one.changes) == ["field", "head"]
@@ -352,11 +343,11 @@ def test_who_is_patient():
     last, pair = replace(E3, seats=replace(E3.seats, consumed=10)), sku("PAIR", "X", free=0)
     tenant = world(skus=(last, E5, BI, pair))
     people = [
-        (someone(through(DESK, last), name="dan", groups=[DESK]), {"profile": "lead", "from": "desk"}),
-        (someone(name="eve"), {"profile": "analyst"}),
-        (someone(direct(pair), name="fay"), {"profile": "lead", "from": "pair"}),
-        (someone(name="gus"), {"profile": "pair"}),
-        (someone(name="hal"), {"groups": ["plain"]}),
+        (observed(through(DESK, last), name="dan", groups=[DESK]), {"profile": "lead", "from": "desk"}),
+        (observed(name="eve"), {"profile": "analyst"}),
+        (observed(direct(pair), name="fay"), {"profile": "lead", "from": "pair"}),
+        (observed(name="gus"), {"profile": "pair"}),
+        (observed(name="hal"), {"groups": ["plain"]}),
     ]
     profiles = {**PROFILES, "desk": {"groups": ["desk"]}, "pair": {"licenses": [{"sku": "PAIR"}]}}
     made = plan(people, tenant, profiles=profiles)
@@ -366,5 +357,5 @@ def test_who_is_patient():
 
 
 def test_changes_are_listed_by_allotment():
-    one = someone(seats=[(HEAD, off()), (FIELD, off())])
+    one = observed(seats=[(HEAD, off()), (FIELD, off())])
     assert [change.key for change in plan([(one, {"state": "released"})]).users[0].changes] == ["field", "head"]

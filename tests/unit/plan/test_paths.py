@@ -21,17 +21,13 @@ from ansible_collections.m365.licensing.plugins.module_utils._licensing.restore 
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.show.plans import change_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.values import allotment, guid, off, sku, user
+from support.values import allotment, direct, group, guid, off, signed, sku, user
 
 E3, E5, BI, FULL = sku("E3", "MAIL TEAMS SWAY tenant"), sku("E5", "MAIL TEAMS SWAY VOICE tenant"), sku("BI", "BI"), sku("FULL", "X", free=0)
 SKUS = (E3, E5, BI, FULL)
 NAMES = {one.id: one.part_number for one in SKUS}
 HEAD, FIELD, WIDE, OLD = allotment("head", BI, free=2), allotment("field", BI, free=1), allotment("wide", E5, free=5), allotment("old", BI, state="suspended")
 KIOSK = replace(allotment("kiosk", E3), assignable_to=frozenset({"device"}))
-
-
-def group(name: str, *skus, **more) -> Group:
-    return Group("group", guid(name), name, licenses=tuple(License(one.id) for one in skus), **more)
 
 
 DESK, LEADS, PLAIN = group("desk", E3), group("leads", E5), group("plain")
@@ -66,10 +62,6 @@ def ann(*licenses: License, groups=(), seats=(), location: str | None = "DE") ->
     return Observed(user(*licenses, location=location), frozenset(one.id for one in groups), made)
 
 
-def direct(held, *names: str) -> License:
-    return License(held.id, off(*names))
-
-
 def through(some: Group, held, state: str = "Active", error: str | None = None) -> License:
     return License(held.id, frozenset(), some.id, state, error)
 
@@ -84,8 +76,7 @@ def plan(one: Observed, entry: dict, tenant: Tenant | None = None, more: dict | 
 def lines(made: RunPlan, index: int = 0) -> list[str]:
     """The changes of a user: sign and what, with an asterisk where it waits."""
     names = {**NAMES, **{one.id: one.name for one in GROUPS}}
-    signs = {"add": "+", "remove": "-", "update": "~", "set": "="}
-    return [f"{signs[one.verb]}{names.get(one.key, one.key)}{'*' if one.is_late else ''}" for one in made.users[index].changes]
+    return [signed(one, names) for one in made.users[index].changes]
 
 
 def codes(made: RunPlan) -> list[str | None]:

@@ -17,7 +17,7 @@ from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.end
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.run_plan import Guards, RunPlan, plan_run, removal_limit
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.values import guid, off, sku, user
+from support.values import direct, guid, off, sku, user
 
 E3, E5, BI, FULL = sku("E3", "MAIL TEAMS SWAY tenant"), sku("E5", "MAIL TEAMS SWAY VOICE tenant"), sku("BI", "BI"), sku("FULL", "X", free=0)
 SKUS = (E3, E5, BI, FULL)
@@ -29,10 +29,6 @@ PROFILES = {
     "either": {"licenses": [{"sku": "FULL", "alternatives": [{"sku": "E3"}]}]},
 }
 TASK = {"today": "2026-11-26", "grace_days": 0, "lead_days": 0, "remove": "nothing"}
-
-
-def direct(held: Sku, *names: str) -> License:
-    return License(held.id, off(*names))
 
 
 def plan(people: dict[str, Principal], users: list, skus=SKUS, protect=(), max_removals=None, more: dict | None = None, **task) -> RunPlan:

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from difflib import get_close_matches
 from typing import Any
 
-from ..._errors import OptionError
+from ..._errors import OptionError, first_of
 from ..model import is_guid
 from ..tables.countries import country_code
 
@@ -101,8 +101,7 @@ def entries_of(rows: Sequence[Row], columns: Mapping[str, Any], ignore_others: b
             faults.append(f"line {number}: {entry['user']} is also in line {first[user]}; leave one of them out")
         entries.append(entry)
     if faults:
-        more = f"; and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
-        raise OptionError("; ".join(faults[:_SHOWN]) + more)
+        raise OptionError(first_of(faults, _SHOWN, "; ", "; and "))
     return entries
 
 

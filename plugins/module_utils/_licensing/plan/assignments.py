@@ -29,13 +29,12 @@ def plan_assignment(state: CloudState, desired: DesiredAssignment, names: Produc
     Raises OptionError for a name that the tenant does not know, and when several allotments or assignments could be meant.
     """
     catalog = Catalog(_skus(state.allotments), names)
-    user = Observed(state.principal, seats=state.assignments, rights=state.rights)
-    allotment = desired.seat.allotment
-    if allotment and not desired.is_present and not any(pool.id.lower() == allotment.lower() for pool in state.allotments):
-        return Changes(state, state, (), (_gone(allotment),), catalog)
-    seat = _seat(user, desired, Tenant(catalog, allotments=state.allotments))
+    user, tenant = Observed(state.principal, seats=state.assignments, rights=state.rights), Tenant(catalog, allotments=state.allotments)
+    seat = _seat(user, desired, tenant)
+    if isinstance(seat, Problem):
+        return Changes(state, state, (), (seat,), catalog)
     resolved = _resolved(user, desired, seat)
-    plan = plan_seats(user, resolved, (), (), Tenant(catalog), lambda dummy: 0)
+    plan = plan_seats(user, resolved, (), (), tenant, lambda dummy: 0)
     with_service_plans(plan, user, state.principal, resolved, (), str)
     _check(plan, user, seat)
     changes = tuple(seat_changes(user, plan))
@@ -50,12 +49,6 @@ def plan_assignment(state: CloudState, desired: DesiredAssignment, names: Produc
     return Changes(state, after, operations, findings, catalog, subject)
 
 
-def _gone(allotment_id: str) -> Problem:
-    """An assignment on an allotment that the tenant does not list, and on which the principal has none, is absent already."""
-    cause = f"the tenant has no allotment {allotment_id}, so nothing is deleted"
-    return Problem(cause, "check the id", "name_unknown", severity="warning", where="allotment")
-
-
 def _skus(allotments: Iterable[Allotment]) -> Iterable[Sku]:
     """The SKUs of allotments, each with the service plans of all of them."""
     found: dict[str, Sku] = {}
@@ -66,12 +59,17 @@ def _skus(allotments: Iterable[Allotment]) -> Iterable[Sku]:
     return found.values()
 
 
-def _seat(user: Observed, desired: DesiredAssignment, tenant: Tenant) -> Seat:
-    """The seat that a task describes. Raises OptionError for names that the tenant does not know."""
+def _seat(user: Observed, desired: DesiredAssignment, tenant: Tenant) -> Seat | Problem:
+    """The seat that a task describes. Raises OptionError for names that the tenant does not know.
+
+    An assignment on an allotment that neither the tenant nor the principal has is absent already: the problem is a warning.
+    """
     resolver = Resolver(tenant.catalog, [one.sku_id for one in user.seats or () if one.sku_id])
     wanted = desired.seat if desired.is_present else replace(desired.seat, plans=ServicePlanRule())
     seat = seat_of(wanted, resolver, tenant, is_removed=not desired.is_present)
     resolver.check()
+    if isinstance(seat, Problem) and seat.where == "allotment" and not desired.is_present:
+        return replace(seat, severity="warning")
     if not isinstance(seat, Seat):
         raise OptionError(seat or "sku: give a SKU part number or an id")
     return seat

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..._errors import Problem
+from ..._errors import Problem, first_of
 from ..model import Allotment, Assignment, Group, License, Principal, Sku
 
 _NAMED = 10  # users that a text names at most
@@ -168,17 +168,15 @@ def too_many_removals(count: int, limit: int | str, losers: Iterable[str] = (), 
     """More removals than the task allows. losers are users with what is removed from them, replaced the licenses that are replaced and not counted."""
     what = "1 license" if count == 1 else f"{count} licenses"
     apart = f" without replacement ({replaced} more {'is' if replaced == 1 else 'are'} replaced)" if replaced else ""
-    named = list(losers)
-    first = "; ".join([*named[:_NAMED], *([f"and {len(named) - _NAMED} more"] if len(named) > _NAMED else [])])
+    first = first_of(list(losers), _NAMED, "; ", "; and ")
     cause = f"{what} would be removed{apart}, and max_removals is {limit}" + (f" ({first})" if first else "")
     return Problem(cause, "if these removals are intended, raise max_removals", "too_many_removals")
 
 
 def not_listed_any_more(names: list[str]) -> Problem:
     """A user who is deleted from the list keeps everything: what is not mentioned does not change."""
-    shown = f"{', '.join(names[:_NAMED])}{f' and {len(names) - _NAMED} more' if len(names) > _NAMED else ''}"
     who = "1 user of the last run is" if len(names) == 1 else f"{len(names)} users of the last run are"
-    cause = f"{who} not in the list any more, with all licenses kept: {shown}"
+    cause = f"{who} not in the list any more, with all licenses kept: {first_of(names, _NAMED)}"
     return Problem(cause, "to remove the licenses of a leaver, keep the entry and give last_day", "not_listed", severity="warning", where="users")
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ..._errors import Problem
+from ..._errors import Problem, first_of
 from ..catalog import Catalog
 from ..model import License
 from ..observed import Tenant
@@ -157,5 +157,4 @@ def _allotment(allotment_id: str, tenant: Tenant) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     """The first few names, and the number of the others."""
-    shown, left = [printable(name) for name in names[:_LISTED]], len(names) - _LISTED
-    return ", ".join(shown) + (f" and {left} more" if left > 0 else "")
+    return first_of([printable(name) for name in names], _LISTED)

@@ -66,10 +66,12 @@ def _desired(entry: Mapping, keys: tuple[str, ...]) -> dict:
 def removals(plans: Iterable[Plan]) -> dict[str, list[str]]:
     """The SKU part numbers of the licenses or assignments that plans would remove, by the name of the principal."""
     found: dict[str, list[str]] = {}
-    for plan in (plan for plan in plans if plan.is_to_write and plan.changes):
+    for plan in plans:
+        if not plan.is_to_write or plan.changes is None:
+            continue
         ids: list[str | None] = [sku_id for one in plan.operations if isinstance(one, AssignLicenses) for sku_id in one.remove]
         ids += [one.assignment.sku_id for one in plan.operations if isinstance(one, DeleteAssignment)]
-        if ids and plan.changes:
+        if ids:
             found.setdefault(plan.name, []).extend(plan.changes.catalog.sku(sku_id or "").part_number for sku_id in ids)
     return found
 

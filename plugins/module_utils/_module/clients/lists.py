@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from ..._engine.report import RunReport
 from ..._engine.task import Planned, Progress
-from ..._errors import LicensingError
+from ..._errors import LicensingError, Problem
 from ..._licensing.catalog import Catalog
 from ..._licensing.plan.changes import Changes, Written
 from ..._licensing.plan.predict import too_many_removals
@@ -73,10 +73,8 @@ class ListClient(PlanClient):
         for plan in todo:
             if plan.duplicate_of is None:
                 self._plan(plan, seen)
-        limit, gone = self.module.params.get("max_removals"), removals(todo)
-        count = sum(map(len, gone.values()))
-        losers = (f"{name} {', '.join(skus)}" for name, skus in gone.items())
-        return Planned(plans, too_many_removals(count, limit, losers) if limit is not None and count > limit else None)
+        limit = self.module.params.get("max_removals")
+        return Planned(plans, _beyond(limit, removals(todo)) if limit is not None else None)
 
     def _plan(self, plan: Plan, seen: Counter) -> None:
         who = self._listed.principal_id(plan.index)
@@ -100,6 +98,13 @@ class ListClient(PlanClient):
         """Drop the changes: a hundred thousand of them are not kept longer than needed."""
         entry.changes = None
         return None
+
+
+def _beyond(limit: int, gone: dict[str, list[str]]) -> Problem | None:
+    """The problem of a run that removes more than it may. gone are SKU part numbers by the name of the principal."""
+    count = sum(map(len, gone.values()))
+    losers = (f"{name} {', '.join(skus)}" for name, skus in gone.items())
+    return too_many_removals(count, limit, losers) if count > limit else None
 
 
 def _plan_of(index: int, entry: dict, keys: tuple[str, ...]) -> Plan:
