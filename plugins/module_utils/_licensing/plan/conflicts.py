@@ -1,15 +1,16 @@
 # SPDX-FileCopyrightText: m365.licensing contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Service plans that exclude or need each other in what a principal will hold, with the SKUs that bring them; and those that groups keep on."""
+"""Service plans that exclude or need each other in what a principal will hold, with the SKUs that bring them; those that groups keep on; and second seats."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 
 from ..._errors import Problem
 from ..catalog import Catalog
-from ..model import License, Principal, Sku
+from ..model import Allotment, License, Principal, Sku
+from ..observed import Observed
 from ..resolve import ResolvedPlans
 from ..tables.service_plan_conflicts import BrokenRule, broken_rules
 from . import predict
@@ -106,3 +107,16 @@ def _sources(name: str, principal: Principal, licenses: Iterable[License], catal
 def _one_of(names: tuple[str, ...]) -> str:
     """The first few names, any of which is enough."""
     return " or ".join(names[:3]) + (" or another of their kind" if len(names) > 3 else "")
+
+
+def second_seats(user: Observed, allotment: Allotment, gone: Collection[str | None]) -> Iterator[Problem]:
+    """Whether a new seat is the second one of its SKU: next to one of an allotment, or of a license that shows in no allotment."""
+    sku_id = allotment.sku.id
+    if allotment.id in user.reached:
+        return
+    rights = [right for right in user.rights if right.sku_id == sku_id]
+    others = {one.allotment_id or "" for one in user.seats_of(sku_id)}.union(*(right.allotment_ids for right in rights)) - {allotment.id}
+    if others - set(gone):
+        yield predict.second_seat(user.user, allotment, tuple(sorted(one for one in others if one not in gone)))
+    elif not others and (rights or user.user.direct(sku_id)):
+        yield predict.both_apis(user.user, allotment)

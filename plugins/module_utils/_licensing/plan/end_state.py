@@ -228,14 +228,7 @@ class Decider:
             yield Change("set", "usage_location", "", user.user.usage_location, location)
         yield from _license_changes(user.user, licenses, assigned)
         yield from seat_changes(user, seats)
-        for group_id in sorted(found.joined):
-            yield Change("add", "membership", group_id, None, group_id, self._licensed(group_id))
-        for group_id in sorted(found.left):
-            yield Change("remove", "membership", group_id, group_id, None, self._licensed(group_id))
-
-    def _licensed(self, group_id: str) -> str:
-        """The id of a SKU that a group assigns, an empty text where it assigns none."""
-        return next((lic.sku_id for lic in self._tenant.groups[group_id].licenses), "")
+        yield from found.changes(self._tenant.groups)
 
 
 def _plain(user: Observed, changes: tuple[Change, ...]) -> EndState:

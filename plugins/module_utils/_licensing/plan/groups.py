@@ -5,17 +5,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..._errors import OptionError, Problem, errors_of
 from ..desired.licenses import DesiredLicenses
 from ..desired.licensing_groups import DesiredGroup
-from ..model import Group, License
+from ..model import Group, License, Principal
 from ..observed import Observed, Tenant
 from ..resolve import Resolver
 from .changes import AssignLicenses, Changes, EndState, service_plans_on
 from .licenses import plan_licenses
+from .paths import Memberships
 from .predict import members_not_manageable, too_many_removals
 
 
@@ -181,35 +182,37 @@ def with_groups(tenant: Tenant, plans: Iterable[GroupPlan], users: Iterable[Obse
 
 @dataclass(frozen=True, slots=True)
 class MemberChanges:
-    """Who comes and who goes, by id and name, sorted by name; and what forbids it."""
+    """The end states of the users who join a group and of those who leave it, each sorted by name; and what forbids it."""
 
     group: Group
-    add: dict[str, str]
-    remove: dict[str, str]
+    states: tuple[EndState, ...]
     findings: tuple[Problem, ...] = ()
 
 
 def plan_members(
     group: Group, wanted: Mapping[str, str], unwanted: Iterable[str], is_set: bool, max_removals: int | None, may_manage_roles: bool = False
 ) -> MemberChanges:
-    """The difference. wanted are names by id, unwanted ids; with is_set, all other members are removed as well.
+    """Plan the members of a group. wanted are names by id, unwanted ids; with is_set, all other members leave as well.
 
     may_manage_roles: the token has the permission that groups with directory roles take (graph-contract 12, no. 1).
     """
     members = group.members or {}
-    leaving = set(members) - set(wanted) if is_set else set(unwanted) & set(members)
-    add = {user_id: name for user_id, name in wanted.items() if user_id not in members}
-    remove = {user_id: members[user_id] for user_id in leaving}
+    leaving = {user_id: members[user_id] for user_id in (set(members) - set(wanted) if is_set else set(unwanted) & set(members))}
+    joining = {user_id: name for user_id, name in wanted.items() if user_id not in members}
+    states = (*_member_states(group, joining, Memberships(joined=(group.id,))), *_member_states(group, leaving, Memberships(left=frozenset({group.id}))))
     findings = []
-    if (add or remove) and group.managed_by:
+    if states and group.managed_by:
         findings.append(members_not_manageable(group))
-    if (add or remove) and group.is_role_assignable and not may_manage_roles:
+    if states and group.is_role_assignable and not may_manage_roles:
         cause = f"group {group.name} can carry directory roles, and only its owners, and RoleManagement.ReadWrite.Directory, may change its members"
         findings.append(Problem(cause, "make sure of that, or use another group for licenses", "group_role_assignable", "warning"))
-    if max_removals is not None and len(remove) > max_removals:
-        findings.append(too_many_removals(len(remove), max_removals, sorted(remove.values())))
-    return MemberChanges(group, _by_name(add), _by_name(remove), tuple(findings))
+    if max_removals is not None and len(leaving) > max_removals:
+        findings.append(too_many_removals(len(leaving), max_removals, sorted(leaving.values())))
+    return MemberChanges(group, states, tuple(findings))
 
 
-def _by_name(members: Mapping[str, str]) -> dict[str, str]:
-    return dict(sorted(members.items(), key=lambda item: item[1]))
+def _member_states(group: Group, users: Mapping[str, str], found: Memberships) -> Iterator[EndState]:
+    """The end states of users, given as names by id, who all join the group or all leave it."""
+    changes = tuple(found.changes({group.id: group}))
+    for user_id, name in sorted(users.items(), key=lambda item: item[1]):
+        yield EndState(Observed(Principal("user", user_id, name), found.left), changes)

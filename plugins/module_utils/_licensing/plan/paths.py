@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from ..._errors import Problem
@@ -15,7 +15,7 @@ from ..seats import seat_key
 from . import predict
 from .changes import Change, off_before
 from .choices import Choice, Holdings, Option, Resolved, Seat
-from .conflicts import kept_on, unnamed
+from .conflicts import kept_on, second_seats, unnamed
 
 SeatsLeft = Callable[[str], int]
 
@@ -28,6 +28,18 @@ class Memberships:
     joined: tuple[str, ...] = ()
     left: frozenset[str] = frozenset()
     problems: tuple[Problem, ...] = ()
+
+    def changes(self, groups: Mapping[str, Group]) -> Iterator[Change]:
+        """The changes of memberships. Who leaves a group does so last."""
+        for group_id in sorted(self.joined):
+            yield Change("add", "membership", group_id, None, group_id, _licensed(groups[group_id]))
+        for group_id in sorted(self.left):
+            yield Change("remove", "membership", group_id, group_id, None, _licensed(groups[group_id]), is_late=True)
+
+
+def _licensed(group: Group) -> str:
+    """The id of a SKU that a group assigns, an empty text where it assigns none."""
+    return next((lic.sku_id for lic in group.licenses), "")
 
 
 def memberships(user: Observed, resolved: Resolved, tenant: Tenant) -> Memberships:
@@ -158,20 +170,7 @@ def _take(plan: SeatPlan, user: Observed, seat: Seat, resolved: Resolved, is_rem
     if is_removed and user.user.direct(seat.sku.id) and not own and seat.sku.id not in resolved.keep:
         plan.problems.append(predict.assignment_unseen(user.user, allotment))
     elif not held:
-        plan.problems += _second_seats(user, allotment, {one.allotment_id for one in gone})
-
-
-def _second_seats(user: Observed, allotment: Allotment, gone: Collection[str | None]) -> Iterator[Problem]:
-    """Whether a new seat is the second one of its SKU: next to one of an allotment, or of a license that shows in no allotment."""
-    sku_id = allotment.sku.id
-    if allotment.id in user.reached:
-        return
-    rights = [right for right in user.rights if right.sku_id == sku_id]
-    others = {one.allotment_id or "" for one in user.seats_of(sku_id)}.union(*(right.allotment_ids for right in rights)) - {allotment.id}
-    if others - set(gone):
-        yield predict.second_seat(user.user, allotment, tuple(sorted(one for one in others if one not in gone)))
-    elif not others and (rights or user.user.direct(sku_id)):
-        yield predict.both_apis(user.user, allotment)
+        plan.problems += second_seats(user, allotment, {one.allotment_id for one in gone})
 
 
 def _held(plan: SeatPlan, user: Observed, seat: Seat) -> Assignment | None:

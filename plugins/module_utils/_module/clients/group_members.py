@@ -7,16 +7,20 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from ..._engine.jobs import jobs_of
 from ..._engine.report import RunReport
 from ..._engine.task import Planned, Progress, TaskRun, problems_of
 from ..._errors import OptionError, Problem, WaitTimeoutError
 from ..._graph import retry
-from ..._licensing.model import Group, Principal
-from ..._licensing.plan.changes import JoinGroup, LeaveGroup, Written
+from ..._licensing.catalog import Catalog
+from ..._licensing.desired.licensed_users import DesiredUser
+from ..._licensing.model import Group
+from ..._licensing.plan.changes import Written
 from ..._licensing.plan.groups import MemberChanges, plan_members
+from ..._licensing.plan.run_plan import UserPlan
+from ..._licensing.plan.steps import JOINS, changes_of
 from ..._licensing.show.problems import finding_rows
 from ..._licensing.show.results import error_rows
 from ..._tenant.user_list import UserList
@@ -24,53 +28,6 @@ from ..options import GraphModule, check_user
 from ..run import run_client
 from ..session import Session
 from .base import PlanClient
-
-
-@dataclass(frozen=True, slots=True)
-class MemberPlan:
-    """A user to add or remove, or one that the tenant does not have. It is its own job: all users are added before any is removed."""
-
-    index: int
-    name: str
-    operations: tuple
-    problems: tuple[Problem, ...] = ()
-    changes: None = None
-    duplicate_of: None = None
-    new_sku_ids: frozenset[str] = frozenset()
-    chain: None = None
-    follows: tuple = ()
-    is_later: bool = False
-    awaited: tuple = ()
-
-    @property
-    def errors(self) -> tuple[Problem, ...]:
-        """Why nothing is written."""
-        return self.problems
-
-    @property
-    def outcome(self) -> str:
-        """The predicted outcome."""
-        return "failed" if self.problems else "changed"
-
-    @property
-    def who(self) -> dict[str, str]:
-        """The user, as the task names it."""
-        return {"user": self.name}
-
-    @property
-    def is_join(self) -> bool:
-        """Whether the user is added."""
-        return any(isinstance(one, JoinGroup) for one in self.operations)
-
-    @property
-    def stage(self) -> int:
-        """All users are added before any is removed."""
-        return 0 if self.is_join else 1
-
-    @property
-    def lane(self) -> str:
-        """One call that adds members to a group is in flight."""
-        return "members" if self.is_join else ""
 
 
 class MembersClient(PlanClient):
@@ -92,7 +49,7 @@ class MembersClient(PlanClient):
             raise OptionError(f"max_removals is {params['max_removals']}: give zero or more")
         self._named: dict[str, str] = {}
         self._unreached: dict[str, Problem] = {}
-        self._made: list[Any] = []
+        self._made: list[dict] = []
         self._rejected: dict[str, Problem] = {}
         self._changes: MemberChanges | None = None
 
@@ -116,23 +73,47 @@ class MembersClient(PlanClient):
         self._changes = changes = plan_members(group, wanted, unwanted, self._is_set, self._params["max_removals"], may_manage_roles)
         return Planned(self._entries(changes, unknown), next((one for one in changes.findings if one.is_error), None))
 
-    def _entries(self, changes: MemberChanges, unknown: Sequence[str]) -> list[MemberPlan]:
-        group_id = changes.group.id
-        made: list[tuple[str, tuple]] = [(self._named[one], (JoinGroup(_user(one, name), group_id),)) for one, name in changes.add.items()]
-        made += [(name, (LeaveGroup(_user(one, name), group_id),)) for one, name in changes.remove.items()]
-        plans = [MemberPlan(index, name, operations) for index, (name, operations) in enumerate(made)]
+    def _entries(self, changes: MemberChanges, unknown: Sequence[str]) -> list[UserPlan]:
+        """Return the plans of users who join or leave, and of users that the tenant does not have."""
+        users = [state.before.user for state in changes.states]
+        plans = [UserPlan(index, DesiredUser("", self._named.get(user.id, user.name)), changes.states[index]) for index, user in enumerate(users)]
         missing = (Problem(f"this tenant has no user {name!r}", "check the spelling and the tenant", "not_found") for name in unknown)
-        return plans + [MemberPlan(len(plans) + index, name, (), (problem,)) for index, (name, problem) in enumerate(zip(unknown, missing))]
+        return plans + [UserPlan(index, DesiredUser("", name), problems=(problem,)) for index, (name, problem) in enumerate(zip(unknown, missing), len(plans))]
+
+    def jobs(self, entries: Sequence[Any]) -> Sequence[Any]:
+        """Return the steps of users: all join before any leaves."""
+        return jobs_of((), entries)
+
+    def entry_of(self, job: Any) -> Any:
+        """Return the plan of a job."""
+        return job.plan
 
     def send(self, jobs: Sequence[Any]) -> list[Written]:
         """Add twenty in a request, or remove twenty in a batch."""
-        if jobs[0].is_join:
+        if jobs[0].step.number == JOINS:
             return self.session.writer.join([one for job in jobs for one in job.operations])
         return self.session.writer.apply_all("v1.0", [(job.operations, "principal") for job in jobs])
 
+    def take(self, job: Any, result: Written | None, progress: Progress, problems: tuple[Problem, ...]) -> None:
+        """Add the changes that were made."""
+        progress.made += changes_of(job.step, result.done) if result else ()
+        progress.problems += problems
+
+    def catalog(self, entry: Any) -> Catalog:
+        """Return no names: errors of members name no SKU."""
+        return Catalog()
+
+    def planned(self, entry: Any) -> tuple:
+        """Return the changes."""
+        return entry.changes
+
+    def who(self, entry: Any) -> dict[str, str]:
+        """Return the user, as the task names it."""
+        return {"user": entry.name}
+
     def rows(self, entry: Any, made: Sequence[Any]) -> list[dict]:
-        """Return the added or removed users."""
-        return [_row(one) for one in made]
+        """Return the user, once added or removed."""
+        return [{"action": f"{one.verb}_member", "id": entry.state.before.id, "user": entry.state.before.user.name} for one in made]
 
     def diff(self, entry: Any, made: Sequence[Any], outcome: str, problems: Sequence[Problem]) -> dict | None:
         """Return None: there is one diff for the group."""
@@ -140,7 +121,7 @@ class MembersClient(PlanClient):
 
     def note(self, entry: Any, outcome: str, progress: Progress) -> str | None:
         """Keep what was done."""
-        self._made += progress.made
+        self._made += self.rows(entry, progress.made)
         self._rejected |= {problem.message: problem for problem in progress.problems if problem.status}
         return None
 
@@ -191,7 +172,7 @@ class MembersClient(PlanClient):
         results = {
             "changed": bool(self._made) and task.problem is None,
             "group": {"id": changes.group.id, "display_name": changes.group.name},
-            "changes": [_row(one) for one in self._made],
+            "changes": self._made,
             "findings": finding_rows(changes.findings),
             "diff": _diff(changes.group, self._made),
             "failed_users": [{"user": name, "msg": text} for name, text in failed.items()],
@@ -200,25 +181,15 @@ class MembersClient(PlanClient):
         return results, problems
 
 
-def _user(user_id: str, name: str) -> Principal:
-    return Principal("user", user_id, name)
-
-
-def _row(operation: JoinGroup | LeaveGroup) -> dict:
-    action = "add_member" if isinstance(operation, JoinGroup) else "remove_member"
-    return {"action": action, "id": operation.principal.id, "user": operation.principal.name}
-
-
 def _not_reached(row: Mapping[str, Any]) -> Problem:
     """Return the problem of a member who does not get the group's license."""
     return Problem(f"is a member now, but does not get {row['sku']} from the group: {row['cause']}", row["remedy"], row["error"], retriable=True)
 
 
-def _diff(group: Group, made: Sequence[JoinGroup | LeaveGroup]) -> dict:
+def _diff(group: Group, made: Sequence[Mapping[str, str]]) -> dict:
     """Return the diff of names, for C(--diff): only added and removed users."""
     name = f"members of {group.name}"
-    gone = [one.principal.name for one in made if isinstance(one, LeaveGroup)]
-    come = [one.principal.name for one in made if isinstance(one, JoinGroup)]
+    gone, come = ([row["user"] for row in made if row["action"] == action] for action in ("remove_member", "add_member"))
     return {"before_header": name, "after_header": name, "before": {"members": gone} if gone else {}, "after": {"members": come} if come else {}}
 
 
