@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import pytest
 from ansible_collections.m365.licensing.plugins.module_utils._engine.run import Engine, Line, batches_of
+from ansible_collections.m365.licensing.plugins.module_utils._engine.task import Progress
 from ansible_collections.m365.licensing.plugins.module_utils._errors import AuthenticationError, GraphError
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.catalog import Catalog
 from ansible_collections.m365.licensing.plugins.module_utils._licensing.plan.changes import SetUsageLocation, Written
@@ -241,3 +242,10 @@ def test_a_lane_has_one_batch_in_flight(lanes, concurrency):
     done = [job.name for job, dummy in Engine(line, concurrency, "continue").run(jobs)]
     assert sorted(done) == sorted(job.name for job in jobs)
     assert all(count == 1 for lane, count in most.items() if lane)
+
+
+def test_what_was_partly_done_when_the_run_ended_has_failed_and_the_task_may_be_run_again():
+    partly = Progress(made=["first step"], is_left=True)
+    assert (partly.outcome(), [(one.code, one.retriable) for one in partly.problems]) == ("failed", [("ended", True)])
+    assert Progress(is_left=True).outcome() == "skipped"
+    assert Progress(made=["first step"], is_left=True, is_waiting=True).outcome() == "waiting"

@@ -101,6 +101,20 @@ def test_a_group_loses_its_license_behind_the_stage_of_who_replaces_it_and_befor
     assert (group.stage, list(group.replacing)) == (1, [1])
 
 
+def test_a_group_adds_at_once_and_removes_behind_the_members_who_get_a_replacement():
+    other = Group("group", guid("other"), "other", licenses=(License(E3.id),))
+    tenant = Tenant(Catalog([E3, BI]), {TEAM.id: TEAM, other.id: other}, {"team": TEAM.id, "other": other.id})
+    ann = Observed(user(License(E3.id, group_id=TEAM.id), name="ann"), frozenset((TEAM.id,)))
+    groups = [{"group": "team", "licenses": [{"sku": "BI"}], "remove": ["E3"]}]
+    run = desired_run({**TASK, "users": [{"user": ann.user.name, "groups": ["other"]}], "licensing_groups": groups})
+    made = plan_run(run, {0: ann}, tenant, Settings(), Guards(limit=removal_limit("9")))
+    early, late = (job for job in jobs_of(made.groups, made.users) if job.name == "team")
+    assert ([len(call.add) for call in early.operations], [call.remove for call in early.operations]) == ([1], [()])
+    assert (early.stage, early.follows, early.awaited) == (-1, (), ())
+    assert [call.remove for call in late.operations] == [(E3.id,)]
+    assert (0 in late.follows, [(one.sku_id, one.group_id) for one in late.awaited]) == (True, [(E3.id, other.id)])
+
+
 @pytest.mark.parametrize(
     ("groups", "said"),
     [

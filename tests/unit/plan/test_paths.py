@@ -230,6 +230,20 @@ def test_the_allotment_has_ended():
     assert codes(plan(ann(), {"allotments": [{"sku": "E3"}]}, world((KIOSK,)))) == ["not_assignable_to_kind"]
 
 
+def test_what_is_on_beside_a_seat_stays_on_and_what_a_seat_replaces_does_not():
+    """The profile has service plan BI off in the seat. A license that shows in no allotment keeps it on."""
+    unseen = plan(ann(direct(BI)), {"profile": "field"}).users[0].state
+    assert [(lic.sku_id, lic.disabled_plans) for lic in unseen.after.licenses] == [(BI.id, off())]
+    replaced = plan(ann(direct(BI), seats=[(HEAD, off())]), {"profile": "field", "from": "head"}).users[0].state
+    assert [(lic.sku_id, lic.disabled_plans) for lic in replaced.after.licenses] == [(BI.id, off("BI"))]
+
+
+@pytest.mark.parametrize(("skus", "pool"), [(SKUS, replace(BI, service_plans=())), (tuple(one for one in SKUS if one != BI), BI)])
+def test_service_plans_are_those_of_the_sku_that_the_tenant_owns_and_else_those_of_the_allotment(skus, pool):
+    made = plan(ann(), {"profile": "field"}, world((replace(FIELD, sku=pool),), skus))
+    assert (lines(made), "name_unknown" in codes(made)) == (["+field"], False)
+
+
 def test_service_plans_are_carried_to_a_seat():
     made = plan(ann(direct(E3, "SWAY"), seats=[]), {"profile": "wide", "from": "analyst"}, more={"carry_plans": True})
     (seat,) = [one for one in made.users[0].changes if one.kind == "seat"]

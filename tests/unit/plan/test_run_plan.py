@@ -474,6 +474,28 @@ def test_who_gets_no_seat_tries_the_next_one_until_all_are_served():
     assert not any(one.errors for one in placed({X: 0, Y: 2, Z: 2, W: 2}, people).users)
 
 
+def test_who_has_no_seat_of_any_alternative_takes_none_from_others():
+    people = [("ann", [], "DE", {"licenses": [{"sku": "Y"}, {"sku": "Z"}]}), ("bob", [], "DE", want("Z", "W", first=True))]
+    assert chosen(placed({Y: 1, Z: 1, W: 0}, people)) == [["Y", "Z"], "no_seats"]
+
+
+def test_a_seat_that_is_left_in_the_end_is_taken():
+    """Two users swap, which no order can do without a free seat. As one of them gets an alternative, the other one can have what is freed."""
+    profiles = {"w": {"licenses": [{"sku": "W"}]}, "y": {"licenses": [{"sku": "Y"}]}, "new y": want("Y", "Z", first=True), "new w": want("W", "Z", first=True)}
+    people = [("ann", [W], "DE", {"profile": "new y", "from": "w"}), ("bob", [Y], "DE", {"profile": "new w", "from": "y"})]
+    made = placed({Y: 0, Z: 1, W: 0}, people, profiles=profiles, remove="previous")
+    assert (chosen(made), [one.stage for one in made.users]) == ([["Z"], ["W"]], [0, 1])
+
+
+def test_who_is_only_tried_takes_no_seat_from_those_who_are_served():
+    people = [("ann", [], "DE", {"licenses": [{"sku": "X"}, {"sku": "W"}]}), ("bob", [], "DE", want("W", "Z"))]
+    for check, first in (("enforce", "failed"), ("try", "changed")):
+        made = placed({X: 0, W: 1, Z: 0}, people, more={"seat_check": check})
+        assert ([one.outcome for one in made.users], chosen(made)[1]) == ([first, "changed"], ["W"])
+        assert not made.users[1].problems
+        assert made.users[0].stage == (1 if check == "try" else 0)
+
+
 def test_try_waits_for_seats_that_the_run_frees():
     people = [("ann", [], "DE", {"licenses": [{"sku": "X"}]}), ("bob", [X], "DE", {"profile": "new", "from": "old"})]
     profiles = {"old": {"licenses": [{"sku": "X"}]}, "new": {"licenses": [{"sku": "Y"}]}}

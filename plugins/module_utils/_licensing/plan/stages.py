@@ -38,7 +38,7 @@ class Planner:
         """Return end states, and the stages of the users who are served.
 
         Users with alternatives are decided again, counting what all others free and take, until nothing changes. Users who are not served count for nothing.
-        A SKU that had no seat for a user is not chosen for that user again.
+        A SKU that had no seat for a user is not chosen for that user again, unless one is left in the end: then once more.
         """
         states = self._decided_alike()
         if self._tenant.getting:
@@ -47,16 +47,22 @@ class Planner:
             self.free = free_seats(self._tenant, self._users.values(), claimed)
         barred: dict[int, set[str]] = {}
         refused: set[int] = set()
+        retried: set[int] = set()
         if not self._choosing:
             return states, self._stages(states, set())
         for dummy in range(_ROUNDS):
             hopeless = self._choose_all(states, refused, barred)
             stages = self._stages(states, hopeless)
-            unserved = states.keys() - stages.keys()
-            missing = self._missing(states, stages, self._left_over(states, stages))
+            unserved = states.keys() - (stages.keys() - self._tried)
+            left = self._left_over(states, stages)
+            missing = self._missing(states, stages, left)
             for index in unserved & set(self._choosing) - hopeless:
                 barred.setdefault(index, set()).update(missing.get(index, ()))
-            if unserved == refused:
+            again = {index for index in hopeless - retried if all(left.get(key, 0) > 0 for key in self._claim(states[index]).takes)}
+            for index in again:
+                barred.pop(index, None)
+            retried |= again
+            if unserved == refused and not again:
                 break
             refused = set(unserved)
         return states, stages
@@ -141,18 +147,18 @@ class Planner:
     def unserved(self, states: Mapping[int, EndState], stages: Mapping[int, int]) -> dict[int, tuple[Problem, ...]]:
         """Why users without errors are not served. With seat_check: try they are sent last, and the problem is a warning."""
         left = self._left_over(states, stages)
-        return {index: tuple(self._no_seat(states[index], key, left) for key in keys) for index, keys in self._missing(states, stages, left).items()}
+        return {index: tuple(self._no_seat(key) for key in keys) for index, keys in self._missing(states, stages, left).items()}
 
     def _left(self, key: str) -> int:
         """The seats that are left before anything is planned; without alternatives, that does not matter."""
         return max(self.free.get(key, 0), 1)
 
-    def _no_seat(self, state: EndState, key: str, left: Mapping[str, int]) -> Problem:
+    def _no_seat(self, key: str) -> Problem:
         one = next((one for one in self._tenant.allotments if seat_key(one.id) == key), None)
         sku = one.sku if one else self._tenant.catalog.sku(key)
         what = f"{sku.part_number} in allotment {one.id}" if one else sku.part_number
         owned, used = (one.allotted, one.consumed) if one else (sku.seats.owned, sku.seats.consumed)
-        return predict.no_seats(what, owned, used, self._settings.seat_check, owned - used - max(left.get(key, 0), 0))
+        return predict.no_seats(what, owned, used, self._settings.seat_check, owned - used)
 
 
 _ROUNDS = 20  # in practice two or three; every round is sound by itself
