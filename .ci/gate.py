@@ -73,8 +73,8 @@ def copy_collection(where: Path) -> Path:
     return target
 
 
-def run_ansible_test(venv: Path, arguments: list[str]) -> None:
-    """Runs ansible-test of a virtual environment, in a home of its own."""
+def run_ansible_test(venv: Path, arguments: list[str]) -> str:
+    """Runs ansible-test of a virtual environment, in a home of its own. Returns its output."""
     venv = (ROOT / venv).resolve()
     work = WORK / f"ansible-test-{venv.name.lstrip('.')}-{arguments[0]}"
     target = copy_collection(work)
@@ -87,6 +87,7 @@ def run_ansible_test(venv: Path, arguments: list[str]) -> None:
     output = run_command([f"{venv}/bin/ansible-test", *arguments], cwd=target, env={**os.environ, "HOME": str(home), "PATH": path})
     if "All targets skipped" in output:
         sys.exit("ansible-test looked at nothing")
+    return output
 
 
 def build(venv: Path) -> Path:
@@ -186,8 +187,8 @@ def _quick_start(work: Path) -> None:
 
 
 def run_matrix() -> None:
-    """Sanity, units and integration on every ansible-core for which there is a Python."""
-    done = []
+    """Sanity, integration and units on every ansible-core for which there is a Python. All are run before the first failure ends it."""
+    done, is_failed = [], False
     for core, versions in CORES.items():
         python = next((found for found in map(_python, versions) if found), None)
         if python is None:
@@ -196,14 +197,31 @@ def run_matrix() -> None:
         venv = WORK / f"core-{core}"
         if not (venv / "ready").exists():
             _make_venv(python, venv, ["-r", str(ROOT / "tests/requirements.txt"), f"ansible-core=={core}.*"])
-        run_ansible_test(venv, ["sanity", "--venv", "--color", "no"])
-        run_ansible_test(venv, ["integration", "--venv", "--color", "no", "--python", "default"])
-        tree = WORK / "tree"
-        target = copy_collection(tree)
-        environment = {**os.environ, "PATH": f"{venv}/bin:{os.environ['PATH']}", "PYTHONPATH": str(tree), "ANSIBLE_COLLECTIONS_PATH": str(tree)}
-        run_command([f"{venv}/bin/python", "-m", "pytest", "-n", "2", "tests/unit"], cwd=target, env=environment)
-        done.append(f"ansible-core {core} on Python {python.name.removeprefix('python')}: passed")
+        for part, run in MATRIX.items():
+            try:
+                output = run(venv)
+                counts = [line.strip("= ") for line in output.splitlines() if re.search("[0-9]+ passed", line)]
+                said = "passed" + "".join(f" ({line})" for line in counts[-1:])
+            except SystemExit:
+                said, is_failed = "failed", True
+            done.append(f"ansible-core {core} on Python {python.name.removeprefix('python')}, {part}: {said}")
     print("\n".join(done))
+    sys.exit(is_failed)
+
+
+def run_units(venv: Path) -> str:
+    """All tests of tests/unit, with the ansible-core of a virtual environment."""
+    tree = WORK / "tree"
+    target = copy_collection(tree)
+    environment = {**os.environ, "PATH": f"{venv}/bin:{os.environ['PATH']}", "PYTHONPATH": str(tree), "ANSIBLE_COLLECTIONS_PATH": str(tree)}
+    return run_command([f"{venv}/bin/python", "-m", "pytest", "-n", "2", "tests/unit"], cwd=target, env=environment)
+
+
+MATRIX = {
+    "sanity": lambda venv: run_ansible_test(venv, ["sanity", "--venv", "--color", "no"]),
+    "integration": lambda venv: run_ansible_test(venv, ["integration", "--venv", "--color", "no", "--python", "default"]),
+    "units": run_units,
+}
 
 
 def _make_venv(python: Path, venv: Path, packages: list[str]) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .options import check_texts, without_blanks
+from .options import check_texts, parsed, without_blanks
 
 try:
     import yaml
@@ -15,16 +15,17 @@ except ImportError:  # where a module runs, Ansible does not need it
 
 
 def list_of_text(value: Any, option: str) -> Any:
-    """Return the list in a YAML or JSON text, as a survey or an extra variable passes it; everything else unchanged.
+    """Return the list in a text of YAML, JSON or Python, as a survey or an extra variable passes it; everything else unchanged.
 
     Raises OptionError for a text in it that cannot be a name.
     """
-    if not isinstance(value, str) or yaml is None:
-        return value
-    try:
-        found = yaml.safe_load(value)
-        listed = without_blanks(found) if isinstance(found, list) else value
-        check_texts(listed, option)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return value
-    return listed
+    found = parsed(value)
+    if isinstance(found, str) and yaml is not None:
+        try:
+            loaded = yaml.safe_load(found)
+        except (yaml.YAMLError, ValueError, RecursionError):
+            return value
+        found = without_blanks(loaded) if isinstance(loaded, list) else found
+    if found is not value:
+        check_texts(found, option)
+    return found

@@ -164,11 +164,12 @@ def test_a_record_that_is_not_there_is_not_begun(tenant, tmp_path):
     assert not (tmp_path / "other.jsonl").exists()
 
 
-def test_a_limit_leaves_no_host_and_does_nothing(tenant, tmp_path):
-    """This is why no template asks for one: the job is a success."""
+def test_a_limit_that_leaves_no_host_fails_the_job(tenant, tmp_path):
+    """No template asks for one. Ansible alone would skip the play, and the job would be a success."""
     answers = {"onboard_users": "alice@contoso.example", "onboard_profile": "office"}
     job = ran(tenant, tmp_path, TEMPLATES["Onboard people"], answers, limit="other.example")
-    assert job.done.returncode == 0
+    assert job.done.returncode != 0
+    assert "leaves no host of localhost" in f"{job.done.stdout}{job.done.stderr}"
     assert not tenant.writes()
     assert not any(template["ask_limit_on_launch"] for template in TEMPLATES.values())
 

@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import subprocess
 import sys
 
 import pytest
 from ansible_collections.m365.licensing.plugins.module_utils._graph.certificates import VARIABLES
+from ansible_collections.m365.licensing.plugins.module_utils._module.texts import list_of_text
+from support.seeds import upn
 
 USER, CLOUD, GROUP, INFO = "user_assign_license", "cloud_license_assignment", "group_assign_license", "user_license_info"
 ERIN = {"user": "erin@contoso.example"}
@@ -134,6 +137,26 @@ def test_mistake(tenant, title):
             assert part in result["msg"]
     assert not tenant.writes()
     assert may_ask or not tenant.journal()
+
+
+NOTE = 'until datetime.date(2026, 1, 2), it\'s "said"'
+
+
+@pytest.mark.parametrize(("day", "text"), [(datetime.date(2026, 2, 3), "2026-02-03"), (datetime.datetime(2026, 2, 3, 4, 5), "2026-02-03"), (None, None)])
+def test_a_list_with_dates_that_ansible_core_2_18_has_made_a_text_of(day, text):
+    given = str([{"user": upn("alice"), "last_day": day, "profile": NOTE, "keep": [NOTE, ""]}, "bob"])
+    entry = {"user": upn("alice"), "last_day": text, "profile": NOTE, "keep": [NOTE, ""]}
+    assert list_of_text(given, "users") == [{key: value for key, value in entry.items() if value is not None}, "bob"]
+
+
+@pytest.mark.parametrize("text", ["[alice, bob]", "- alice\n- bob", '["alice", "bob"]', "['alice', 'bob']", " [alice,bob] "])
+def test_a_list_as_text(text):
+    assert list_of_text(text, "users") == ["alice", "bob"]
+
+
+@pytest.mark.parametrize("text", ["alice", "5", "[alice", "a: b", "", "[1, datetime.datetime.now()"])
+def test_a_text_that_is_no_list_stays_what_it_is(text):
+    assert list_of_text(text, "users") == text
 
 
 @pytest.mark.parametrize("write", [json.dumps, repr])

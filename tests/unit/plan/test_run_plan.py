@@ -278,7 +278,6 @@ MISTAKES = {
         ["users[0].user is 'ann'", "users[0].profile: there is no profile 'leed' (nearest: lead)", "users[1]: nothing is desired"],
     ),
     "a text": ({"users": "ann@contoso.example"}, ["users: expected a list, got text"]),
-    "a text with dates": ({"users": "[{'user': 'a@b.c', 'last_day': datetime.date(2026, 1, 1)}]"}, ["put dates into quotes"]),
     "the last run": ({"users": [], "previous_users": [{"profile": "x"}]}, ["previous_users[0]: user is missing"]),
     "profiles as a list": ({"users": [], "profiles": ["x"]}, ["profiles: expected a dictionary of profiles by name"]),
     "circular": ({"users": [], "profiles": {"a": {"inherits": "b"}, "b": {"inherits": "a"}}}, ["profiles.a.inherits: circular inheritance"]),

@@ -204,9 +204,8 @@ def _over_and_restored(where: str, entry: Mapping) -> Problem:
 def _list_of(value: Any, option: str) -> list:
     if isinstance(value, (list, tuple)):
         return list(value)
-    is_dated = isinstance(value, str) and "datetime.date(" in value
-    remedy = "put dates into quotes, as ansible-core 2.18 turns a list with dates into text" if is_dated else "give one entry for each user"
-    raise OptionError(Problem(f"expected a list, got {'text' if isinstance(value, str) else type(value).__name__}", remedy, where=option))
+    kind = "text" if isinstance(value, str) else type(value).__name__
+    raise OptionError(Problem(f"expected a list, got {kind}", "give one entry for each user", where=option))
 
 
 def _as_entry(user: Any) -> Any:
