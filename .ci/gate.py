@@ -195,15 +195,15 @@ def run_matrix() -> None:
             done.append(f"ansible-core {core}: no Python of {', '.join(versions)} here, skipped")
             continue
         venv = WORK / f"core-{core}"
-        if not (venv / "ready").exists():
-            _make_venv(python, venv, ["-r", str(ROOT / "tests/requirements.txt"), f"ansible-core=={core}.*"])
         for part, run in MATRIX.items():
             try:
+                if not (venv / "ready").exists():
+                    _make_venv(python, venv, ["-r", str(ROOT / "tests/requirements.txt"), f"ansible-core=={core}.*"])
                 output = run(venv)
                 counts = [line.strip("= ") for line in output.splitlines() if re.search("[0-9]+ passed", line)]
                 said = "passed" + "".join(f" ({line})" for line in counts[-1:])
-            except SystemExit:
-                said, is_failed = "failed", True
+            except SystemExit as error:
+                said, is_failed = str(error), True
             done.append(f"ansible-core {core} on Python {python.name.removeprefix('python')}, {part}: {said}")
     print("\n".join(done))
     sys.exit(is_failed)

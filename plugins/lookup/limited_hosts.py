@@ -12,13 +12,13 @@ version_added: 0.1.0
 author:
   - m365.licensing contributors (@m365-licensing)
 description:
-  - Returns the host pattern of a play. Fails when C(--limit), or the limit of a job template, leaves no host of it.
+  - Returns the host pattern of a play. Fails when no host matches it, or C(--limit) or the limit of a job template leaves none of them.
   - Without this check, Ansible skips such a play, and the run ends as a success with nothing done. That is easy to miss with C(hosts=localhost).
   - The playbooks of this collection use it.
 options:
   _terms:
     description:
-      - The host pattern.
+      - Host patterns.
     type: list
     elements: str
     required: true
@@ -36,7 +36,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _raw:
-  description: The host pattern, as it was given.
+  description: The host patterns, as they were given.
   type: list
   elements: str
 """
@@ -50,15 +50,19 @@ class LookupModule(LookupBase):
     """The lookup, for Ansible."""
 
     def run(self, terms, variables=None, **kwargs):
-        """The host pattern. Raises AnsibleLookupError when the limit leaves no host of it."""
-        limit = (variables or {}).get("ansible_limit")
-        if limit:
-            manager = InventoryManager(self._loader, parse=False)
-            for group, hosts in variables.get("groups", {}).items():
-                manager.add_group(group)
-                for host in hosts:
-                    manager.add_host(host, group=group)
-            manager.subset(limit)
-            if not manager.get_hosts(pattern=list(terms)):
-                raise AnsibleLookupError(f"limited_hosts: limit {str(limit)!r} leaves no host of {', '.join(terms)}, so nothing would be done; omit the limit")
-        return list(terms)
+        """The host patterns. Raises AnsibleLookupError when no host matches, or the limit leaves none."""
+        variables = variables or {}
+        manager = InventoryManager(self._loader, parse=False)
+        for group, hosts in variables.get("groups", {}).items():
+            manager.add_group(group)
+            for host in hosts:
+                manager.add_host(host, group=group)
+        patterns = self._flatten(terms)
+        named = ", ".join(map(str, patterns))
+        if not manager.get_hosts(pattern=patterns):
+            raise AnsibleLookupError(f"limited_hosts: no host matches {named}, so nothing would be done; check the pattern and the inventory")
+        limit = variables.get("ansible_limit")
+        manager.subset(limit)
+        if not manager.get_hosts(pattern=patterns):
+            raise AnsibleLookupError(f"limited_hosts: limit {str(limit)!r} leaves no host of {named}, so nothing would be done; omit the limit")
+        return patterns

@@ -22,8 +22,6 @@ from .._licensing.desired.users import check_user
 _LONGEST = 86400.0
 _SHOWN = 60  # characters of a text that a message shows
 _MOST = 10**9
-# a date, or a string, which is matched to be skipped
-_DATE = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|datetime\.date(?:time)?\(([0-9]+), ([0-9]+), ([0-9]+)[^()]*\)""")
 
 
 def _first_set(*names: str) -> str:
@@ -134,7 +132,7 @@ def _of_form(params: Mapping, spec: Mapping[str, dict], where: str, mistakes: li
     made = dict(params)
     for name, given in params.items():
         option, place = spec.get(name, {}), f"{where}{name}"
-        value = parsed(given) if option.get("type") in ("dict", "list") else given
+        value = _parsed(given) if option.get("type") in ("dict", "list") else given
         parts = option.get("options")
         if option.get("type") == "dict" and isinstance(value, Mapping):
             made[name] = _of_form(value, parts or {}, f"{place}.", mistakes)
@@ -156,7 +154,7 @@ def _of_form(params: Mapping, spec: Mapping[str, dict], where: str, mistakes: li
 
 def _entry(given: Any, spec: Mapping[str, dict], where: str, mistakes: list[Problem]) -> Any:
     """An entry of a list of dictionaries."""
-    value = parsed(given)
+    value = _parsed(given)
     if isinstance(value, Mapping):
         return _of_form(value, spec, f"{where}.", mistakes)
     if _is_pairs(value):
@@ -166,20 +164,13 @@ def _entry(given: Any, spec: Mapping[str, dict], where: str, mistakes: list[Prob
     return {key: "x"}
 
 
-def parsed(value: Any) -> Any:
-    """A dictionary or list that is given as text, as surveys and extra variables pass it; everything else unchanged.
-
-    ansible-core 2.18 makes a text of a list with dates. They become texts such as 2026-12-31.
-    """
+def _parsed(value: Any) -> Any:
+    """A dictionary or list that is given as text, as surveys and extra variables pass it; everything else unchanged."""
     if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
-        for parse in (json.loads, _literal):
+        for parse in (json.loads, literal_eval):
             with contextlib.suppress(ValueError, SyntaxError, RecursionError, MemoryError):
                 return without_blanks(parse(value))
     return value
-
-
-def _literal(text: str) -> Any:
-    return literal_eval(_DATE.sub(lambda found: found[0] if found[1] is None else "'{:0>4}-{:0>2}-{:0>2}'".format(*found.groups()), text.strip()))
 
 
 def _listed(value: Any) -> list:

@@ -190,6 +190,7 @@ def shown(user: dict) -> list:
     return sorted((row["sku"], row["group"] or "", sorted(row["off"])) for row in user["licenses"])
 
 
+@pytest.mark.plain
 def test_a_thousand_people_take_few_requests(stage, tenant):
     tenant.reset(load_seed(None, 1000))
     for sku in tenant.store.skus.values():

@@ -10,9 +10,9 @@ import subprocess
 import sys
 
 import pytest
+from ansible_collections.m365.licensing.plugins.module_utils._errors import OptionError
 from ansible_collections.m365.licensing.plugins.module_utils._graph.certificates import VARIABLES
 from ansible_collections.m365.licensing.plugins.module_utils._module.texts import list_of_text
-from support.seeds import upn
 
 USER, CLOUD, GROUP, INFO = "user_assign_license", "cloud_license_assignment", "group_assign_license", "user_license_info"
 ERIN = {"user": "erin@contoso.example"}
@@ -142,11 +142,22 @@ def test_mistake(tenant, title):
 NOTE = 'until datetime.date(2026, 1, 2), it\'s "said"'
 
 
-@pytest.mark.parametrize(("day", "text"), [(datetime.date(2026, 2, 3), "2026-02-03"), (datetime.datetime(2026, 2, 3, 4, 5), "2026-02-03"), (None, None)])
-def test_a_list_with_dates_that_ansible_core_2_18_has_made_a_text_of(day, text):
-    given = str([{"user": upn("alice"), "last_day": day, "profile": NOTE, "keep": [NOTE, ""]}, "bob"])
-    entry = {"user": upn("alice"), "last_day": text, "profile": NOTE, "keep": [NOTE, ""]}
-    assert list_of_text(given, "users") == [{key: value for key, value in entry.items() if value is not None}, "bob"]
+@pytest.mark.parametrize("name", ["alice@contoso.example", "o'neil@contoso.example"])
+def test_a_list_with_dates_that_ansible_core_2_18_has_made_a_text_of(name):
+    given = str([{"user": name, "last_day": datetime.date(2026, 2, 3), "profile": NOTE, "keep": [NOTE, ""], "from": None}, "bob"])
+    assert list_of_text(given, "users") == [{"user": name, "last_day": "2026-02-03", "profile": NOTE, "keep": [NOTE, ""]}, "bob"]
+
+
+@pytest.mark.parametrize("zone", [None, datetime.timezone.utc, datetime.timezone(datetime.timedelta(hours=2))])
+def test_a_date_with_a_time_is_an_error(zone):
+    given = str([{"user": "alice", "last_day": datetime.datetime(2026, 2, 3, 23, 30, tzinfo=zone)}, {"user": "bob", "last_day": datetime.date(2026, 2, 3)}])
+    with pytest.raises(OptionError, match="users: it has a date with a time: give dates such as 2026-12-31"):
+        list_of_text(given, "users")
+
+
+@pytest.mark.parametrize("text", ["['o''neil', 'bob']", '["o\'neil", "bob"]', "[o'neil, bob]", "- o'neil\n- bob"])
+def test_an_apostrophe_in_a_list_as_text_is_one_of_yaml(text):
+    assert list_of_text(text, "users") == ["o'neil", "bob"]
 
 
 @pytest.mark.parametrize("text", ["[alice, bob]", "- alice\n- bob", '["alice", "bob"]', "['alice', 'bob']", " [alice,bob] "])
@@ -154,7 +165,7 @@ def test_a_list_as_text(text):
     assert list_of_text(text, "users") == ["alice", "bob"]
 
 
-@pytest.mark.parametrize("text", ["alice", "5", "[alice", "a: b", "", "[1, datetime.datetime.now()"])
+@pytest.mark.parametrize("text", ["alice", "5", "[alice", "a: b", "", "['alice' 'bob']", "datetime.date(2026, 1, 2)"])
 def test_a_text_that_is_no_list_stays_what_it_is(text):
     assert list_of_text(text, "users") == text
 

@@ -478,12 +478,20 @@ def test_who_has_no_seat_of_any_alternative_takes_none_from_others():
     assert chosen(placed({Y: 1, Z: 1, W: 0}, people)) == [["Y", "Z"], "no_seats"]
 
 
-def test_a_seat_that_is_left_in_the_end_is_taken():
+@pytest.mark.parametrize(
+    ("ann", "bob", "free", "expected"),
+    [
+        (want("Y", "Z", first=True), want("W", "Z", first=True), {Y: 0, Z: 1, W: 0, X: 0}, [["Z"], ["W"]]),
+        (want("Y", "Z"), want("X", "W"), {Y: 0, Z: 1, W: 0, X: 0}, [["Z"], ["W"]]),
+    ],
+)
+@pytest.mark.parametrize("check", ["enforce", "try"])
+def test_a_seat_that_is_left_in_the_end_is_taken(ann, bob, free, expected, check):
     """Two users swap, which no order can do without a free seat. As one of them gets an alternative, the other one can have what is freed."""
-    profiles = {"w": {"licenses": [{"sku": "W"}]}, "y": {"licenses": [{"sku": "Y"}]}, "new y": want("Y", "Z", first=True), "new w": want("W", "Z", first=True)}
-    people = [("ann", [W], "DE", {"profile": "new y", "from": "w"}), ("bob", [Y], "DE", {"profile": "new w", "from": "y"})]
-    made = placed({Y: 0, Z: 1, W: 0}, people, profiles=profiles, remove="previous")
-    assert (chosen(made), [one.stage for one in made.users]) == ([["Z"], ["W"]], [0, 1])
+    profiles = {"w": {"licenses": [{"sku": "W"}]}, "y": {"licenses": [{"sku": "Y"}]}, "of ann": ann, "of bob": bob}
+    people = [("ann", [W], "DE", {"profile": "of ann", "from": "w"}), ("bob", [Y], "DE", {"profile": "of bob", "from": "y"})]
+    made = placed(free, people, more={"seat_check": check}, profiles=profiles, remove="previous")
+    assert (chosen(made), [one.stage for one in made.users]) == (expected, [0, 1])
 
 
 def test_who_is_only_tried_takes_no_seat_from_those_who_are_served():

@@ -10,7 +10,7 @@ import json
 import jsonschema
 import pytest
 from sandbox_tenant.seed import CONTOSO, SeedError, check_seed, load_seed, schema
-from sandbox_tenant.tenant import Tenant
+from sandbox_tenant.tenant import Tenant, status_of
 from support.tenant import ROOT
 
 SEED = json.loads(CONTOSO.read_text())
@@ -88,6 +88,22 @@ def test_names_with_any_letter_in_any_case():
     seed = broken((("users", 1, "name"), "Susan.Sands"), (("groups", 0, "members"), ["SUSAN.sands"]), (("tenant", "domain"), "Contoso.Example"))
     check_seed(seed, "the seed")
     assert Tenant(seed).user("susan.sands@contoso.example")
+
+
+@pytest.mark.parametrize(
+    ("sku", "status"),
+    [
+        ({"enabled": 5}, "Enabled"),
+        ({"enabled": 0}, "Enabled"),
+        ({"enabled": 5, "suspended": 2}, "Enabled"),
+        ({"enabled": 0, "warning": 1, "suspended": 2}, "Enabled"),
+        ({"enabled": 0, "suspended": 2}, "Suspended"),
+        ({"enabled": 0, "suspended": 2, "status": "LockedOut"}, "LockedOut"),
+        ({"enabled": 5, "status": "Warning"}, "Warning"),
+    ],
+)
+def test_the_status_of_a_sku_follows_from_its_seats_unless_the_seed_gives_it(sku, status):
+    assert status_of(sku) == status
 
 
 def test_generated_users():

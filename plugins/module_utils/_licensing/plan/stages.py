@@ -58,7 +58,7 @@ class Planner:
             missing = self._missing(states, stages, left)
             for index in unserved & set(self._choosing) - hopeless:
                 barred.setdefault(index, set()).update(missing.get(index, ()))
-            again = {index for index in hopeless - retried if all(left.get(key, 0) > 0 for key in self._claim(states[index]).takes)}
+            again = {index for index in hopeless - retried if any(left.get(key, 0) > 0 for key in barred.get(index, ()))}
             for index in again:
                 barred.pop(index, None)
             retried |= again

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 
 from .errors import rejection
-from .tenant import Claim, Pool, Tenant
+from .tenant import Claim, Pool, Tenant, status_of
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -95,7 +95,7 @@ def _guid(value: object) -> str:
 def check_sku(tenant: Tenant, sku_id: str, disabled: list[str]) -> None:
     """Reject a SKU that cannot be assigned, and service plans that are not part of it (graph-contract E7 to E9)."""
     sku = tenant.skus.get(sku_id)
-    if sku is None or sku.get("status", "Enabled") not in ("Enabled", "Warning"):
+    if sku is None or status_of(sku) not in ("Enabled", "Warning"):
         raise rejection("E7", sku=sku_id)
     if sku.get("applies_to", "User") != "User":
         raise rejection("E8", sku=sku_id)

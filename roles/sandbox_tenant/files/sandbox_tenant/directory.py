@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from .groups import processing_state, shown_licenses
 from .odata import Shape
-from .tenant import Pool, Tenant
+from .tenant import Pool, Tenant, status_of
 
 USER = Shape(
     "user",
@@ -113,7 +113,7 @@ def shown_sku(tenant: Tenant, sku: dict) -> dict:
         "accountId": tenant.id,
         "accountName": tenant.domain.split(".", maxsplit=1)[0],
         "appliesTo": sku.get("applies_to", "User"),
-        "capabilityStatus": sku.get("status", "Enabled"),
+        "capabilityStatus": status_of(sku),
         "consumedUnits": tenant.consumed(sku["sku_id"]),
         "id": f"{tenant.id}_{sku['sku_id']}",
         "prepaidUnits": units,
@@ -139,7 +139,7 @@ def shown_subscription(tenant: Tenant, pool: Pool) -> dict:
         "serviceStatus": [_plan(plan, "Success") for plan in sku["service_plans"]],
         "skuId": sku["sku_id"],
         "skuPartNumber": sku["part_number"],
-        "status": sku.get("status", "Enabled"),
+        "status": status_of(sku),
         "totalLicenses": pool.units,
     }
 

@@ -9,7 +9,7 @@ from html import escape
 
 from .directory import license_states
 from .groups import processing_state, shown_licenses
-from .tenant import Tenant
+from .tenant import Tenant, status_of
 
 PEOPLE = 200
 REQUESTS = 200
@@ -66,7 +66,7 @@ def _skus(tenant: Tenant) -> Iterable[str]:
         note = f" <small>({warning} in warning)</small>" if warning else ""
         used, drawn = _seats(tenant.consumed(sku["sku_id"]), sku["enabled"] + warning)
         applies = "" if sku.get("applies_to", "User") == "User" else " <small>for the organization</small>"
-        yield _row(f"{escape(sku['part_number'])}{applies}", used, drawn, escape(sku.get("status", "Enabled")) + note)
+        yield _row(f"{escape(sku['part_number'])}{applies}", used, drawn, escape(status_of(sku)) + note)
 
 
 def _people(tenant: Tenant) -> Iterable[str]:

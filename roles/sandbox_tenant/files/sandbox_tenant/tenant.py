@@ -59,6 +59,12 @@ class Job:
     finish: Callable[[], None]
 
 
+def status_of(sku: dict) -> str:
+    """The capabilityStatus of a SKU: as the seed has it, else Suspended where all its seats are suspended."""
+    is_suspended = bool(sku.get("suspended")) and not (sku["enabled"] or sku.get("warning"))
+    return sku.get("status", "Suspended" if is_suspended else "Enabled")
+
+
 class Tenant:
     """The state of a sandbox tenant, built from a seed."""
 
