@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.m365.licensing.plugins.plugin_utils._survey import names_of
+from ansible_collections.m365.licensing.plugins.plugin_utils._survey import names_of, text_of
 
 DOCUMENTATION = r"""
 name: survey_group
@@ -48,7 +48,7 @@ _value:
 def survey_group(group, skus=None, remove=None):
     """The SKUs of a survey, as a group to license."""
     desired = {"licenses": [{"sku": sku} for sku in names_of(skus)], "remove": names_of(remove)}
-    return [{"group": group.strip(), **{name: value for name, value in desired.items() if value}}]
+    return [{"group": text_of(group), **{name: value for name, value in desired.items() if value}}]
 
 
 class FilterModule:

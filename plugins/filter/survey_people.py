@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.m365.licensing.plugins.plugin_utils._survey import names_of
+from ansible_collections.m365.licensing.plugins.plugin_utils._survey import names_of, text_of
 
 DOCUMENTATION = r"""
 name: survey_people
@@ -55,7 +55,7 @@ _value:
 
 def survey_people(text, profile=None, previous=None, usage_location=None, keep=None):
     """The names of a survey, as users."""
-    desired = {"profile": (profile or "").strip(), "from": (previous or "").strip(), "usage_location": (usage_location or "").strip(), "keep": names_of(keep)}
+    desired = {"profile": text_of(profile), "from": text_of(previous), "usage_location": text_of(usage_location), "keep": names_of(keep)}
     common = {name: value for name, value in desired.items() if value}
     return [{"user": name, **common} for name in dict.fromkeys(names_of(text))]
 

@@ -16,7 +16,8 @@ description:
   - Each host has variables of the user with the prefix C(m365_), and is in the group C(m365_users), which runs tasks on the controller.
   - Users are read in pages of 999, one request each.
   - The file's name must end in C(m365_users.yml) or C(m365_users.yaml).
-  - The tenant's values of a user are data, never a template, also in O(compose), O(groups) and O(keyed_groups).
+  - The tenant's values of a user are data, never a template, also in O(compose), O(groups) and O(keyed_groups). In these options, ansible-core 2.18 reads
+    a text such as V(True) or V([1]) as a value of Python.
   - With O(cache=true), users are read from the cache only for the same options and the same connection. A file cache must be in a folder of
     your own that others can't write to. Otherwise, the tenant is read again, with a warning.
 extends_documentation_fragment:

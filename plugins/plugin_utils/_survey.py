@@ -4,7 +4,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from ansible_collections.m365.licensing.plugins.module_utils._module.texts import list_of_text
+
 
 def names_of(value):
-    """Return the names in a text, separated by white space, commas or semicolons; those of a list unchanged."""
-    return value.replace(",", " ").replace(";", " ").split() if isinstance(value, str) else list(value or ())
+    """Return the names in a text: those of a YAML or JSON list, else separated by white space, commas or semicolons. Those of a list unchanged."""
+    given = list_of_text(value, "the answer")
+    if isinstance(given, Iterable) and not isinstance(given, str):
+        return list(given)
+    return text_of(given).replace(",", " ").replace(";", " ").split()
+
+
+def text_of(value):
+    """Return an answer as text, empty for null. A survey can give a number."""
+    return "" if value is None else str(value).strip()

@@ -144,7 +144,7 @@ def _of_form(params: Mapping, spec: Mapping[str, dict], where: str, mistakes: li
             if isinstance(value, Mapping):
                 mistakes.append(Problem("it is a dictionary, not a list", "begin the entry with a dash", where=place))
         elif option.get("elements") == "str" and isinstance(value, list):
-            made[name] = value
+            made[name] = ["" if one is None else one for one in value]
             for index, one in enumerate(value):
                 if isinstance(one, Mapping):
                     text = _shown(next(iter(one.values()), None), ": {}")

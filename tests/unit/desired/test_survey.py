@@ -9,7 +9,17 @@ from ansible_collections.m365.licensing.plugins.filter.survey_group import surve
 from ansible_collections.m365.licensing.plugins.filter.survey_people import survey_people
 
 ANN, BOB = "ann@contoso.example", "bob@contoso.example"
-SPELLED = [f"{ANN} {BOB}", f"{ANN}\n{BOB}\n", f" {ANN};{BOB},", [ANN, BOB], (ANN, BOB), f"{ANN},{ANN} {BOB}"]
+SPELLED = [
+    f"- {ANN}\n- {BOB}",
+    f"[{ANN}, {BOB}]",
+    f'["{ANN}", "{BOB}"]',
+    f"{ANN} {BOB}",
+    f"{ANN}\n{BOB}\n",
+    f" {ANN};{BOB},",
+    [ANN, BOB],
+    (ANN, BOB),
+    f"{ANN},{ANN} {BOB}",
+]
 
 
 @pytest.mark.parametrize("text", SPELLED)
@@ -34,3 +44,8 @@ def test_what_all_of_them_get():
     assert survey_people(ANN, profile=" lead ", previous="office", usage_location="DE") == [
         {"user": ANN, "profile": "lead", "from": "office", "usage_location": "DE"}
     ]
+
+
+def test_a_number_is_a_text():
+    assert survey_people(5, profile=2024, previous=2023) == [{"user": "5", "profile": "2024", "from": "2023"}]
+    assert survey_group(2024, "SPE_E3") == [{"group": "2024", "licenses": [{"sku": "SPE_E3"}]}]
