@@ -121,6 +121,14 @@ CASES = {
         state(pool("a", kinds=("group",)), pool("b"), held=[has("a"), has("b")]), {"sku": "E5", "exclusive": True}, ["delete a"], []),
     "exclusive: not the one that has too few seats": (
         state(pool("a", free=-1), pool("b"), held=[has("a"), has("b")]), {"sku": "E5", "exclusive": True}, ["delete a"], []),
+    "exclusive: the one of a single seat, which is in use": (
+        state(replace(pool("a"), allotted=1, consumed=1), pool("b"), held=[has("a"), has("b")]), {"sku": "E5", "exclusive": True}, ["delete b"], []),
+    "exclusive: not the one without seats": (
+        state(replace(pool("a"), allotted=0, consumed=0), pool("b"), held=[has("a"), has("b")]), {"sku": "E5", "exclusive": True}, ["delete a"], []),
+    "absent from an allotment that the tenant does not list": (
+        state(pool("x", E3), held=[has("gone")]), {"sku": E5.id, "state": "absent"}, ["delete gone"], []),
+    "absent, where usage rights are unknown": (
+        replace(state(pool("a"), held=[has("a")]), are_rights_known=False), {"sku": "E5", "state": "absent"}, ["delete a"], []),
     "exclusive: the one that need not change": (
         state(pool("a"), pool("b"), held=[has("a"), has("b", E5, "YAM")]), {"sku": "E5", "disabled_plans": ["YAM"], "exclusive": True}, ["delete a"], []),
     "exclusive: of equal ones the first": (state(pool("a"), pool("b"), held=[has("b"), has("a")]), {"sku": "E5", "exclusive": True}, ["delete b"], []),

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from ansible_collections.m365.licensing.plugins.module_utils._engine.jobs import jobs_of
 from ansible_collections.m365.licensing.plugins.module_utils._errors import OptionError, Problem
@@ -113,6 +115,23 @@ def test_a_group_adds_at_once_and_removes_behind_the_members_who_get_a_replaceme
     assert (early.stage, early.follows, early.awaited) == (-1, (), ())
     assert [call.remove for call in late.operations] == [(E3.id,)]
     assert (0 in late.follows, [(one.sku_id, one.group_id) for one in late.awaited]) == (True, [(E3.id, other.id)])
+
+
+def test_a_group_waits_for_members_only_where_they_get_what_it_turns_off():
+    """The group turns SWAY off: ann has it in another way then, bob keeps nothing but the rest of the license."""
+    ann = Observed(user(License(E3.id, group_id=TEAM.id), name="ann"), frozenset((TEAM.id,)))
+    bob = Observed(user(License(E3.id, group_id=TEAM.id), name="bob"), frozenset((TEAM.id,)))
+    users = [{"user": ann.user.name, "licenses": [{"sku": "E3"}]}, {"user": bob.user.name, "usage_location": "DE"}]
+    made = plan([{"group": "team", "licenses": [{"sku": "E3", "disabled_plans": ["SWAY"]}]}], users, (ann, bob))
+    assert list(made.groups[0].replacing) == [0]
+
+
+def test_licenses_that_a_group_removes_count_for_the_members_that_were_read():
+    (counted,) = plan([{"group": "team", "remove": ["E3"]}]).groups
+    assert counted.removals == 3
+    assert replace(counted, problems=(Problem("x"),)).removals == 0, "it is not written"
+    unread = replace(counted, changes=replace(counted.changes, before=replace(TEAM, members=None)))
+    assert unread.removals == 0
 
 
 @pytest.mark.parametrize(

@@ -429,6 +429,21 @@ def test_a_returner_keeps_a_seat_that_was_assigned_since():
     assert codes(back) == ["second_seat"]
 
 
+@pytest.mark.parametrize("free", [0, 1])
+def test_a_returner_who_has_the_seat_again_needs_no_free_one(free):
+    episode, left, dummy = released(ann(direct(BI), seats=[(HEAD, off())]))
+    since = replace(left, user=user(direct(BI)), seats=(Assignment("new", "head", BI.id),))
+    back, dummy_too = restored(recorded(episode), since, world((allotment("head", BI, free=free),)))
+    assert (lines(back), codes(back)) == ([], [])
+
+
+@pytest.mark.parametrize(("free", "expected"), [(0, ["+BI"]), (1, ["+BI", "+desk"])])
+def test_a_returner_joins_a_group_while_a_seat_of_its_license_is_free(free, expected):
+    episode, left, dummy = released(ann(direct(BI), through(DESK, E3), groups=[DESK]))
+    back, dummy_too = restored(recorded(episode), left, world(skus=(sku("E3", "MAIL TEAMS SWAY tenant", free=free), BI)))
+    assert lines(back) == expected
+
+
 @pytest.mark.parametrize("exchange", [None, {"licenses": [{"sku": "E3", "enabled_plans": ["MAIL"]}]}, {"licenses": [{"sku": "FULL"}]}])
 @pytest.mark.parametrize("title", LEAVERS)
 def test_what_a_leaver_held_comes_back(title, exchange):
@@ -587,6 +602,26 @@ def test_a_full_allotment_is_named():
     made = plan(ann(), {"profile": "head"}, world((allotment("head", BI, free=0),)))
     assert codes(made) == ["no_seats"]
     assert "BI in allotment head" in made.users[0].errors[0].message
+
+
+def test_a_service_plan_goes_off_only_when_the_seat_that_brings_it_shows():
+    entry = {"licenses": [{"sku": "E3", "disabled_plans": ["TEAMS"]}], "allotments": [{"sku": "E5"}]}
+    assert lines(plan(ann(direct(E3)), entry)) == ["~E3*", "+wide"]
+    assert lines(plan(ann(direct(E3), direct(E5), seats=[(WIDE, off())]), entry)) == ["~E3"]
+
+
+def test_a_removed_license_frees_the_seats_of_its_allotments():
+    state = plan(ann(direct(BI), seats=[(HEAD, off())]), {"profile": "lead", "from": "figures"}).users[0].state
+    assert state.frees == {"allotment head", BI.id}
+
+
+def test_a_seat_of_an_allotment_that_a_removed_license_frees_is_taken_by_another_user():
+    run = desired_run(
+        {**TASK, "profiles": PROFILES, "users": [{"user": "eve@contoso.example", "profile": "head"}, {"user": ANN, "profile": "lead", "from": "figures"}]}
+    )
+    eve = Observed(user(name="eve"), seats=())
+    made = plan_run(run, {0: eve, 1: ann(direct(BI), seats=[(HEAD, off())])}, world((replace(HEAD, consumed=10),)), Settings(), Guards(), {})
+    assert [(one.outcome, one.stage) for one in made.users] == [("changed", 1), ("changed", 0)]
 
 
 def test_what_a_user_loses_for_the_guard():
