@@ -4,17 +4,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 
-from ansible_collections.m365.licensing.plugins.module_utils._module.texts import list_of_text
+import yaml
 
 
 def names_of(value):
     """Return the names in a text: those of a YAML or JSON list, else separated by white space, commas or semicolons. Those of a list unchanged."""
-    given = list_of_text(value, "the answer")
+    given = value
+    if isinstance(value, str) and value.lstrip().startswith(("[", "- ")):
+        with contextlib.suppress(yaml.YAMLError, ValueError, RecursionError):
+            given = yaml.safe_load(value)
     if isinstance(given, Iterable) and not isinstance(given, str):
         return list(given)
-    return text_of(given).replace(",", " ").replace(";", " ").split()
+    return text_of(value).replace(",", " ").replace(";", " ").split()
 
 
 def text_of(value):
