@@ -97,8 +97,9 @@ MUTANTS ?= 400
 mutants: .venv/test tree
 	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/chaos/mutants.py --count $(MUTANTS)
 
+# CORES: some of the ansible-core versions, all of them if unset
 matrix: .venv/test .work/awx
-	$(GATE) matrix
+	$(GATE) matrix $(CORES)
 
 bench: .venv/test tree
 	cd $(COLLECTION) && PYTHONPATH=$(TREE) $(BIN)/python tests/bench/task_time.py

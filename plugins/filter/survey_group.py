@@ -14,7 +14,7 @@ author:
   - m365.licensing contributors (@m365-licensing)
 description:
   - Turns the answers to a survey into an entry of M(m365.licensing.groups_assign_license).
-  - Texts are split at white space, commas and semicolons.
+  - Texts are split at white space, commas and semicolons. A text can also be a list of YAML or JSON.
 options:
   _input:
     description:

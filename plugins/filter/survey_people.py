@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible.errors import AnsibleFilterError
 from ansible_collections.m365.licensing.plugins.plugin_utils._survey import names_of, text_of
 
 DOCUMENTATION = r"""
@@ -13,13 +14,13 @@ version_added: 0.1.0
 author:
   - m365.licensing contributors (@m365-licensing)
 description:
-  - Splits a text at white space, commas and semicolons, and returns a user for each name, once.
+  - Splits a text at white space, commas and semicolons, and returns a user for each name, once. A text can also be a list of YAML or JSON.
   - Empty values are left out, because AWX sends blanks for unanswered questions.
 options:
   _input:
     description:
-      - Names, one per line or separated by commas.
-    type: str
+      - Names, one per line or separated by commas, or a list of them.
+    type: raw
     required: true
   profile:
     description:
@@ -54,10 +55,13 @@ _value:
 
 
 def survey_people(text, profile=None, previous=None, usage_location=None, keep=None):
-    """The names of a survey, as users."""
+    """The names of a survey, as users. Raises AnsibleFilterError for a list without names."""
     desired = {"profile": text_of(profile), "from": text_of(previous), "usage_location": text_of(usage_location), "keep": names_of(keep)}
     common = {name: value for name, value in desired.items() if value}
-    return [{"user": name, **common} for name in dict.fromkeys(names_of(text))]
+    names = names_of(text)
+    if not names and text_of(text):
+        raise AnsibleFilterError(f"the answer is {text!r}, which names no users: name them, or leave it blank")
+    return [{"user": name, **common} for name in dict.fromkeys(names)]
 
 
 class FilterModule:

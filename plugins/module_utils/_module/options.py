@@ -22,6 +22,8 @@ from .._licensing.desired.users import check_user
 _LONGEST = 86400.0
 _SHOWN = 60  # characters of a text that a message shows
 _MOST = 10**9
+# a date as Python writes it, the beginning of another value with a time, or a string, which is matched to be skipped
+_DATE = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(datetime\.)(?:date\(([0-9]+), ([0-9]+), ([0-9]+)\))?""")
 
 
 def _first_set(*names: str) -> str:
@@ -167,10 +169,22 @@ def _entry(given: Any, spec: Mapping[str, dict], where: str, mistakes: list[Prob
 def _parsed(value: Any) -> Any:
     """A dictionary or list that is given as text, as surveys and extra variables pass it; everything else unchanged."""
     if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
-        for parse in (json.loads, literal_eval):
+        for parse in (json.loads, python_value):
             with contextlib.suppress(ValueError, SyntaxError, RecursionError, MemoryError):
                 return without_blanks(parse(value))
     return value
+
+
+def is_dated(text: str) -> bool:
+    """Whether a text is one that ansible-core 2.18 makes of a list or dictionary with dates."""
+    return "datetime." in text and text.lstrip()[:1] in ("{", "[") and any(found[1] for found in _DATE.finditer(text))
+
+
+def python_value(text: str) -> Any:
+    """Return the value of a text of Python, with its dates as texts such as 2026-12-31. Raises ValueError and others for a text that is none."""
+    if is_dated(text):
+        text = _DATE.sub(lambda found: "'{:0>4}-{:0>2}-{:0>2}'".format(*found.groups()[1:]) if found[2] else found[0], text)
+    return literal_eval(text.strip())
 
 
 def _listed(value: Any) -> list:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible.errors import AnsibleFilterError
 from ansible_collections.m365.licensing.plugins.filter.survey_group import survey_group
 from ansible_collections.m365.licensing.plugins.filter.survey_people import survey_people
 
@@ -27,9 +28,13 @@ def test_names_in_any_form(text):
     assert survey_people(text) == [{"user": ANN}, {"user": BOB}]
 
 
-@pytest.mark.parametrize("blank", ["", " \n", None, []])
+@pytest.mark.parametrize("blank", ["", " \n", None])
 def test_what_is_blank_is_not_there(blank):
     assert survey_people(blank) == []
+
+
+@pytest.mark.parametrize("blank", ["", " \n", None, [], "[]"])
+def test_what_is_blank_or_an_empty_list_gives_nothing(blank):
     assert survey_people(ANN, keep=blank) == [{"user": ANN}]
     assert survey_group("Desk", blank, blank) == [{"group": "Desk"}]
 
@@ -49,3 +54,14 @@ def test_what_all_of_them_get():
 def test_a_number_is_a_text():
     assert survey_people(5, profile=2024, previous=2023) == [{"user": "5", "profile": "2024", "from": "2023"}]
     assert survey_group(2024, "SPE_E3") == [{"group": "2024", "licenses": [{"sku": "SPE_E3"}]}]
+
+
+@pytest.mark.parametrize("scalar", ["5", "null", "no", "2026-12-31"])
+def test_what_yaml_reads_as_something_else_is_a_text(scalar):
+    assert survey_people(f"- {scalar}") == [{"user": scalar}]
+
+
+@pytest.mark.parametrize("text", ["- user: ann@contoso.example", '[{"user": "ann@contoso.example"}]', [{"user": ANN}], "[]", [], [None], "- - a"])
+def test_a_list_without_names_is_an_error(text):
+    with pytest.raises(AnsibleFilterError, match="the answer is"):
+        survey_people(text)

@@ -75,3 +75,4 @@ def test_what_a_limit_leaves(tmp_path, title):
     code, said = checked(tmp_path, "onboard", *options)
     assert (code == 0) == (not expected), said
     assert expected in said
+    assert ("limited_hosts" in said) == bool(expected)

@@ -19,6 +19,7 @@ PROFILES = {
     "lead": {"licenses": [{"sku": "SPE_E5"}]},
     "2024": {"usage_location": "DE", "licenses": [{"sku": "SPE_E3"}]},
 }
+DESCRIBED = {**PROFILES["office"], "description": "2099-12-31"}
 MOVER = {"license_people": [{"user": upn("bob"), "profile": "lead", "from": "office"}]}
 JOINER = {"onboard_users": upn("alice"), "onboard_profile": "office"}
 DATED = {"license_people": [{"user": upn("alice"), "profile": "office", "last_day": "2099-12-31", "usage_location": None}]}
@@ -27,8 +28,6 @@ LEAVER = {"offboard_users": upn("bob"), "offboard_users_record_path": "leavers.j
 
 # title: (playbook, variables, what is said; of a run that fails unless it has a number of users or groups)
 CASES = {
-    "service plans are not carried": ("apply", {**MOVER, "apply_remove": "previous", "apply_carry_plans": False}, "1 user: 1 to change"),
-    "nothing is waited for": ("apply", {**MOVER, "apply_wait_timeout": 0}, "1 user: 1 to change"),
     "no removal as a boolean": ("move", {**MOVER, "move_users_remove": False}, "remove must be one of: nothing, previous, other_profiles, got: False"),
     "no removal in one plan": ("apply", {**MOVER, "apply_remove": False}, "remove must be one of: nothing, previous, other_profiles, got: False"),
     "Norway": ("onboard", {**JOINER, "onboard_usage_location": False}, "usage_location: 'False' is not a country code"),
@@ -37,7 +36,7 @@ CASES = {
         {**LEAVER, "offboard_users_missing": False},
         "missing must be one of: fail, ignore, got: False",
     ),
-    "days of grace": ("offboard", {**LEAVER, "offboard_users_grace_days": False}, "grace_days"),
+    "days of grace": ("offboard", {**LEAVER, "offboard_users_grace_days": False}, "grace_days is False: give a number of days"),
     "a number of a profile": ("onboard", {**JOINER, "onboard_profile": 2024}, "1 user: 1 to change"),
     "a number of a group": ("license_groups", {"groups_name": 2024, "groups_skus": "SPE_E3"}, "no group has the display name '2024'"),
     "a number of users": ("onboard", {"onboard_users": 5, "onboard_profile": "office"}, "users[0].user is '5'"),
@@ -52,10 +51,16 @@ CASES = {
     "null of users": ("onboard", {"license_people": None}, "no users are given, and there is no license_people either"),
     "null of all": ("apply", {"license_people": None, "licensing_groups": None}, "neither license_people nor licensing_groups is given"),
     "null of users beside groups": ("apply", {"license_people": None, "licensing_groups": GROUP}, "1 group: 0 to change"),
-    "null of groups beside users": ("apply", {**MOVER, "licensing_groups": None}, "1 user: 1 to change"),
     "null of hosts": ("apply", {**MOVER, "apply_hosts": None}, "1 user: 1 to change"),
     "null in a list": ("offboard", {**LEAVER, "offboard_users_keep": ["SPE_E5", None]}, "keep[1]: an empty name"),
     "a date and null": ("onboard", DATED, "1 user: 1 to change"),
+    "nobody leaves": ("offboard", {**LEAVER, "offboard_users": []}, "the answer is [], which names no users"),
+    "nobody leaves, as a text": ("offboard", {**LEAVER, "offboard_users": "[]"}, "the answer is '[]', which names no users"),
+    "no name at all": ("offboard", {**LEAVER, "offboard_users": False}, "users[0].user is 'False'"),
+    "a location without users": ("onboard", {"onboard_usage_location": False}, "onboard_profile and onboard_usage_location need onboard_users"),
+    "yes in short, and names": ("restore", {"restore_users_record_path": "x", "restore_users_all": "y", "restore_users": upn("bob")}, "leave one of them out"),
+    "null of profiles": ("onboard", {**JOINER, "onboard_users_profiles": None}, "1 user: 1 to change"),
+    "a profile with a date": ("onboard", {**JOINER, "license_profiles": {"office": DESCRIBED}}, "1 user: 1 to change"),
     "a list of SKUs as text": ("license_groups", {"groups_name": "Support desk", "groups_skus": '["SPE_E3"]'}, "1 group: 0 to change"),
     "a list of users as text": ("onboard", {**JOINER, "onboard_users": f"- {upn('alice')}\n- {upn('grace')}"}, "2 users: 2 to change"),
 }
@@ -89,7 +94,7 @@ def test_service_plans_are_carried_unless_the_variable_is_false(tenant, tmp_path
 
 @pytest.mark.parametrize("formats", [["json"], '["json"]', "[json]"])
 def test_formats_and_ignored_skus_as_texts(tenant, tmp_path, formats):
-    variables = {"license_report_folder": str(tmp_path), "license_report_formats": formats, "license_report_ignore": "WINDOWS_STORE"}
+    variables = {"license_report_folder": str(tmp_path), "license_report_formats": formats, "license_report_ignore": '["WINDOWS_STORE"]'}
     (tmp_path / "variables.json").write_text(json.dumps(variables))
     ready = tenant.ready_token
     more = {"MSGRAPH_URL": ready["graph_url"], "MSGRAPH_CA_PATH": ready["ca_path"], "MSGRAPH_ACCESS_TOKEN": ready["access_token"]}

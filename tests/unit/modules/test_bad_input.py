@@ -145,13 +145,17 @@ NOTE = 'until datetime.date(2026, 1, 2), it\'s "said"'
 @pytest.mark.parametrize("name", ["alice@contoso.example", "o'neil@contoso.example"])
 def test_a_list_with_dates_that_ansible_core_2_18_has_made_a_text_of(name):
     given = str([{"user": name, "last_day": datetime.date(2026, 2, 3), "profile": NOTE, "keep": [NOTE, ""], "from": None}, "bob"])
-    assert list_of_text(given, "users") == [{"user": name, "last_day": "2026-02-03", "profile": NOTE, "keep": [NOTE, ""]}, "bob"]
+    assert (
+        list_of_text(f" {given}", "users")
+        == list_of_text(given, "users")
+        == [{"user": name, "last_day": "2026-02-03", "profile": NOTE, "keep": [NOTE, ""]}, "bob"]
+    )
 
 
 @pytest.mark.parametrize("zone", [None, datetime.timezone.utc, datetime.timezone(datetime.timedelta(hours=2))])
 def test_a_date_with_a_time_is_an_error(zone):
     given = str([{"user": "alice", "last_day": datetime.datetime(2026, 2, 3, 23, 30, tzinfo=zone)}, {"user": "bob", "last_day": datetime.date(2026, 2, 3)}])
-    with pytest.raises(OptionError, match="users: it has a date with a time: give dates such as 2026-12-31"):
+    with pytest.raises(OptionError, match="users: a value in it is no text, number or date, or a date with a time: give dates such as 2026-12-31"):
         list_of_text(given, "users")
 
 
@@ -163,6 +167,11 @@ def test_an_apostrophe_in_a_list_as_text_is_one_of_yaml(text):
 @pytest.mark.parametrize("text", ["[alice, bob]", "- alice\n- bob", '["alice", "bob"]', "['alice', 'bob']", " [alice,bob] "])
 def test_a_list_as_text(text):
     assert list_of_text(text, "users") == ["alice", "bob"]
+
+
+@pytest.mark.parametrize("text", [json.dumps([{"group": "\U0001f680 Team"}]), '[\n\t{"group": "\U0001f680 Team", "remove": null}\n]'])
+def test_a_list_as_json(text):
+    assert list_of_text(text, "groups") == [{"group": "\U0001f680 Team"}]
 
 
 @pytest.mark.parametrize("text", ["alice", "5", "[alice", "a: b", "", "['alice' 'bob']", "datetime.date(2026, 1, 2)"])

@@ -494,6 +494,21 @@ def test_a_seat_that_is_left_in_the_end_is_taken(ann, bob, free, expected, check
     assert (chosen(made), [one.stage for one in made.users]) == (expected, [0, 1])
 
 
+def test_of_several_rounds_the_one_that_serves_most_users_counts():
+    """The users compete for one seat of Y, and for the seats that they free with their alternatives. A later round can serve fewer users."""
+    profiles = {"x": {"licenses": [{"sku": "X"}]}, "w": {"licenses": [{"sku": "W"}]}}
+    profiles |= {"of ann": {"licenses": [*want("Z", "Y", first=True)["licenses"], *want("X", "W")["licenses"]]}}
+    profiles |= {"of bob": want("Y", "Z", "W", first=True), "of cat": want("Z", "X"), "of dan": want("Z", "X", "Y")}
+    people = [
+        ("ann", [], "DE", {"profile": "of ann"}),
+        ("bob", [X], "DE", {"profile": "of bob", "from": "x"}),
+        ("cat", [], "DE", {"profile": "of cat"}),
+        ("dan", [W], "DE", {"profile": "of dan", "from": "w"}),
+    ]
+    made = placed({X: 0, Y: 1, Z: 0, W: 0}, people, profiles=profiles, remove="previous")
+    assert chosen(made) == ["no_seats", ["Y"], ["X"], "no_seats"]
+
+
 def test_who_is_only_tried_takes_no_seat_from_those_who_are_served():
     people = [("ann", [], "DE", {"licenses": [{"sku": "X"}, {"sku": "W"}]}), ("bob", [], "DE", want("W", "Z"))]
     for check, first in (("enforce", "failed"), ("try", "changed")):

@@ -64,7 +64,7 @@ class Decider:
         location = resolved.usage_location or who.usage_location
         listed = sorted(self._difference(user, licenses, location, assigned, found, seats), key=lambda one: one.verb == "remove")
         changes = _shared(tuple(listed))
-        if has_groups or user.seats or seats.desired:
+        if has_groups or seats.seen or seats.desired:
             state = self._of_paths(EndState(user, changes), resolved, found, seats, licenses, seen)
         else:
             state = _plain(user, changes)

@@ -38,6 +38,7 @@ class Planner:
         """Return end states, and the stages of the users who are served.
 
         Users with alternatives are decided again, counting what all others free and take, until nothing changes. Users who are not served count for nothing.
+        Of all rounds, the last one that serves most users is returned.
         A SKU that had no seat for a user is not chosen for that user again, unless one is left in the end: then once more.
         """
         states = self._decided_alike()
@@ -50,6 +51,7 @@ class Planner:
         retried: set[int] = set()
         if not self._choosing:
             return states, self._stages(states, set())
+        best: tuple[int, dict[int, EndState], set[int], dict[int, int], int | None] = (len(states), states, set(), {}, None)
         for dummy in range(_ROUNDS):
             hopeless = self._choose_all(states, refused, barred)
             stages = self._stages(states, hopeless)
@@ -58,13 +60,17 @@ class Planner:
             missing = self._missing(states, stages, left)
             for index in unserved & set(self._choosing) - hopeless:
                 barred.setdefault(index, set()).update(missing.get(index, ()))
-            again = {index for index in hopeless - retried if any(left.get(key, 0) > 0 for key in barred.get(index, ()))}
+            if len(unserved) <= best[0]:
+                best = len(unserved), dict(states), self._tried, stages, self.last_stage
+            free = {key for key, count in left.items() if count > 0}
+            again = {index for index in hopeless - retried if self._claim(states[index]).takes <= free or barred.get(index, set()) & free}
             for index in again:
                 barred.pop(index, None)
             retried |= again
             if unserved == refused and not again:
                 break
             refused = set(unserved)
+        dummy, states, self._tried, stages, self.last_stage = best
         return states, stages
 
     def _decided_alike(self) -> dict[int, EndState]:
