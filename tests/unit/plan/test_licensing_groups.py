@@ -126,6 +126,17 @@ def test_a_group_waits_for_members_only_where_they_get_what_it_turns_off():
     assert list(made.groups[0].replacing) == [0]
 
 
+def test_two_groups_that_remove_one_license_do_not_rely_on_each_other():
+    other = Group("group", guid("other"), "other", licenses=(License(E3.id),), members={guid("ann"): "ann"})
+    tenant = Tenant(Catalog([E3, BI]), {TEAM.id: TEAM, other.id: other}, {"team": TEAM.id, "other": other.id})
+    ann = Observed(user(License(E3.id, group_id=TEAM.id), License(E3.id, group_id=other.id), name="ann"), frozenset((TEAM.id, other.id)))
+    groups = [{"group": "team", "remove": ["E3"]}, {"group": "other", "remove": ["E3"]}]
+    for count, expected in ((2, [[0], [0]]), (1, [[]])):  # a group that stays as it is keeps the license on
+        run = desired_run({**TASK, "users": [{"user": ann.user.name, "licenses": [{"sku": "E3"}]}], "licensing_groups": groups[:count]})
+        made = plan_run(run, {0: ann}, tenant, Settings(), Guards(limit=removal_limit("9")))
+        assert [list(one.replacing) for one in made.groups] == expected
+
+
 def test_licenses_that_a_group_removes_count_for_the_members_that_were_read():
     (counted,) = plan([{"group": "team", "remove": ["E3"]}]).groups
     assert counted.removals == 3

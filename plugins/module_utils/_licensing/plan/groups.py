@@ -131,22 +131,33 @@ def with_replacements(
 ) -> tuple[GroupPlan, ...]:
     """The plans, with the members who replace what they lose. states are those of users by place, nothing of a user with an error.
 
-    Where such a member would lose something, the group has an error as well.
+    Where such a member would lose something, the group has an error as well. No group relies on what another one removes.
     """
-    return tuple(_with_replacing(plan, users, states, tenant) if plan.losses else plan for plan in plans)
+    listed = tuple(plans)
+    ends: dict[tuple[str | None, str], License | None] = {}
+    for plan in listed:
+        ends |= {(group_id, sku_id): plan.changes.after.direct(sku_id) for group_id, sku_id in plan.losses if plan.changes}
+    return tuple(_with_replacing(plan, users, states, tenant, ends) if plan.losses else plan for plan in listed)
 
 
-def _with_replacing(plan: GroupPlan, users: Mapping[int, Observed], states: Mapping[int, EndState | None], tenant: Tenant) -> GroupPlan:
-    after, losses = plan.changes.after if plan.changes else None, plan.losses
+def _with_replacing(
+    plan: GroupPlan,
+    users: Mapping[int, Observed],
+    states: Mapping[int, EndState | None],
+    tenant: Tenant,
+    ends: Mapping[tuple[str | None, str], License | None],
+) -> GroupPlan:
+    """The plan with its members. ends are the licenses that groups narrow, as they will be, and nothing for those that they remove."""
+    losses = plan.losses
     replacing, stuck = {}, []
     for index, state in states.items():
         if index not in users:
             continue
         user = users[index].user
         mine = [lic for lic in user.licenses if lic.group_id and (lic.group_id, lic.sku_id) in losses]
-        if not mine or after is None:
+        if not mine:
             continue
-        rest = [lic for lic in user.licenses if lic not in mine] + [lic for lic in after.licenses if any(lic.sku_id == one.sku_id for one in mine)]
+        rest = [lic for one in user.licenses if (lic := ends.get((one.group_id, one.sku_id), one))]
         lost = service_plans_on(mine, tenant.catalog) - service_plans_on(rest, tenant.catalog)
         if state is None and lost:
             stuck.append(user.name)
