@@ -168,7 +168,7 @@ def _params(module: str, folder: pathlib.Path) -> dict:
 
 def _prepare(tenant: Tenant, folder: pathlib.Path) -> None:
     tenant.reset()
-    tenant.conditions({"group_reads": 0})
+    tenant.conditions({"group_reads": 0, "location_lag": 0})
     for path in folder.glob("leavers.jsonl*"):
         path.unlink()
 

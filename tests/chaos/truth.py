@@ -57,7 +57,7 @@ class Case:
         self.connection = {"graph_url": sandbox.url, "ca_path": self.ca, "access_token": self.token}
         self.has_strange_rule = self.chance.random() < 0.1
         sandbox.service.reset(self._tenant())
-        sandbox.service.faults.set({"group_reads": 0})
+        sandbox.service.faults.set({"group_reads": 0, "location_lag": 0})
 
     def run(self) -> collections.Counter:
         params = {**getattr(self, f"_{self.module}")(), **self.connection}
