@@ -64,7 +64,7 @@ LIMITS = {
     "a list of hosts and nothing left": (["-i", "inventory.yml", "--limit", "web", "-e", '{"onboard_hosts": ["office"]}'], "leaves no host of office"),
     "a list of hosts without a limit": (["-i", "inventory.yml", "-e", LISTED], ""),
     "no such hosts": (["-i", "inventory.yml", "-e", "onboard_hosts=others:!web"], "no host matches others:!web"),
-    "no such hosts, and a limit": (["-i", "inventory.yml", "-e", "onboard_hosts=nobody", "--limit", "web"], "no host matches nobody"),
+    "no such hosts, and a limit": (["-i", "inventory.yml", "-e", "onboard_hosts=unknown", "--limit", "web"], "no host matches unknown"),
     "no inventory for other hosts": (["-e", "onboard_hosts=others"], "no host matches others"),
 }
 
