@@ -433,7 +433,7 @@ def test_a_returner_keeps_a_seat_that_was_assigned_since():
 def test_a_returner_who_has_the_seat_again_needs_no_free_one(free):
     episode, left, dummy = released(ann(direct(BI), seats=[(HEAD, off())]))
     since = replace(left, user=user(direct(BI)), seats=(Assignment("new", "head", BI.id),))
-    back, dummy_too = restored(recorded(episode), since, world((allotment("head", BI, free=free),)))
+    back, dummy_too = restored(recorded(episode), since, world((allotment("head", BI, free=free), FIELD)))
     assert (lines(back), codes(back)) == ([], [])
 
 
